@@ -1,0 +1,24 @@
+//! Compiles the proto files with protox (no protoc needed) into Rust code and a descriptor set for gRPC reflection.
+
+use std::{env, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 4] = [
+    "nodegrace/v1/node.proto",
+    "nodegrace/v1/ingest.proto",
+    "nodegrace/v1/query.proto",
+    "runtime/v1/cri.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for file in FILES {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let descriptors = protox::compile(FILES, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let public = protox::compile(&FILES[..3], ["."])?;
+    fs::write(out.join("nodegrace.v1.bin"), public.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! The one clock of a process: real, or scaled so that a minute shows an hour.
+//!
+//! Every part is handed a [`Clock`] and reads time from nowhere else (`.clippy.toml` bans the rest). Monotonic time is
+//! [`Clock::now`], a duration since boot that includes suspend; wall time is [`Clock::wall`] and serves display. Scaled clocks
+//! run on tokio's time, so that a test with paused time runs an hour in no time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::time::Instant;
+
+/// A clock: cheap to clone, the same for everything that holds a clone.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Real,
+    Scaled {
+        speed: f64,
+        origin: Instant,
+        /// Wall time at `origin`, as nanoseconds since the Unix epoch.
+        wall_origin: i64,
+        /// How far the wall clock was stepped since, in nanoseconds.
+        wall_step: AtomicI64,
+    },
+}
+
+/// What a scaled clock's monotonic time starts from: a machine that has been up for an hour.
+const SCALED_UPTIME: Duration = Duration::from_secs(3600);
+
+impl Clock {
+    /// The machine's own clocks: `CLOCK_BOOTTIME` and the wall clock.
+    pub fn real() -> Self {
+        Self(Arc::new(Kind::Real))
+    }
+
+    /// A clock that runs `speed` times as fast as tokio's, its wall clock starting at `wall`.
+    ///
+    /// # Panics
+    /// When `speed` is not a positive number: there is no such clock.
+    pub fn scaled(speed: f64, wall: SystemTime) -> Self {
+        assert!(
+            speed.is_finite() && speed > 0.0,
+            "a clock's speed is a positive number"
+        );
+        Self(Arc::new(Kind::Scaled {
+            speed,
+            origin: Instant::now(),
+            wall_origin: unix_nanos(wall),
+            wall_step: AtomicI64::new(0),
+        }))
+    }
+
+    /// A clock that shares this one's monotonic time but whose wall clock can be stepped on its own: another machine.
+    ///
+    /// A real clock is returned as it is: nobody steps the machine's wall clock here.
+    #[must_use]
+    pub fn another_machine(&self) -> Self {
+        match &*self.0 {
+            Kind::Real => self.clone(),
+            Kind::Scaled {
+                speed,
+                origin,
+                wall_origin,
+                wall_step,
+            } => Self(Arc::new(Kind::Scaled {
+                speed: *speed,
+                origin: *origin,
+                wall_origin: *wall_origin,
+                wall_step: AtomicI64::new(wall_step.load(Ordering::Relaxed)),
+            })),
+        }
+    }
+
+    /// Steps the wall clock of a scaled clock by `seconds`, forward or backward. A real clock stays as it is.
+    pub fn step_wall(&self, seconds: f64) {
+        if let Kind::Scaled { wall_step, .. } = &*self.0 {
+            wall_step.fetch_add((seconds * 1e9) as i64, Ordering::Relaxed);
+        }
+    }
+
+    /// Monotonic time: since boot, suspend included (`CLOCK_BOOTTIME`), or the scaled clock's own.
+    pub fn now(&self) -> Duration {
+        match &*self.0 {
+            Kind::Real => {
+                let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                Duration::new(
+                    u64::try_from(time.tv_sec).unwrap_or(0),
+                    u32::try_from(time.tv_nsec).unwrap_or(0),
+                )
+            }
+            Kind::Scaled { speed, origin, .. } => SCALED_UPTIME + origin.elapsed().mul_f64(*speed),
+        }
+    }
+
+    /// Wall time, for display and for joining with stamps of the same machine.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the wall clock"
+    )]
+    pub fn wall(&self) -> SystemTime {
+        match &*self.0 {
+            Kind::Real => SystemTime::now(),
+            Kind::Scaled {
+                wall_origin,
+                wall_step,
+                ..
+            } => {
+                let elapsed = self.now().saturating_sub(SCALED_UPTIME).as_nanos() as i64;
+                from_unix_nanos(wall_origin + elapsed + wall_step.load(Ordering::Relaxed))
+            }
+        }
+    }
+
+    /// Sleeps for `duration` of this clock's time.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that sleeps"
+    )]
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(self.to_real(duration)).await;
+    }
+
+    /// Sleeps until this clock's monotonic time is `deadline`.
+    pub async fn sleep_until(&self, deadline: Duration) {
+        match &*self.0 {
+            Kind::Real => self.sleep(deadline.saturating_sub(self.now())).await,
+            Kind::Scaled { origin, .. } => {
+                let real = self.to_real(deadline.saturating_sub(SCALED_UPTIME));
+                tokio::time::sleep_until(*origin + real).await;
+            }
+        }
+    }
+
+    /// How long `duration` of this clock's time takes on the machine's clock.
+    pub fn to_real(&self, duration: Duration) -> Duration {
+        match &*self.0 {
+            Kind::Real => duration,
+            Kind::Scaled { speed, .. } => duration.div_f64(*speed),
+        }
+    }
+}
+
+fn unix_nanos(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i64,
+        Err(before) => -(before.duration().as_nanos() as i64),
+    }
+}
+
+fn from_unix_nanos(nanos: i64) -> SystemTime {
+    let distance = Duration::from_nanos(nanos.unsigned_abs());
+    if nanos >= 0 {
+        UNIX_EPOCH + distance
+    } else {
+        UNIX_EPOCH - distance
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the tests hold the clock against tokio's"
+)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_runs_faster_by_its_speed() {
+        let clock = Clock::scaled(60.0, UNIX_EPOCH);
+        let (start, wall) = (clock.now(), clock.wall());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(clock.now() - start, Duration::from_secs(60));
+        assert_eq!(
+            clock.wall().duration_since(wall).expect("time goes on"),
+            Duration::from_secs(60)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sleeping_until_a_moment_ends_at_that_moment() {
+        let clock = Clock::scaled(10.0, UNIX_EPOCH);
+        let deadline = clock.now() + Duration::from_secs(100);
+        clock.sleep_until(deadline).await;
+        assert!(clock.now() >= deadline && clock.now() < deadline + Duration::from_millis(50));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stepping_one_machines_wall_clock_leaves_the_others_and_its_monotonic_time_alone() {
+        let clock = Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(1000));
+        let other = clock.another_machine();
+        let before = other.now();
+        other.step_wall(-30.0);
+        assert_eq!(other.now(), before);
+        assert_eq!(
+            clock
+                .wall()
+                .duration_since(other.wall())
+                .expect("stepped back"),
+            Duration::from_secs(30)
+        );
+    }
+
+    #[test]
+    fn the_real_clock_moves_forward() {
+        let clock = Clock::real();
+        assert!(clock.now() > Duration::ZERO && clock.now() <= clock.now());
+    }
+}

@@ -1,0 +1,31 @@
+//! The wire of nodegrace: the `nodegrace.v1` API, the slice of the CRI the agent reads, and their descriptors.
+
+pub use prost_types;
+
+/// Package `nodegrace.v1`: what agents report and what people ask. See `proto/nodegrace/v1/*.proto`.
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    reason = "generated; what the generator adds has no comments"
+)]
+pub mod v1 {
+    tonic::include_proto!("nodegrace.v1");
+}
+
+/// Package `runtime.v1`: the slice of the CRI that the agent reads. See `proto/runtime/v1/cri.proto`.
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    reason = "generated; what the generator adds has no comments"
+)]
+pub mod cri {
+    tonic::include_proto!("runtime.v1");
+}
+
+/// The descriptor set of [`v1`] and what it imports, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/nodegrace.v1.bin"));
