@@ -1,0 +1,180 @@
+//! One request after another: who asks, which faults are in force, what is answered, what it cost.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request as HttpRequest, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use nodegrace_clock::Clock;
+
+use super::{
+    access::Access,
+    answer::{Body, Settings, answer, json_answer, refusal_answer, text_answer},
+    counters::{CostKey, Counters, Logged},
+    discovery,
+    faults::Faults,
+    refusal::Refusal,
+    request::Request,
+    resource::Resource,
+    store::Store,
+};
+
+/// Longest request body: the real server's limit.
+const MAX_BODY: usize = 3 * 1024 * 1024;
+
+/// The service behind all connections.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) store: Store,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+/// What tests turn, and what is counted.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) access: Access,
+    pub(super) faults: Faults,
+    pub(super) counters: Counters,
+    pub(super) lease_api: bool,
+    pub(super) streaming_lists: bool,
+}
+
+impl Service {
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            store,
+            clock,
+            state: Mutex::new(State {
+                access: Access::default(),
+                faults: Faults::default(),
+                counters: Counters::default(),
+                lease_api: true,
+                streaming_lists: true,
+            }),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers one request, and counts it.
+    pub(super) async fn respond(
+        self: Arc<Self>,
+        request: HttpRequest<Incoming>,
+        certificate: Option<&[u8]>,
+    ) -> Result<Response<Body>, Infallible> {
+        let (head, body) = request.into_parts();
+        let path = head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.path().to_owned(), ToString::to_string);
+        let user_agent = header_text(&head.headers, &header::USER_AGENT).to_owned();
+        let identity = self.lock().access.identify(&head.headers, certificate);
+        let user = identity.clone().unwrap_or_default();
+
+        let parsed = Request::parse(&head.method, &head.uri);
+        let method = head.method.as_str().to_lowercase();
+        let (verb, object) = match &parsed {
+            Ok(Some(request)) => (
+                request.verb.name().to_owned(),
+                request.resource.names().plural.to_owned(),
+            ),
+            _ => (method, head.uri.path().to_owned()),
+        };
+        let result = async {
+            let verdict = self.lock().faults.judge(&path);
+            if !verdict.delay.is_zero() {
+                self.clock.sleep(verdict.delay).await;
+            }
+            if let Some(refusal) = verdict.refusal {
+                return Err(refusal);
+            }
+            let user = identity?;
+            match parsed? {
+                Some(request) => self.objects(&user, &request, &head.headers, body).await,
+                None => self.documents(head.uri.path()),
+            }
+        }
+        .await;
+        let response = result.unwrap_or_else(|refusal| refusal_answer(&refusal));
+
+        let key: CostKey = (verb.clone(), object, user_agent.clone());
+        let logged = Logged {
+            verb,
+            path,
+            user_agent,
+            user,
+            code: response.status().as_u16(),
+        };
+        self.lock().counters.book(logged, &key);
+        Ok(self.weighed(response, key))
+    }
+
+    /// Counts the bytes of a body as they flow.
+    fn weighed(self: Arc<Self>, response: Response<Body>, key: CostKey) -> Response<Body> {
+        response.map(|body| {
+            body.map_frame(move |frame| {
+                if let Some(data) = frame.data_ref() {
+                    self.lock().counters.weigh(&key, data.len() as u64);
+                }
+                frame
+            })
+            .boxed_unsync()
+        })
+    }
+
+    async fn objects(
+        &self,
+        user: &str,
+        request: &Request,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Response<Body>, Refusal> {
+        let settings = {
+            let state = self.lock();
+            if request.resource == Resource::Lease && !state.lease_api {
+                return Err(Refusal::NoSuchPath);
+            }
+            state.access.authorize(user, request)?;
+            Settings {
+                clock: self.clock.clone(),
+                streaming_lists: state.streaming_lists,
+            }
+        };
+        let body: Bytes = Limited::new(body, MAX_BODY)
+            .collect()
+            .await
+            .map_err(|error| {
+                Refusal::Invalid(format!("the request body could not be read: {error}"))
+            })?
+            .to_bytes();
+        answer(&self.store, &settings, request, headers, &body)
+    }
+
+    fn documents(&self, path: &str) -> Result<Response<Body>, Refusal> {
+        if matches!(path, "/healthz" | "/livez" | "/readyz") {
+            return Ok(text_answer(
+                StatusCode::OK,
+                "text/plain; charset=utf-8",
+                "ok".to_owned(),
+            ));
+        }
+        let lease_api = self.lock().lease_api;
+        discovery::document(path, lease_api)
+            .map(|document| json_answer(StatusCode::OK, &document))
+            .ok_or(Refusal::NoSuchPath)
+    }
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
