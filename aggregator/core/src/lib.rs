@@ -1,1 +1,40 @@
-//! .
+//! The decision maths of nodegrace: what heartbeats say about a node, as the node lifecycle controller would judge it.
+//!
+//! Everything here is a function of its arguments. Time is an argument (`now`), events are data, and nothing is read or
+//! written elsewhere: the crate depends on std alone, so no clock, no await and no IO can slip in.
+//!
+//! [`Fleet`] holds all nodes. Events of the agents ([`Event`]) go in through [`Fleet::apply`]; figures in the shape of the
+//! query API ([`NodeFigures`], [`FleetFigures`]) come out. [`controller`] is the model that turns a gap between heartbeats
+//! into the probability of a flip; whoever asks "what if" replays the gaps under other [`ControllerSettings`].
+
+mod blindness;
+mod channel;
+pub mod controller;
+pub mod event;
+mod expected;
+mod figures;
+mod fleet;
+mod gap;
+mod gap_chain;
+mod gap_history;
+mod node;
+pub mod sketch;
+mod state;
+mod stats;
+mod time;
+
+pub use controller::{ControllerSettings, GapStart, PassDuration, SettingsError};
+pub use event::{AgentId, Channel, ConditionStatus, Event, Losses, Report};
+pub use expected::{ExpectedFlips, Risk};
+pub use figures::{
+    ChannelFigures, FleetFigures, Margin, NodeFigures, Observation, Quantiles, Ready, RunningGap,
+    Spread,
+};
+pub use fleet::{Applied, Config, Fleet};
+pub use gap::Gap;
+pub use gap_history::{GapBounds, GapHistory};
+pub use node::{FlipCause, NodeHistory, SeenFlip};
+pub use sketch::Sketch;
+pub use state::{State, Thresholds, Verdict};
+pub use stats::{Interval, poisson_interval};
+pub use time::{SignedDuration, WallTime};

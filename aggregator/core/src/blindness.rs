@@ -1,0 +1,34 @@
+//! What an agent could not see of a channel, as far as a chain of heartbeats must know it.
+
+use std::time::Duration;
+
+/// Spans of the node's time since boot in which a heartbeat may have come unseen. Several count as one that covers them all:
+/// what lies between two blind spells and no heartbeat is no evidence either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blindness(Option<(Duration, Duration)>);
+
+impl Blindness {
+    /// Everything was seen.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Adds a span.
+    pub(crate) fn add(&mut self, start: Duration, end: Duration) {
+        self.0 = Some(match self.0 {
+            None => (start, end),
+            Some((from, to)) => (from.min(start), to.max(end)),
+        });
+    }
+
+    /// True when a heartbeat may have come unseen after `after` and up to `until`.
+    pub(crate) fn hides(&self, after: Duration, until: Duration) -> bool {
+        self.0
+            .is_some_and(|(start, end)| start < until && end > after)
+    }
+
+    /// Forgets what was over by `now`: a heartbeat seen then starts anew.
+    pub(crate) fn forget_until(&mut self, now: Duration) {
+        if self.0.is_some_and(|(_, end)| end <= now) {
+            self.0 = None;
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The heartbeats of one channel: periods between stamps, delivery delays, and whether the next one follows the last.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    blindness::Blindness,
+    event::{Channel, Heartbeat, Visibility},
+    figures::ChannelFigures,
+    sketch::Sketch,
+    time::WallTime,
+};
+
+/// Periods longer than this are steps of a clock: no kubelet pauses for an hour and goes on.
+const LONGEST_PERIOD: Duration = Duration::from_secs(3600);
+/// Periods that must be known before their median says what a blind spell can hide.
+const PERIODS_FOR_MEDIAN: u64 = 10;
+/// Lease stamps have microseconds; lastHeartbeatTime has whole seconds.
+const STATUS_RESOLUTION: Duration = Duration::from_secs(1);
+
+/// The heartbeats of one channel.
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelHistory {
+    channel: Channel,
+    heartbeats: u64,
+    uncredited_renewals: u64,
+    period: Sketch,
+    delivery_delay: Sketch,
+    /// The last heartbeat or baseline.
+    last: Option<Last>,
+    /// True while the last one is surely the predecessor of the next.
+    continuous: bool,
+    /// True from a new agent instance until its baseline says whether something was missed.
+    awaits_baseline: bool,
+    blindness: Blindness,
+    view: Option<Visibility>,
+}
+
+#[derive(Clone, Debug)]
+struct Last {
+    stamp: WallTime,
+    resource_version: Arc<str>,
+    /// Arrival since boot and by the wall clock. Absent: a baseline, whose arrival is unknown.
+    arrival: Option<(Duration, WallTime)>,
+}
+
+impl ChannelHistory {
+    pub(crate) const fn new(channel: Channel) -> Self {
+        Self {
+            channel,
+            heartbeats: 0,
+            uncredited_renewals: 0,
+            period: Sketch::new(),
+            delivery_delay: Sketch::new(),
+            last: None,
+            continuous: false,
+            awaits_baseline: false,
+            blindness: Blindness::NONE,
+            view: None,
+        }
+    }
+
+    /// Takes a baseline; true when it is the heartbeat already known, so that nothing was missed.
+    pub(crate) fn take_baseline(&mut self, heartbeat: &Heartbeat) -> bool {
+        self.awaits_baseline = false;
+        self.blindness.forget_until(heartbeat.arrival);
+        let known = |last: &Last| last.resource_version == heartbeat.resource_version;
+        if self.last.as_ref().is_some_and(known) {
+            return true;
+        }
+        self.last = Some(Last {
+            stamp: heartbeat.stamp,
+            resource_version: heartbeat.resource_version.clone(),
+            arrival: None,
+        });
+        self.continuous = true;
+        false
+    }
+
+    /// Takes a heartbeat.
+    pub(crate) fn take(&mut self, heartbeat: &Heartbeat) {
+        self.heartbeats += 1;
+        self.uncredited_renewals += u64::from(heartbeat.uncredited_renewals);
+        if self.follows(heartbeat.arrival)
+            && let Some(last) = &self.last
+            && let Some(period) = heartbeat.stamp.since(last.stamp).positive()
+            && !period.is_zero()
+            && period <= LONGEST_PERIOD
+        {
+            self.period.insert(period);
+        }
+        if heartbeat.arrival_uncertainty.is_zero() {
+            let delay = heartbeat.arrival_time.since(heartbeat.stamp);
+            self.delivery_delay
+                .insert(delay.positive().unwrap_or_default());
+        }
+        self.last = Some(Last {
+            stamp: heartbeat.stamp,
+            resource_version: heartbeat.resource_version.clone(),
+            arrival: Some((heartbeat.arrival, heartbeat.arrival_time)),
+        });
+        self.continuous = true;
+        self.awaits_baseline = false;
+        self.blindness.forget_until(heartbeat.arrival);
+    }
+
+    /// True when a heartbeat that arrives at `arrival` is the one after the last.
+    fn follows(&self, arrival: Duration) -> bool {
+        let after = self
+            .last
+            .as_ref()
+            .and_then(|last| last.arrival)
+            .map_or(Duration::ZERO, |(arrival, _)| arrival);
+        self.continuous && !self.awaits_baseline && !self.blindness.hides(after, arrival)
+    }
+
+    /// Notes a blind spell; returns whether it can have hidden a heartbeat.
+    pub(crate) fn blind(&mut self, start: Duration, end: Duration, resumed: bool) -> bool {
+        let hides = !resumed && !self.too_short_to_hide(end.saturating_sub(start));
+        if hides {
+            self.blindness.add(start, end);
+        }
+        hides
+    }
+
+    /// True for a span shorter than half of the usual period: it may delay a heartbeat, but both its neighbours are seen.
+    fn too_short_to_hide(&self, span: Duration) -> bool {
+        self.period.count() >= PERIODS_FOR_MEDIAN
+            && self.period.median().is_some_and(|median| span < median / 2)
+    }
+
+    /// The next heartbeat does not follow the last one.
+    pub(crate) const fn break_chain(&mut self) {
+        self.continuous = false;
+    }
+
+    /// A new agent instance of the same boot: its baseline will say whether something was missed.
+    pub(crate) const fn await_baseline(&mut self) {
+        self.awaits_baseline = true;
+        self.view = None;
+    }
+
+    /// Another boot: arrivals of the one before compare with nothing.
+    pub(crate) fn forget_arrivals(&mut self) {
+        self.continuous = false;
+        self.blindness = Blindness::NONE;
+        self.view = None;
+        if let Some(last) = &mut self.last {
+            last.arrival = None;
+        }
+    }
+
+    pub(crate) const fn see(&mut self, view: Option<Visibility>) {
+        self.view = view;
+    }
+
+    pub(crate) const fn view(&self) -> Option<Visibility> {
+        self.view
+    }
+
+    pub(crate) const fn awaits_its_baseline(&self) -> bool {
+        self.awaits_baseline && self.last.is_some()
+    }
+
+    /// True once a heartbeat or a baseline was seen.
+    pub(crate) const fn was_seen(&self) -> bool {
+        self.last.is_some()
+    }
+
+    pub(crate) const fn heartbeats(&self) -> u64 {
+        self.heartbeats
+    }
+
+    pub(crate) fn figures(&self) -> ChannelFigures {
+        let resolution = match self.channel {
+            Channel::Lease => None,
+            Channel::NodeStatus => Some(STATUS_RESOLUTION),
+        };
+        let last = self.last.as_ref();
+        ChannelFigures {
+            channel: self.channel,
+            view: self.view,
+            heartbeats: self.heartbeats,
+            uncredited_renewals: self.uncredited_renewals,
+            period: self.period.quantiles(resolution),
+            delivery_delay: self.delivery_delay.quantiles(resolution),
+            last_stamp: last.map(|last| last.stamp),
+            last_arrival_time: last.and_then(|last| last.arrival).map(|(_, time)| time),
+        }
+    }
+
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        self.period.heap_bytes() + self.delivery_delay.heap_bytes()
+    }
+}

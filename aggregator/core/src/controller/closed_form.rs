@@ -1,0 +1,267 @@
+//! The probability that a gap of a given length contains a flip, the phase of the poll being unknown.
+//!
+//! Let a heartbeat arrive at 0 and the next at L, and let the controller look at the node every x = P + pass. The first look
+//! after 0, at c, credits the heartbeat; c is anywhere in [0, x). The look at c + n x, with n the first number of polls past
+//! the grace period, flips the node unless the next heartbeat has arrived: a flip when c + n x < L. So its probability rises
+//! from 0 at L = n x (that is G') in a straight line to 1 at L = (n+1) x.
+//!
+//! **A status post can earn one more poll.** Crediting a status post makes the controller forget the Lease it had seen,
+//! unless the Lease moved forward in the same look; the next look then takes the Lease as new and credits the node again.
+//! With the last Lease heartbeat t before the status post, there was a look between the two when c >= x - t, and then the
+//! flip needs c + (n+1) x < L. With R(y) = max(0, y) both cases together come to
+//!
+//! ```text
+//! R(L/x - n) - R((L+t)/x - (n+1)) + R((L+t)/x - (n+2)) - R(L/x - (n+2)),   t limited to x,
+//! ```
+//!
+//! which for t = 0 (no status post) is the straight line above and for t = x the same line one poll later.
+//!
+//! **Passes of unknown length** make x uniform between two bounds. Each term is then an average of R(a/x - k) over x, which
+//! is a logarithm; n is constant between the points x = G/k.
+
+use std::time::Duration;
+
+use super::{ControllerSettings, settings::polls};
+
+/// What is known of the heartbeat that starts a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GapStart {
+    /// A renewed Lease, or a status post of a node that has no Lease: credited once.
+    #[default]
+    Once,
+    /// A status post of a node that has a Lease: it may be credited once more, one poll later.
+    StatusPost {
+        /// Time since the last Lease heartbeat. [`Duration::MAX`] when there was none for long.
+        since_lease: Duration,
+    },
+}
+
+impl GapStart {
+    /// From the time since the last Lease heartbeat; absent where the gap starts with the Lease or there is none.
+    pub fn after(since_lease: Option<Duration>) -> Self {
+        since_lease.map_or(Self::Once, |since_lease| Self::StatusPost { since_lease })
+    }
+
+    /// Time since the last Lease heartbeat where it matters, in seconds; 0 where it does not.
+    fn since_lease(self) -> f64 {
+        match self {
+            Self::Once => 0.0,
+            Self::StatusPost { since_lease } => since_lease.as_secs_f64(),
+        }
+    }
+
+    /// True when a status post may have earned one more poll.
+    pub const fn may_earn_a_poll(self) -> bool {
+        matches!(self, Self::StatusPost { .. })
+    }
+}
+
+/// A range of poll intervals with one number of polls to the flip.
+struct Piece {
+    from: f64,
+    to: f64,
+    polls: f64,
+}
+
+impl ControllerSettings {
+    /// Probability that the controller flips the node within a gap of this `length` between two credited heartbeats.
+    pub fn flip_probability(&self, length: Duration, start: GapStart) -> f64 {
+        if length <= self.grace_period {
+            return 0.0;
+        }
+        let (length, since_lease) = (length.as_secs_f64(), start.since_lease());
+        let (shortest, longest) = self.poll_interval();
+        if shortest == longest {
+            let n = f64::from(polls(self.grace_period, shortest));
+            return at_interval(length, since_lease, shortest.as_secs_f64(), n).clamp(0.0, 1.0);
+        }
+        let total: f64 = self
+            .pieces(since_lease)
+            .map(|piece| over_piece(length, since_lease, &piece))
+            .sum();
+        (total / (longest - shortest).as_secs_f64()).clamp(0.0, 1.0)
+    }
+
+    /// The shortest time after the arrival of a heartbeat at which the controller can flip the node.
+    pub fn earliest_flip(&self, start: GapStart) -> Duration {
+        let (shortest, longest) = self.poll_interval();
+        let grace = self.effective_grace(self.pass.shortest);
+        // Where the interval passes G/k, a poll falls right behind the grace period.
+        let earliest = if polls(self.grace_period, shortest) == polls(self.grace_period, longest) {
+            grace
+        } else {
+            self.grace_period
+        };
+        let surely_earned = start.since_lease() >= longest.as_secs_f64();
+        earliest
+            + if surely_earned {
+                shortest
+            } else {
+                Duration::ZERO
+            }
+    }
+
+    /// The time after the arrival of a heartbeat by which the controller has surely flipped the node.
+    pub fn latest_flip(&self, start: GapStart) -> Duration {
+        let earned = f64::from(u8::from(start.may_earn_a_poll()));
+        let latest = self
+            .pieces(0.0)
+            .map(|piece| (piece.polls + 1.0 + earned) * piece.to)
+            .fold(0.0, f64::max);
+        Duration::from_secs_f64(latest)
+    }
+
+    /// Average time from the arrival of a dead node's last heartbeat until the controller marks it: G' and half a poll.
+    pub fn mean_detection(&self) -> Duration {
+        let (shortest, longest) = self.poll_interval();
+        let width = (longest - shortest).as_secs_f64();
+        if width == 0.0 {
+            return self.effective_grace(self.pass.shortest) + shortest / 2;
+        }
+        // The integral of (n + 1/2) x over x.
+        let integral = |piece: Piece| {
+            (piece.polls + 0.5) * (piece.to * piece.to - piece.from * piece.from) / 2.0
+        };
+        Duration::from_secs_f64(self.pieces(0.0).map(integral).sum::<f64>() / width)
+    }
+
+    /// The range of poll intervals, cut wherever the number of polls or the limit on `since_lease` changes.
+    fn pieces(&self, since_lease: f64) -> impl Iterator<Item = Piece> {
+        let (shortest, longest) = self.poll_interval();
+        let (most, fewest) = (
+            polls(self.grace_period, shortest),
+            polls(self.grace_period, longest),
+        );
+        let (grace, from, to) = (
+            self.grace_period.as_secs_f64(),
+            shortest.as_secs_f64(),
+            longest.as_secs_f64(),
+        );
+        (fewest..=most).flat_map(move |n| {
+            // n polls are needed while (n-1) x <= G < n x.
+            let lower = from.max(grace / f64::from(n));
+            let upper = if n > 1 {
+                to.min(grace / f64::from(n - 1))
+            } else {
+                to
+            };
+            let cut = since_lease.clamp(lower, upper.max(lower));
+            [(lower, cut), (cut, upper)].map(|(from, to)| Piece {
+                from,
+                to: to.max(from),
+                polls: f64::from(n),
+            })
+        })
+    }
+}
+
+/// The flip probability when the controller looks every `x` seconds and flips with the `n`th look.
+fn at_interval(length: f64, since_lease: f64, x: f64, n: f64) -> f64 {
+    let ramp = |a: f64, k: f64| (a / x - k).max(0.0);
+    let with_lease = length + since_lease.min(x);
+    ramp(length, n) - ramp(with_lease, n + 1.0) + ramp(with_lease, n + 2.0) - ramp(length, n + 2.0)
+}
+
+/// The integral of [`at_interval`] over the piece.
+fn over_piece(length: f64, since_lease: f64, piece: &Piece) -> f64 {
+    let n = piece.polls;
+    let ramp = |a: f64, k: f64| ramp_integral(a, k, piece);
+    if since_lease >= piece.to {
+        // Limited to x: (L+x)/x - k is L/x - (k-1), and the line moves up by one poll.
+        ramp(length, n + 1.0) - ramp(length, n + 2.0)
+    } else {
+        let with_lease = length + since_lease;
+        ramp(length, n) - ramp(with_lease, n + 1.0) + ramp(with_lease, n + 2.0)
+            - ramp(length, n + 2.0)
+    }
+}
+
+/// The integral of max(0, a/x - k) over the piece.
+fn ramp_integral(a: f64, k: f64, piece: &Piece) -> f64 {
+    let end = piece.to.min(a / k);
+    if end <= piece.from {
+        return 0.0;
+    }
+    a * (end / piece.from).ln() - k * (end - piece.from)
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "certain and impossible are exact")]
+mod tests {
+    use super::*;
+    use crate::controller::PassDuration;
+
+    fn s(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    fn settings(grace: f64, period: f64, pass: PassDuration) -> ControllerSettings {
+        ControllerSettings {
+            pass,
+            ..ControllerSettings::default().with_periods(s(grace), s(period))
+        }
+    }
+
+    #[test]
+    fn the_probability_rises_in_a_line_over_one_poll() {
+        let settings = settings(40.0, 5.0, PassDuration::QUIET);
+        let probability = |length| settings.flip_probability(s(length), GapStart::Once);
+        assert_eq!(probability(40.02), 0.0);
+        assert!((probability(42.521_25) - 0.5).abs() < 1e-9);
+        assert_eq!(probability(45.03), 1.0);
+    }
+
+    #[test]
+    fn a_status_post_long_after_the_lease_earns_one_poll() {
+        let settings = settings(40.0, 5.0, PassDuration::QUIET);
+        let post = GapStart::StatusPost {
+            since_lease: s(9.0),
+        };
+        let plain = settings.flip_probability(s(42.0), GapStart::Once);
+        let earned = settings.flip_probability(s(47.0025), post);
+        assert!((plain - earned).abs() < 1e-9);
+        assert_eq!(settings.earliest_flip(post), s(45.0225));
+    }
+
+    #[test]
+    fn a_status_post_right_after_the_lease_earns_a_poll_by_chance() {
+        let settings = settings(40.0, 5.0, PassDuration::constant(s(1.0)));
+        let post = GapStart::StatusPost {
+            since_lease: s(2.0),
+        };
+        // x = 6, n = 7: certain at 48 without the extra poll, which a third of the phases has.
+        let at_48 = settings.flip_probability(s(48.0), post);
+        assert!((at_48 - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(settings.flip_probability(s(54.0), post), 1.0);
+    }
+
+    #[test]
+    fn passes_of_unknown_length_give_the_average_over_their_lengths() {
+        let range = PassDuration {
+            shortest: s(0.1),
+            longest: s(1.3),
+        };
+        let post = GapStart::StatusPost {
+            since_lease: s(5.7),
+        };
+        for start in [GapStart::Once, post] {
+            for length in [40.5, 42.0, 44.0, 46.5, 49.0, 52.0, 56.0, 60.0] {
+                let steps = 20_000;
+                let mean = (0..steps)
+                    .map(|step| 0.1 + 1.2 * (f64::from(step) + 0.5) / f64::from(steps))
+                    .map(|pass| settings(40.0, 5.0, PassDuration::constant(s(pass))))
+                    .map(|constant| constant.flip_probability(s(length), start))
+                    .sum::<f64>()
+                    / f64::from(steps);
+                let closed = settings(40.0, 5.0, range).flip_probability(s(length), start);
+                assert!((mean - closed).abs() < 1e-4, "{length}: {mean} {closed}");
+            }
+        }
+    }
+
+    #[test]
+    fn detection_takes_the_grace_rounded_up_to_polls_and_half_a_poll() {
+        let settings = settings(42.0, 5.0, PassDuration::constant(Duration::ZERO));
+        assert_eq!(settings.mean_detection(), s(47.5));
+    }
+}

@@ -1,0 +1,225 @@
+//! What happens to a fleet: agents come, report and go. The core's own form of the wire's messages, already validated.
+//!
+//! Every `monotonic` time here is read from the reporting node's clock since boot and compares only with values of the same
+//! boot id.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::time::WallTime;
+
+/// One thing that happened, applied by [`Fleet::apply`](crate::Fleet::apply).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// An agent opened its stream.
+    Connected {
+        /// The node it reports for.
+        node: Arc<str>,
+        /// The agent's instance.
+        agent: AgentId,
+    },
+    /// An agent's stream ended.
+    Disconnected {
+        /// The node it reported for.
+        node: Arc<str>,
+        /// The agent's instance.
+        agent: AgentId,
+    },
+    /// A batch arrived.
+    Report(Report),
+}
+
+impl Event {
+    /// Name of the node it is about.
+    pub fn node(&self) -> &Arc<str> {
+        match self {
+            Self::Connected { node, .. } | Self::Disconnected { node, .. } => node,
+            Self::Report(report) => &report.node,
+        }
+    }
+}
+
+/// One run of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AgentId {
+    /// Boot id of the machine; monotonic times compare only within one boot.
+    pub boot_id: Arc<str>,
+    /// When the agent started, since boot.
+    pub start: Duration,
+}
+
+/// One batch of an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Name of the node.
+    pub node: Arc<str>,
+    /// The agent's instance.
+    pub agent: AgentId,
+    /// When the batch was sent, since boot.
+    pub sent: Duration,
+    /// When the batch was sent, by the node's wall clock.
+    pub sent_time: WallTime,
+    /// The records with their sequence numbers, ascending.
+    pub records: Vec<(u64, Record)>,
+    /// What the agent sees of each channel now. A channel without an entry was not looked at yet.
+    pub views: Vec<ChannelView>,
+    /// uid of the Node object. Absent: not in this batch.
+    pub node_uid: Option<Arc<str>>,
+    /// What the agent dropped since its start. Absent: nothing.
+    pub losses: Option<Losses>,
+}
+
+/// One numbered record of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A renewal that the controller would credit.
+    Heartbeat(Heartbeat),
+    /// A span in which a channel could not be seen, now over.
+    BlindSpell(BlindSpell),
+    /// A change of the Ready condition.
+    ReadyChange(ReadyChange),
+    /// A sample of the host. Its content is no business of the core; its number is.
+    Sample,
+}
+
+/// One of the two ways in which a kubelet shows that it is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// The Lease: a heartbeat is a renewTime that moved forward.
+    Lease,
+    /// The Node's Ready condition: a heartbeat is a lastHeartbeatTime that changed.
+    NodeStatus,
+}
+
+impl Channel {
+    /// Both channels, in the order of [`Channel::index`].
+    pub const ALL: [Self; 2] = [Self::Lease, Self::NodeStatus];
+
+    /// Position in arrays that hold one entry a channel.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Lease => 0,
+            Self::NodeStatus => 1,
+        }
+    }
+}
+
+/// One renewal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heartbeat {
+    /// Which channel carried it.
+    pub channel: Channel,
+    /// The kubelet's own stamp.
+    pub stamp: WallTime,
+    /// When it reached the agent, since boot.
+    pub arrival: Duration,
+    /// When it reached the agent, by the node's wall clock.
+    pub arrival_time: WallTime,
+    /// resourceVersion of the object that carried it.
+    pub resource_version: Arc<str>,
+    /// How much earlier than `arrival` it may have arrived. Zero: it was seen as it happened.
+    pub arrival_uncertainty: Duration,
+    /// True for what the agent's first list found: it begins the chains and is not counted.
+    pub baseline: bool,
+    /// Renewals since the previous heartbeat of the channel that the controller does not credit.
+    pub uncredited_renewals: u32,
+}
+
+/// A span in which a channel could not be seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlindSpell {
+    /// The channel.
+    pub channel: Channel,
+    /// Last moment at which the channel was surely seen, since boot.
+    pub start: Duration,
+    /// Moment from which it was seen again, since boot.
+    pub end: Duration,
+    /// True when the watch resumed where it stopped: events were delayed, none was missed.
+    pub resumed: bool,
+}
+
+/// Status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConditionStatus {
+    /// "True".
+    True,
+    /// "False": for Ready, written by the kubelet itself.
+    False,
+    /// "Unknown": for Ready, written by the controller when heartbeats stopped.
+    Unknown,
+}
+
+/// A change of the Ready condition, or its first sight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadyChange {
+    /// New status.
+    pub status: ConditionStatus,
+    /// New reason.
+    pub reason: Arc<str>,
+    /// lastTransitionTime, by the clock of whoever wrote it; whole seconds.
+    pub transition: WallTime,
+    /// When it reached the agent, since boot.
+    pub arrival: Duration,
+    /// When it reached the agent, by the node's wall clock.
+    pub arrival_time: WallTime,
+    /// True for what the agent's first list found.
+    pub baseline: bool,
+}
+
+/// What the agent sees of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Watched: every heartbeat is timed.
+    Observed,
+    /// There is none; the other channel alone keeps the node Ready.
+    Absent,
+    /// It cannot be seen since then (since boot): whether the kubelet beats is unknown.
+    Blind {
+        /// Last moment at which it was surely seen.
+        since: Duration,
+    },
+}
+
+/// What the agent sees of one channel now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelView {
+    /// The channel.
+    pub channel: Channel,
+    /// What is seen of it.
+    pub visibility: Visibility,
+}
+
+/// Records an agent had to drop since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Heartbeats dropped from the full buffer.
+    pub dropped_heartbeats: u64,
+    /// Samples dropped from the full buffer.
+    pub dropped_samples: u64,
+    /// Other records (blind spells, changes of Ready) dropped from the full buffer.
+    pub dropped_others: u64,
+    /// Records the aggregator refused.
+    pub rejected_records: u64,
+}
+
+impl Losses {
+    /// Records dropped, of every kind.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped_heartbeats + self.dropped_samples + self.dropped_others
+    }
+
+    /// The losses of two agents, or of two runs of one, together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            dropped_heartbeats: self.dropped_heartbeats + other.dropped_heartbeats,
+            dropped_samples: self.dropped_samples + other.dropped_samples,
+            dropped_others: self.dropped_others + other.dropped_others,
+            rejected_records: self.rejected_records + other.rejected_records,
+        }
+    }
+
+    /// True when nothing was lost.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,103 @@
+//! How often the controller would flip nodes, judged from the gaps that were measured.
+
+use std::time::Duration;
+
+use crate::{
+    controller::ControllerSettings,
+    gap_history::GapHistory,
+    stats::{Interval, poisson_interval},
+};
+
+/// Seconds of a day.
+pub(crate) const DAY: f64 = 86_400.0;
+
+/// Flips expected over a time observed.
+///
+/// The sum of the flip probabilities of all gaps; its interval is [`poisson_interval`]'s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpectedFlips {
+    /// Sum of the flip probabilities.
+    pub expected: f64,
+    /// Standard deviation of the flips that come from just these gaps, the phase of the poll being all that is unknown.
+    pub standard_deviation: f64,
+    /// Flips per day observed.
+    pub per_day: f64,
+    /// 95 % interval of `per_day`.
+    pub per_day_interval: Interval,
+    /// Gaps with a flip probability above zero.
+    pub risky_gaps: u64,
+    /// Time observed: the sum of the gaps measured.
+    pub observed: Duration,
+}
+
+/// Risks being added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Risk {
+    expected: f64,
+    variance: f64,
+    risky_gaps: u64,
+    observed: Duration,
+}
+
+impl Risk {
+    /// The risk that the gaps of one node run under such a controller.
+    pub fn of(gaps: &GapHistory, settings: &ControllerSettings) -> Self {
+        let mut risk = Self {
+            observed: gaps.measured(),
+            ..Self::default()
+        };
+        for (probability, count) in gaps.risks(settings) {
+            risk.expected += probability * count as f64;
+            risk.variance += probability * (1.0 - probability) * count as f64;
+            risk.risky_gaps += count;
+        }
+        risk
+    }
+
+    /// The risks of two nodes together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            variance: self.variance + other.variance,
+            risky_gaps: self.risky_gaps + other.risky_gaps,
+            observed: self.observed + other.observed,
+        }
+    }
+
+    /// Sum of the flip probabilities.
+    pub const fn expected(&self) -> f64 {
+        self.expected
+    }
+
+    /// Time observed.
+    pub const fn observed(&self) -> Duration {
+        self.observed
+    }
+
+    /// The figure, per day of one node. Absent: nothing was observed.
+    pub fn per_node(&self) -> Option<ExpectedFlips> {
+        self.figure(1.0)
+    }
+
+    /// The figure, per day of a fleet of so many nodes, each flipping at the mean rate of what was observed. Absent: nothing
+    /// was observed.
+    pub fn per_fleet(&self, nodes: u64) -> Option<ExpectedFlips> {
+        self.figure(nodes as f64)
+    }
+
+    fn figure(&self, nodes: f64) -> Option<ExpectedFlips> {
+        if self.observed.is_zero() {
+            return None;
+        }
+        let per_day = nodes * DAY / self.observed.as_secs_f64();
+        Some(ExpectedFlips {
+            expected: self.expected,
+            standard_deviation: self.variance.sqrt(),
+            per_day: self.expected * per_day,
+            per_day_interval: poisson_interval(self.expected).times(per_day),
+            risky_gaps: self.risky_gaps,
+            observed: self.observed,
+        })
+    }
+}

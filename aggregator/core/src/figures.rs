@@ -1,0 +1,9 @@
+//! The figures that readers get, in the shape of the query API. A figure that is absent is unknown, never zero.
+
+mod fleet;
+mod node;
+
+pub use fleet::FleetFigures;
+pub use node::{
+    ChannelFigures, Margin, NodeFigures, Observation, Quantiles, Ready, RunningGap, Spread,
+};

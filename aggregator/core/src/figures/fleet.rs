@@ -1,0 +1,28 @@
+//! The figures of the fleet.
+
+use crate::{event::Losses, expected::ExpectedFlips, figures::Quantiles, state::State};
+
+/// Totals, coverage and the quality of the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FleetFigures {
+    /// Nodes by state, without the states that no node is in.
+    pub states: Vec<(State, u64)>,
+    /// Nodes that reported at least once.
+    pub nodes: u64,
+    /// Agents whose stream is open.
+    pub connected_agents: u64,
+    /// Gaps of all nodes together.
+    pub gap: Quantiles,
+    /// Flips expected in the fleet. Absent: no gap was measured.
+    pub expected_flips: Option<ExpectedFlips>,
+    /// Times Ready was seen to turn Unknown on any node.
+    pub flips_seen: u64,
+    /// Heartbeats counted.
+    pub heartbeats: u64,
+    /// What agents had to drop. Absent: nothing.
+    pub losses: Option<Losses>,
+    /// Records acknowledged by an earlier run and forgotten with it.
+    pub forgotten_records: u64,
+    /// Records received more than once.
+    pub duplicate_records: u64,
+}

@@ -1,0 +1,178 @@
+//! All nodes. Data flows one way: only [`Fleet::apply`] and [`Fleet::expire`] write, readers never do.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    controller::{ControllerSettings, SettingsError},
+    event::{Event, Losses},
+    expected::Risk,
+    figures::{FleetFigures, NodeFigures},
+    gap_history::GapBounds,
+    node::NodeHistory,
+    sketch::Sketch,
+    state::{State, Thresholds, Verdict},
+};
+
+/// What a fleet is judged by, and how much of it is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// The controller's settings.
+    pub controller: ControllerSettings,
+    /// Where one state ends and the next begins.
+    pub thresholds: Thresholds,
+    /// Which gaps are kept exactly.
+    pub gaps: GapBounds,
+    /// A node without an open stream that did not report for this long is forgotten.
+    pub forget_after: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            controller: ControllerSettings::default(),
+            thresholds: Thresholds::default(),
+            gaps: GapBounds::default(),
+            // Long enough for a weekend's maintenance to be looked at on Monday.
+            forget_after: Duration::from_secs(3 * 24 * 3600),
+        }
+    }
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Records that were new.
+    pub accepted: u64,
+    /// Records that were known already, or came from an agent that was replaced.
+    pub duplicates: u64,
+    /// Every record of the agent up to this number need not be sent again.
+    pub acknowledged: u64,
+}
+
+/// Everything known of all nodes.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    config: Config,
+    nodes: BTreeMap<Arc<str>, NodeHistory>,
+}
+
+impl Fleet {
+    /// A fleet without nodes.
+    ///
+    /// # Errors
+    /// When the settings are no controller's.
+    pub fn new(config: Config) -> Result<Self, SettingsError> {
+        config.controller.validate()?;
+        Ok(Self {
+            config,
+            nodes: BTreeMap::new(),
+        })
+    }
+
+    /// What it is judged by.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Applies what happened, at `now` of the aggregator's monotonic clock.
+    pub fn apply(&mut self, event: Event, now: Duration) -> Applied {
+        let node = match self.nodes.entry(event.node().clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let name = entry.key().clone();
+                entry.insert(NodeHistory::new(name, self.config.gaps))
+            }
+        };
+        match event {
+            Event::Connected { agent, .. } => node.connect(&agent),
+            Event::Disconnected { agent, .. } => node.disconnect(&agent),
+            Event::Report(report) => {
+                return node.report(report, now, self.config.controller.monitor_period);
+            }
+        }
+        Applied::default()
+    }
+
+    /// Forgets the nodes that have been silent for too long; returns their names.
+    pub fn expire(&mut self, now: Duration) -> Vec<Arc<str>> {
+        let forget_after = self.config.forget_after;
+        let gone = |node: &NodeHistory| {
+            let silent = node.report_age(now).is_none_or(|age| age > forget_after);
+            silent && !node.is_connected()
+        };
+        self.nodes
+            .extract_if(.., |_, node| gone(node))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// One node's history. Absent: it never reported, or was forgotten.
+    pub fn history(&self, name: &str) -> Option<&NodeHistory> {
+        self.nodes.get(name)
+    }
+
+    /// Every node's history, by name.
+    pub fn histories(&self) -> impl ExactSizeIterator<Item = &NodeHistory> {
+        self.nodes.values()
+    }
+
+    /// One node's figures. Absent: it never reported, or was forgotten.
+    pub fn node(&self, name: &str, now: Duration) -> Option<NodeFigures> {
+        self.history(name)
+            .map(|node| node.figures(&self.config, now))
+    }
+
+    /// Every node's figures, by name.
+    pub fn nodes(&self, now: Duration) -> impl ExactSizeIterator<Item = NodeFigures> {
+        self.histories()
+            .map(move |node| node.figures(&self.config, now))
+    }
+
+    /// The risk that the gaps of all nodes run under such a controller.
+    pub fn risk(&self, controller: &ControllerSettings) -> Risk {
+        self.histories()
+            .map(|node| Risk::of(node.gaps(), controller))
+            .fold(Risk::default(), Risk::plus)
+    }
+
+    /// Nodes of which at least one gap was measured.
+    pub fn measured_nodes(&self) -> u64 {
+        let measured = |node: &&NodeHistory| node.gaps().sketch().count() > 0;
+        self.histories().filter(measured).count() as u64
+    }
+
+    /// The figures of the fleet.
+    pub fn figures(&self, now: Duration) -> FleetFigures {
+        let mut states = BTreeMap::<State, u64>::new();
+        let mut gap = Sketch::new();
+        let mut losses = Losses::default();
+        for node in self.histories() {
+            *states
+                .entry(Verdict::of(node, &self.config, now).state)
+                .or_default() += 1;
+            gap.merge(node.gaps().sketch());
+            losses = losses.plus(node.losses());
+        }
+        let count =
+            |of: fn(&NodeHistory) -> bool| self.histories().filter(|node| of(node)).count() as u64;
+        let sum = |of: fn(&NodeHistory) -> u64| self.histories().map(of).sum();
+        FleetFigures {
+            states: states.into_iter().collect(),
+            nodes: count(NodeHistory::has_reported),
+            connected_agents: count(NodeHistory::is_connected),
+            gap: gap.quantiles(None),
+            expected_flips: self
+                .risk(&self.config.controller)
+                .per_fleet(self.measured_nodes()),
+            flips_seen: sum(NodeHistory::flips_seen),
+            heartbeats: sum(NodeHistory::heartbeats),
+            losses: (!losses.is_empty()).then_some(losses),
+            forgotten_records: sum(NodeHistory::forgotten_records),
+            duplicate_records: sum(NodeHistory::duplicate_records),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! One gap between two credited heartbeats, kept exactly.
+
+use std::time::Duration;
+
+use crate::{
+    controller::{ControllerSettings, GapStart},
+    event::Channel,
+    time::WallTime,
+};
+
+/// A gap between consecutive arrivals merged over both channels: what the controller sees.
+///
+/// Ordered by length first, so that the shortest is the first to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// Its length.
+    pub duration: Duration,
+    /// Arrival of the heartbeat before it, by the node's wall clock.
+    pub start_time: WallTime,
+    /// Arrival of the heartbeat that ended it, by the node's wall clock.
+    pub end_time: WallTime,
+    /// Channel of the heartbeat before it.
+    pub start_channel: Channel,
+    /// Channel of the heartbeat that ended it.
+    pub end_channel: Channel,
+    /// For a status post before the gap on a node that has a Lease: time since the last Lease heartbeat. Absent otherwise.
+    pub since_lease: Option<Duration>,
+    /// How far its ends are uncertain, because the agent was blind there. Zero: measured.
+    pub uncertainty: Duration,
+    /// True when Ready was seen to turn Unknown within it.
+    pub flip_seen: bool,
+}
+
+impl Gap {
+    /// What the controller made of the heartbeat before it.
+    pub fn start(&self) -> GapStart {
+        GapStart::after(self.since_lease)
+    }
+
+    /// Probability that such a controller flipped the node within it.
+    pub fn flip_probability(&self, settings: &ControllerSettings) -> f64 {
+        settings.flip_probability(self.duration, self.start())
+    }
+}

@@ -1,0 +1,178 @@
+//! The chain of arrivals merged over both channels, in which each link is a gap as the controller sees it.
+
+use std::time::Duration;
+
+use crate::{
+    blindness::Blindness,
+    controller::GapStart,
+    event::{Channel, Heartbeat},
+    gap::Gap,
+    time::WallTime,
+};
+
+/// The last arrival of any channel, and whether the next is the end of a gap that starts there.
+#[derive(Clone, Debug)]
+pub(crate) struct GapChain {
+    last: Option<Arrival>,
+    /// Arrival of the last Lease heartbeat.
+    last_lease: Option<Duration>,
+    /// True once a heartbeat or a baseline was seen: the interval before the next one counts as unmeasured when it is no gap.
+    begun: bool,
+    /// True when heartbeats after `last` may be missing for good.
+    broken: bool,
+    blindness: Blindness,
+    flip_seen: bool,
+}
+
+/// An arrival that starts a gap.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    at: Duration,
+    time: WallTime,
+    channel: Channel,
+    uncertainty: Duration,
+    since_lease: Option<Duration>,
+}
+
+/// What a heartbeat did to the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It began the chain: there is nothing before it.
+    First,
+    /// It ended a gap.
+    Gap(Gap),
+    /// What came before it cannot be measured.
+    Unmeasured,
+}
+
+impl GapChain {
+    /// A chain that has not begun.
+    pub(crate) const fn new() -> Self {
+        Self {
+            last: None,
+            last_lease: None,
+            begun: false,
+            broken: false,
+            blindness: Blindness::NONE,
+            flip_seen: false,
+        }
+    }
+
+    /// Takes a heartbeat that arrived now. `has_lease` says whether the node has a Lease; `tolerance` is the most uncertainty
+    /// that a gap may have (one monitor period: what the phase of the poll leaves open anyway).
+    pub(crate) fn take(
+        &mut self,
+        heartbeat: &Heartbeat,
+        has_lease: bool,
+        tolerance: Duration,
+    ) -> Link {
+        let link = match self.last {
+            Some(last) => self
+                .gap(&last, heartbeat, tolerance)
+                .map_or(Link::Unmeasured, Link::Gap),
+            None if self.begun => Link::Unmeasured,
+            None => Link::First,
+        };
+        self.start_at(heartbeat, has_lease);
+        link
+    }
+
+    fn gap(&self, last: &Arrival, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
+        let uncertainty = last.uncertainty + heartbeat.arrival_uncertainty;
+        if self.broken
+            || uncertainty > tolerance
+            || self.blindness.hides(last.at, heartbeat.arrival)
+        {
+            return None;
+        }
+        Some(Gap {
+            duration: heartbeat.arrival.saturating_sub(last.at),
+            start_time: last.time,
+            end_time: heartbeat.arrival_time,
+            start_channel: last.channel,
+            end_channel: heartbeat.channel,
+            since_lease: last.since_lease,
+            uncertainty,
+            flip_seen: self.flip_seen,
+        })
+    }
+
+    fn start_at(&mut self, heartbeat: &Heartbeat, has_lease: bool) {
+        let since_lease = match heartbeat.channel {
+            Channel::Lease => {
+                self.last_lease = Some(heartbeat.arrival);
+                None
+            }
+            Channel::NodeStatus if has_lease => {
+                Some(self.last_lease.map_or(Duration::MAX, |lease| {
+                    heartbeat.arrival.saturating_sub(lease)
+                }))
+            }
+            Channel::NodeStatus => None,
+        };
+        self.last = Some(Arrival {
+            at: heartbeat.arrival,
+            time: heartbeat.arrival_time,
+            channel: heartbeat.channel,
+            uncertainty: heartbeat.arrival_uncertainty,
+            since_lease,
+        });
+        self.begun = true;
+        self.broken = false;
+        self.flip_seen = false;
+        self.blindness.forget_until(heartbeat.arrival);
+    }
+
+    /// A baseline was seen: an interval before the next heartbeat that is no gap is unmeasured.
+    pub(crate) const fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// Heartbeats of some channel may have come unseen in this span.
+    pub(crate) fn blind(&mut self, start: Duration, end: Duration) {
+        self.blindness.add(start, end);
+    }
+
+    /// Heartbeats after the last one are missing for good.
+    pub(crate) const fn break_here(&mut self) {
+        self.broken = true;
+    }
+
+    /// Another boot: arrivals of the one before compare with nothing.
+    pub(crate) fn forget_arrivals(&mut self) {
+        *self = Self {
+            begun: self.begun,
+            ..Self::new()
+        };
+    }
+
+    /// Ready was seen to turn Unknown.
+    pub(crate) const fn see_flip(&mut self) {
+        self.flip_seen = true;
+    }
+
+    /// Arrival of the last heartbeat where no later one can be missing, with the Lease's part in it. Absent: not known.
+    pub(crate) fn running(&self) -> Option<Running> {
+        let last = self.last.filter(|_| !self.broken)?;
+        Some(Running {
+            since: last.at,
+            since_lease: last.since_lease,
+        })
+    }
+}
+
+/// The start of the gap that runs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    /// Arrival of the last heartbeat, since boot.
+    pub(crate) since: Duration,
+    /// As in [`Gap::since_lease`].
+    since_lease: Option<Duration>,
+}
+
+impl Running {
+    /// What the controller made of that heartbeat.
+    pub(crate) fn start(&self) -> GapStart {
+        GapStart::after(self.since_lease)
+    }
+}

@@ -1,0 +1,145 @@
+//! All gaps of a node: the long ones exactly, the others as a sketch.
+//!
+//! What-if is a replay over the exact gaps; the sketch serves the quantiles, and grace periods below everything kept exactly.
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use crate::{controller::ControllerSettings, gap::Gap, sketch::Sketch};
+
+/// How many gaps are kept exactly, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapBounds {
+    /// Gaps longer than this are kept exactly.
+    pub exact_above: Duration,
+    /// Most gaps kept exactly for one node; beyond it the shortest goes first, into the sketch.
+    pub most: usize,
+}
+
+impl Default for GapBounds {
+    /// Longer than 15 s: any gap that a grace period worth considering could judge. 160 gaps of 64 bytes: a node that only
+    /// posts its status every 20 to 50 s fills that in two hours and then keeps those above some 45 s, for 10 KiB.
+    fn default() -> Self {
+        Self {
+            exact_above: Duration::from_secs(15),
+            most: 160,
+        }
+    }
+}
+
+/// The gaps of one node.
+#[derive(Clone, Debug)]
+pub struct GapHistory {
+    bounds: GapBounds,
+    /// Every gap, for the quantiles.
+    all: Sketch,
+    /// The gaps that are not kept exactly.
+    rest: Sketch,
+    /// The gaps kept exactly; the shortest on top.
+    exact: BinaryHeap<Reverse<Gap>>,
+    dropped: u64,
+    unmeasured: u64,
+}
+
+impl GapHistory {
+    /// A history of no gap.
+    pub const fn new(bounds: GapBounds) -> Self {
+        Self {
+            bounds,
+            all: Sketch::new(),
+            rest: Sketch::new(),
+            exact: BinaryHeap::new(),
+            dropped: 0,
+            unmeasured: 0,
+        }
+    }
+
+    /// Adds a gap.
+    pub fn insert(&mut self, gap: Gap) {
+        self.all.insert(gap.duration);
+        if gap.duration > self.bounds.exact_above {
+            self.keep(gap);
+        } else {
+            self.rest.insert(gap.duration);
+        }
+    }
+
+    fn keep(&mut self, gap: Gap) {
+        self.exact.push(Reverse(gap));
+        if self.exact.len() > self.bounds.most
+            && let Some(Reverse(shortest)) = self.exact.pop()
+        {
+            self.rest.insert(shortest.duration);
+            self.dropped += 1;
+        }
+    }
+
+    /// Counts an interval between heartbeats that is no measured gap.
+    pub const fn skip(&mut self) {
+        self.unmeasured += 1;
+    }
+
+    /// Adds the gaps of `other`; the same as having inserted them here, where both have the same bounds.
+    pub fn merge(&mut self, other: &Self) {
+        self.all.merge(&other.all);
+        self.rest.merge(&other.rest);
+        self.dropped += other.dropped;
+        self.unmeasured += other.unmeasured;
+        for &Reverse(gap) in &other.exact {
+            self.keep(gap);
+        }
+    }
+
+    /// The distribution of all gaps.
+    pub const fn sketch(&self) -> &Sketch {
+        &self.all
+    }
+
+    /// The gaps kept exactly, in no order.
+    pub fn exact(&self) -> impl ExactSizeIterator<Item = &Gap> {
+        self.exact.iter().map(|Reverse(gap)| gap)
+    }
+
+    /// Every gap longer than this is kept exactly.
+    pub fn exact_above(&self) -> Duration {
+        self.rest.max().map_or(self.bounds.exact_above, |longest| {
+            longest.max(self.bounds.exact_above)
+        })
+    }
+
+    /// Gaps that were kept exactly once and had to make room.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Intervals between heartbeats that were not counted as gaps.
+    pub const fn unmeasured(&self) -> u64 {
+        self.unmeasured
+    }
+
+    /// Time in which gaps were measured: the sum of all of them.
+    pub fn measured(&self) -> Duration {
+        self.all.sum()
+    }
+
+    /// The flip probability of each gap that has one under such a controller, and how many gaps have it.
+    pub fn risks(&self, settings: &ControllerSettings) -> impl Iterator<Item = (f64, u64)> {
+        let exact = self.exact().map(|gap| (gap.flip_probability(settings), 1));
+        let rest = self
+            .rest
+            .values()
+            .rev()
+            .take_while(|(length, _)| *length > settings.grace_period)
+            .map(|(length, count)| {
+                let probability = settings.flip_probability(length, crate::GapStart::Once);
+                (probability, count)
+            });
+        exact
+            .chain(rest)
+            .filter(|&(probability, _)| probability > 0.0)
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.all.heap_bytes() + self.rest.heap_bytes() + self.exact.capacity() * size_of::<Gap>()
+    }
+}

@@ -1,0 +1,242 @@
+//! Writing: what an event changes of a node's history.
+
+use std::time::Duration;
+
+use super::{FLIPS_KEPT, LastReport, NodeHistory, SeenFlip, instance::Arrival};
+use crate::{
+    GapStart,
+    channel::ChannelHistory,
+    event::{
+        AgentId, BlindSpell, Channel, ConditionStatus, Heartbeat, Losses, ReadyChange, Record,
+        Report, Visibility,
+    },
+    figures::Ready,
+    fleet::Applied,
+    gap_chain::Link,
+};
+
+impl NodeHistory {
+    pub(crate) fn connect(&mut self, agent: &AgentId) {
+        self.take_agent(agent, true);
+        self.instance.connect(agent);
+    }
+
+    pub(crate) fn disconnect(&mut self, agent: &AgentId) {
+        self.instance.disconnect(agent);
+    }
+
+    /// Applies a batch received at `now` of the aggregator's clock. `tolerance` is the most uncertainty a gap may have.
+    pub(crate) fn report(&mut self, report: Report, now: Duration, tolerance: Duration) -> Applied {
+        if !self.take_agent(&report.agent, false) {
+            let late = report.records.len() as u64;
+            self.duplicate_records += late;
+            return Applied {
+                accepted: 0,
+                duplicates: late,
+                acknowledged: report.records.last().map_or(0, |(number, _)| *number),
+            };
+        }
+        let losses = report.losses.unwrap_or_default();
+        self.count_forgotten(&report, losses);
+        self.lose(losses);
+        self.identify(&report);
+        self.look(&report, tolerance);
+
+        let sent = LastReport {
+            sent: report.sent,
+            received: now,
+        };
+        self.last_report = Some(sent);
+        self.since.get_or_insert(now);
+
+        let mut accepted = 0;
+        let received = report.records.len() as u64;
+        for (number, record) in report.records {
+            if self.instance.keep(number) {
+                accepted += 1;
+                self.record(record, sent, tolerance);
+            }
+        }
+        let duplicates = received - accepted;
+        self.duplicate_records += duplicates;
+        Applied {
+            accepted,
+            duplicates,
+            acknowledged: self.instance.highest(),
+        }
+    }
+
+    /// Makes `agent` the current one; false when it was replaced already.
+    fn take_agent(&mut self, agent: &AgentId, just_connected: bool) -> bool {
+        match self.instance.take(agent, just_connected) {
+            Arrival::Current | Arrival::First => return true,
+            Arrival::Replaced => return false,
+            Arrival::Restarted => self
+                .channels
+                .iter_mut()
+                .for_each(ChannelHistory::await_baseline),
+            Arrival::Rebooted => {
+                self.channels
+                    .iter_mut()
+                    .for_each(ChannelHistory::forget_arrivals);
+                self.chain.forget_arrivals();
+                self.last_report = None;
+            }
+        }
+        self.losses_before = self.losses();
+        self.losses = Losses::default();
+        true
+    }
+
+    /// The first numbers of an instance that this run never saw, and that were not lost, went to an earlier run.
+    fn count_forgotten(&mut self, report: &Report, losses: Losses) {
+        if self.instance.highest() == 0
+            && let Some((first, _)) = report.records.first()
+        {
+            self.forgotten_records += first.saturating_sub(1).saturating_sub(losses.dropped());
+        }
+    }
+
+    /// Lost heartbeats leave holes, and lost blind spells hide some.
+    fn lose(&mut self, losses: Losses) {
+        if losses.dropped_heartbeats > self.losses.dropped_heartbeats
+            || losses.dropped_others > self.losses.dropped_others
+        {
+            self.break_chains();
+        }
+        self.losses = losses;
+    }
+
+    /// A Node that was deleted and created again starts over.
+    fn identify(&mut self, report: &Report) {
+        let Some(uid) = &report.node_uid else { return };
+        if self.uid.as_ref().is_some_and(|known| known != uid) {
+            self.break_chains();
+        }
+        self.uid = Some(uid.clone());
+    }
+
+    fn break_chains(&mut self) {
+        self.channels
+            .iter_mut()
+            .for_each(ChannelHistory::break_chain);
+        self.chain.break_here();
+    }
+
+    /// Takes over what the agent sees of each channel. What it cannot see, and the blind spells that ended since, hide
+    /// heartbeats from gaps of this batch, whatever the order of the records.
+    fn look(&mut self, report: &Report, tolerance: Duration) {
+        for channel in Channel::ALL {
+            let view = report.views.iter().find(|view| view.channel == channel);
+            let visibility = view.map(|view| view.visibility);
+            self.channels[channel.index()].see(visibility);
+            if let Some(Visibility::Blind { since }) = visibility {
+                self.go_blind(channel, since, report.sent, false, tolerance);
+            }
+        }
+        for (number, record) in &report.records {
+            if let Record::BlindSpell(spell) = record
+                && *number > self.instance.highest()
+            {
+                let BlindSpell {
+                    channel,
+                    start,
+                    end,
+                    resumed,
+                } = *spell;
+                self.go_blind(channel, start, end, resumed, tolerance);
+            }
+        }
+    }
+
+    fn go_blind(
+        &mut self,
+        channel: Channel,
+        start: Duration,
+        end: Duration,
+        resumed: bool,
+        tolerance: Duration,
+    ) {
+        let hides = self.channels[channel.index()].blind(start, end, resumed);
+        // Events of a resumed watch come late, but come: they split the gaps of the other channel later than they should.
+        let delays = resumed && end.saturating_sub(start) > tolerance;
+        if hides || delays {
+            self.chain.blind(start, end);
+        }
+    }
+
+    fn record(&mut self, record: Record, sent: LastReport, tolerance: Duration) {
+        match record {
+            Record::Heartbeat(heartbeat) if heartbeat.baseline => self.baseline(&heartbeat),
+            Record::Heartbeat(heartbeat) => self.heartbeat(&heartbeat, tolerance),
+            Record::BlindSpell(spell) => {
+                self.blind_spells += 1;
+                self.blind += spell.end.saturating_sub(spell.start);
+            }
+            Record::ReadyChange(change) => self.ready_change(change, sent),
+            Record::Sample => {}
+        }
+    }
+
+    fn baseline(&mut self, heartbeat: &Heartbeat) {
+        let nothing_missed = self.channels[heartbeat.channel.index()].take_baseline(heartbeat);
+        self.chain.begin();
+        if !nothing_missed {
+            self.chain.break_here();
+        }
+    }
+
+    fn heartbeat(&mut self, heartbeat: &Heartbeat, tolerance: Duration) {
+        let index = heartbeat.channel.index();
+        // Until a restarted agent has found what it missed, any heartbeat may have had a neighbour.
+        if self
+            .channels
+            .iter()
+            .any(ChannelHistory::awaits_its_baseline)
+        {
+            self.chain.break_here();
+        }
+        self.channels[index].take(heartbeat);
+        match self.chain.take(heartbeat, self.has_lease(), tolerance) {
+            Link::First => {}
+            Link::Gap(gap) => self.gaps.insert(gap),
+            Link::Unmeasured => self.gaps.skip(),
+        }
+    }
+
+    fn has_lease(&self) -> bool {
+        let lease = &self.channels[Channel::Lease.index()];
+        lease.view() != Some(Visibility::Absent) && lease.was_seen()
+    }
+
+    fn ready_change(&mut self, change: ReadyChange, sent: LastReport) {
+        let was_unknown = self
+            .ready
+            .as_ref()
+            .is_some_and(|ready| ready.status == ConditionStatus::Unknown);
+        if change.status == ConditionStatus::Unknown && !was_unknown && !change.baseline {
+            self.flip(&change, sent);
+        }
+        self.ready = Some(Ready {
+            status: change.status,
+            reason: change.reason,
+            transition: change.transition,
+        });
+    }
+
+    fn flip(&mut self, change: &ReadyChange, sent: LastReport) {
+        self.flips_seen += 1;
+        self.chain.see_flip();
+        let running = self.chain.running();
+        if self.flips.len() == FLIPS_KEPT {
+            self.flips.remove(0);
+        }
+        let ago = sent.sent.saturating_sub(change.arrival);
+        self.flips.push(SeenFlip {
+            after: running.and_then(|running| change.arrival.checked_sub(running.since)),
+            start: running.map_or(GapStart::Once, |running| running.start()),
+            at: sent.received.saturating_sub(ago),
+            time: change.arrival_time,
+        });
+    }
+}

@@ -1,0 +1,114 @@
+//! Reading: the figures of a node at a moment.
+
+use std::time::Duration;
+
+use super::NodeHistory;
+use crate::{
+    channel::ChannelHistory,
+    controller::ControllerSettings,
+    event::{Channel, Visibility},
+    expected::Risk,
+    figures::{Margin, NodeFigures, Observation, RunningGap},
+    fleet::Config,
+    state::Verdict,
+};
+
+impl NodeHistory {
+    /// Everything known of the node, at `now` of the aggregator's clock.
+    pub fn figures(&self, config: &Config, now: Duration) -> NodeFigures {
+        let controller = &config.controller;
+        let gap = self.gaps.sketch().quantiles(None);
+        let margin = gap
+            .spread
+            .as_ref()
+            .map(|spread| Margin::of(controller.grace_period, spread));
+        let losses = self.losses();
+        NodeFigures {
+            name: self.name.clone(),
+            verdict: Verdict::of(self, config, now),
+            gap,
+            running_gap: self.running_gap(config, now),
+            margin,
+            expected_flips: Risk::of(&self.gaps, controller).per_node(),
+            flips_seen: self.flips_seen,
+            ready: self.ready.clone(),
+            channels: Channel::ALL.map(|channel| self.channels[channel.index()].figures()),
+            observation: self.observation(now),
+            losses: (!losses.is_empty()).then_some(losses),
+            agent: self.instance.current().cloned(),
+            dropped_gaps: self.gaps.dropped(),
+        }
+    }
+
+    fn observation(&self, now: Duration) -> Observation {
+        Observation {
+            since: self.since,
+            measured: self.gaps.measured(),
+            blind_spells: self.blind_spells,
+            blind: self.blind + self.blind_now(now),
+            unmeasured_gaps: self.gaps.unmeasured(),
+            forgotten_records: self.forgotten_records,
+            duplicate_records: self.duplicate_records,
+            report_age: self.report_age(now),
+            connected: self.is_connected(),
+        }
+    }
+
+    /// How long the channels that cannot be seen now have been so.
+    fn blind_now(&self, now: Duration) -> Duration {
+        let blind = |channel: &ChannelHistory| match channel.view() {
+            Some(Visibility::Blind { since }) => self.since_boot(since, now).unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        self.channels.iter().map(blind).sum()
+    }
+
+    /// Time from `then` of the node's clock until `now` of the aggregator's, over the newest batch: both clocks only measure
+    /// their own part.
+    fn since_boot(&self, then: Duration, now: Duration) -> Option<Duration> {
+        let report = self.last_report?;
+        Some(report.sent.saturating_sub(then) + now.saturating_sub(report.received))
+    }
+
+    /// The first channel whose heartbeats the agent cannot see now.
+    pub(crate) fn unseen_channel(&self) -> Option<Channel> {
+        Channel::ALL.into_iter().find(|channel| {
+            matches!(
+                self.channels[channel.index()].view(),
+                None | Some(Visibility::Blind { .. })
+            )
+        })
+    }
+
+    /// The gap running at `now`. Absent: unknown, because the agent is silent or blind, or the last heartbeat is not known.
+    pub fn running_gap(&self, config: &Config, now: Duration) -> Option<RunningGap> {
+        let silent = self.report_age(now)? > config.thresholds.stale_after;
+        let unclear = self
+            .channels
+            .iter()
+            .any(ChannelHistory::awaits_its_baseline);
+        if silent || unclear || self.unseen_channel().is_some() {
+            return None;
+        }
+        let running = self.chain.running()?;
+        let duration = self.since_boot(running.since, now)?;
+        Some(running_gap(&config.controller, duration, running.start()))
+    }
+
+    /// Ready's status and reason as seen last. Absent: not seen.
+    pub(crate) const fn ready(&self) -> Option<&crate::figures::Ready> {
+        self.ready.as_ref()
+    }
+}
+
+fn running_gap(
+    controller: &ControllerSettings,
+    duration: Duration,
+    start: crate::GapStart,
+) -> RunningGap {
+    RunningGap {
+        duration,
+        earliest_flip_in: controller.earliest_flip(start).saturating_sub(duration),
+        flip_probability: controller.flip_probability(duration, start),
+    }
+}

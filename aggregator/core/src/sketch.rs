@@ -1,0 +1,233 @@
+//! A distribution of durations in little memory: a base-2 exponential histogram, as OpenTelemetry and Prometheus' native
+//! histograms have it (scale 6, so each bucket is 2^(1/64) wide: 64 buckets an octave).
+//!
+//! A quantile is the midpoint of its bucket, so its relative error is at most (b-1)/(b+1) with b = 2^(1/64): 0.55 %. Count,
+//! sum, smallest and largest value are exact, and two sketches merge without any loss.
+
+use std::time::Duration;
+
+use crate::figures::{Quantiles, Spread};
+
+/// Buckets an octave.
+const BUCKETS_PER_OCTAVE: f64 = 64.0;
+/// Values up to this count as nothing: no figure here means anything below a millisecond.
+const FLOOR: f64 = 1.0 / 1024.0;
+/// Bound on the relative error of a quantile above a millisecond: (b-1)/(b+1) for b = 2^(1/64), rounded up.
+pub const RELATIVE_ERROR: f64 = 0.0055;
+
+/// A mergeable distribution of durations. 8 bytes for each bucket in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sketch {
+    /// Buckets in use, ascending by index. Bucket `i` holds values in (2^(i/64), 2^((i+1)/64)] seconds.
+    buckets: Vec<Bucket>,
+    count: u64,
+    sum_nanos: u128,
+    min: Option<Duration>,
+    max: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bucket {
+    index: i16,
+    /// Saturates: four billion equal periods take a kubelet 1,300 years.
+    count: u32,
+}
+
+/// Index of the bucket that holds `value`.
+fn index(value: Duration) -> i16 {
+    let seconds = value.as_secs_f64().max(FLOOR);
+    // At most log2(2^64 s) * 64 = 4096, at least -640: within i16.
+    ((seconds.log2() * BUCKETS_PER_OCTAVE).ceil() - 1.0) as i16
+}
+
+/// The value whose relative distance to both ends of the bucket is the same, in seconds.
+fn middle(index: i16) -> f64 {
+    let lower = (f64::from(index) / BUCKETS_PER_OCTAVE).exp2();
+    let upper = (f64::from(index + 1) / BUCKETS_PER_OCTAVE).exp2();
+    2.0 * lower * upper / (lower + upper)
+}
+
+impl Sketch {
+    /// A sketch of no value.
+    pub const fn new() -> Self {
+        Self {
+            buckets: Vec::new(),
+            count: 0,
+            sum_nanos: 0,
+            min: None,
+            max: None,
+        }
+    }
+
+    /// Adds one value.
+    pub fn insert(&mut self, value: Duration) {
+        self.add(index(value), 1);
+        self.count += 1;
+        self.sum_nanos += value.as_nanos();
+        self.min = Some(self.min.map_or(value, |min| min.min(value)));
+        self.max = Some(self.max.map_or(value, |max| max.max(value)));
+    }
+
+    /// Adds every value of `other`; the same as having inserted them here.
+    pub fn merge(&mut self, other: &Self) {
+        for bucket in &other.buckets {
+            self.add(bucket.index, bucket.count);
+        }
+        self.count += other.count;
+        self.sum_nanos += other.sum_nanos;
+        self.min = self.min.into_iter().chain(other.min).min();
+        self.max = self.max.max(other.max);
+    }
+
+    fn add(&mut self, index: i16, count: u32) {
+        match self.buckets.binary_search_by_key(&index, |b| b.index) {
+            Ok(at) => self.buckets[at].count = self.buckets[at].count.saturating_add(count),
+            Err(at) => self.buckets.insert(at, Bucket { index, count }),
+        }
+    }
+
+    /// Number of values.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Sum of all values, exact.
+    pub fn sum(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.sum_nanos).unwrap_or(u64::MAX))
+    }
+
+    /// Smallest value, exact. Absent: there is none.
+    pub const fn min(&self) -> Option<Duration> {
+        self.min
+    }
+
+    /// Largest value, exact. Absent: there is none.
+    pub const fn max(&self) -> Option<Duration> {
+        self.max
+    }
+
+    /// The value below which a share of `quantile` (0 to 1) of all values lies, within [`RELATIVE_ERROR`]. Absent: there is
+    /// no value.
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        let (min, max) = self.min.zip(self.max)?;
+        // Nearest rank: the smallest value with at least that share of all values at or below it.
+        let rank = (quantile.clamp(0.0, 1.0) * self.count as f64)
+            .ceil()
+            .max(1.0) as u64;
+        if rank >= self.count {
+            return Some(max);
+        }
+        let mut below = 0;
+        let bucket = self.buckets.iter().find(|bucket| {
+            below += u64::from(bucket.count);
+            below >= rank
+        })?;
+        Some(Duration::from_secs_f64(middle(bucket.index)).clamp(min, max))
+    }
+
+    /// The median. Absent: there is no value.
+    pub fn median(&self) -> Option<Duration> {
+        self.quantile(0.5)
+    }
+
+    /// Every bucket in use, ascending: a value within [`RELATIVE_ERROR`] of all it holds, and how many.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = (Duration, u64)> + '_ {
+        let (min, max) = (self.min.unwrap_or_default(), self.max.unwrap_or_default());
+        self.buckets.iter().map(move |bucket| {
+            let value = Duration::from_secs_f64(middle(bucket.index)).clamp(min, max);
+            (value, u64::from(bucket.count))
+        })
+    }
+
+    /// The usual quantiles, with their `resolution` where it is coarser than a millisecond.
+    pub fn quantiles(&self, resolution: Option<Duration>) -> Quantiles {
+        let at = |quantile| self.quantile(quantile);
+        let spread = (|| {
+            Some(Spread {
+                min: self.min?,
+                p50: at(0.5)?,
+                p90: at(0.9)?,
+                p99: at(0.99)?,
+                p999: at(0.999)?,
+                max: self.max?,
+            })
+        })();
+        Quantiles {
+            count: self.count,
+            spread,
+            relative_error: RELATIVE_ERROR,
+            resolution,
+        }
+    }
+
+    /// Bytes on the heap.
+    pub const fn heap_bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Bucket>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sketch_of(nanos: &[u64]) -> Sketch {
+        let mut sketch = Sketch::new();
+        for &value in nanos {
+            sketch.insert(Duration::from_nanos(value));
+        }
+        sketch
+    }
+
+    /// From a tenth of a millisecond to more than a day, evenly over the magnitudes.
+    fn durations() -> impl Strategy<Value = Vec<u64>> {
+        prop::collection::vec((5.0..14.0_f64).prop_map(|e| 10_f64.powf(e) as u64), 1..300)
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_within_the_stated_error_of_the_true_one(
+            mut values in durations(),
+            quantile in 0.0..=1.0_f64,
+        ) {
+            let found = sketch_of(&values).quantile(quantile).expect("not empty").as_secs_f64();
+            values.sort_unstable();
+            let rank = ((quantile * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            let truth = values[rank - 1] as f64 * 1e-9;
+            let error = (found - truth).abs();
+            prop_assert!(error <= truth * RELATIVE_ERROR || truth.max(found) <= 0.001, "{found} for {truth}");
+        }
+
+        #[test]
+        fn merging_is_the_same_as_inserting_everything(left in durations(), right in durations()) {
+            let mut merged = sketch_of(&left);
+            merged.merge(&sketch_of(&right));
+            prop_assert_eq!(merged, sketch_of(&[left, right].concat()));
+        }
+
+        #[test]
+        fn count_sum_and_extremes_are_exact(values in durations()) {
+            let sketch = sketch_of(&values);
+            prop_assert_eq!(sketch.count(), values.len() as u64);
+            prop_assert_eq!(sketch.sum(), Duration::from_nanos(values.iter().sum()));
+            prop_assert_eq!(sketch.min(), values.iter().min().map(|&v| Duration::from_nanos(v)));
+            prop_assert_eq!(sketch.max(), values.iter().max().map(|&v| Duration::from_nanos(v)));
+        }
+    }
+
+    #[test]
+    fn nothing_inserted_gives_no_quantile() {
+        assert_eq!(Sketch::new().quantile(0.5), None);
+        assert_eq!(Sketch::new().quantiles(None).spread, None);
+    }
+
+    #[test]
+    fn a_steady_kubelet_costs_few_bytes() {
+        let mut sketch = Sketch::new();
+        for beat in 0..100_000_u64 {
+            sketch.insert(Duration::from_millis(10_000 + beat % 400));
+        }
+        assert!(sketch.heap_bytes() <= 128, "{} bytes", sketch.heap_bytes());
+    }
+}

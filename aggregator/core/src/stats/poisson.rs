@@ -1,0 +1,85 @@
+//! Intervals for the mean of a count.
+
+use super::gamma;
+
+/// A 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+impl Interval {
+    /// Both ends multiplied by `factor`.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            lower: self.lower * factor,
+            upper: self.upper * factor,
+        }
+    }
+
+    /// True when `value` lies in it.
+    pub fn contains(&self, value: f64) -> bool {
+        (self.lower..=self.upper).contains(&value)
+    }
+}
+
+/// Upper 95 % bound when nothing was counted: -ln 0.05, the rule of three (Hanley and Lippman-Hand, JAMA 1983).
+pub(crate) const RULE_OF_THREE: f64 = 3.0;
+
+/// The 95 % interval of a mean of which `expected` was observed.
+///
+/// For whole numbers Garwood's exact interval (Biometrika 1936), half a chi-squared quantile with 2 n and 2 n + 2 degrees of
+/// freedom; the same gamma quantiles carry it to the sums of probabilities counted here. Such a sum varies less than the
+/// count of flips it stands for (the probabilities replace coin tosses by their mean), so the interval holds for both the
+/// rate and the flips that really came in the same time. With nothing risky seen it reaches from 0 to the rule of three.
+pub fn poisson_interval(expected: f64) -> Interval {
+    if expected <= 0.0 {
+        return Interval {
+            lower: 0.0,
+            upper: RULE_OF_THREE,
+        };
+    }
+    Interval {
+        lower: gamma::quantile(expected, 0.025),
+        upper: gamma::quantile(expected + 1.0, 0.975),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_counts_have_garwoods_limits() {
+        for (count, lower, upper) in [
+            (1.0, 0.0253, 5.572),
+            (10.0, 4.795, 18.39),
+            (100.0, 81.36, 121.63),
+        ] {
+            let interval = poisson_interval(count);
+            assert!((interval.lower / lower - 1.0).abs() < 1e-2, "{interval:?}");
+            assert!((interval.upper / upper - 1.0).abs() < 1e-3, "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_seen_leaves_the_rule_of_three() {
+        assert!((poisson_interval(0.0).upper - RULE_OF_THREE).abs() < f64::EPSILON);
+        assert!(poisson_interval(1e-6).upper < 3.7);
+    }
+
+    #[test]
+    fn the_interval_grows_with_what_was_seen() {
+        let mut before = poisson_interval(0.01);
+        for expected in [0.1, 0.5, 1.0, 3.0, 20.0, 500.0] {
+            let now = poisson_interval(expected);
+            assert!(now.lower >= before.lower && now.upper > before.upper);
+            assert!(now.contains(expected));
+            before = now;
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Which intervals between heartbeats count as periods and gaps, and which say nothing.
+
+use std::time::Duration;
+
+use nodegrace_core::{
+    ConditionStatus, Event, Fleet, Losses, NodeFigures,
+    event::{Channel, Visibility},
+};
+
+use crate::kit::{Agent, NODE, figures, fleet, now, s};
+
+/// A fleet whose node renews its Lease every 10 s from 1,000 s to 1,200 s, and its agent.
+fn steady() -> (Fleet, Agent) {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    for beat in 0..=20 {
+        agent.lease(1000.0 + 10.0 * f64::from(beat));
+    }
+    agent.send(&mut fleet, 1200.0);
+    (fleet, agent)
+}
+
+/// Gaps counted and not counted.
+fn gaps(figures: &NodeFigures) -> (u64, u64) {
+    (figures.gap.count, figures.observation.unmeasured_gaps)
+}
+
+fn longest_gap(figures: &NodeFigures) -> Duration {
+    figures.gap.spread.expect("gaps were measured").max
+}
+
+#[test]
+fn every_heartbeat_counts_once_however_often_it_is_sent() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    for beat in 0..5 {
+        agent.lease(1000.0 + 10.0 * f64::from(beat));
+    }
+    let batch = agent.batch(1040.0);
+    let first = fleet.apply(batch.clone(), now(1040.0));
+    let again = fleet.apply(batch, now(1041.0));
+    assert_eq!((first.accepted, first.acknowledged), (5, 5));
+    assert_eq!((again.accepted, again.duplicates), (0, 5));
+    let figures = figures(&fleet, 1041.0);
+    assert_eq!(figures.channels[0].heartbeats, 5);
+    assert_eq!(figures.channels[0].period.count, 4);
+    assert_eq!(gaps(&figures), (4, 0));
+    assert_eq!(figures.observation.duplicate_records, 5);
+}
+
+#[test]
+fn gaps_are_merged_over_both_channels_and_periods_are_not() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    agent.lease(1000.0);
+    agent.status(1004.0);
+    agent.lease(1010.0);
+    agent.send(&mut fleet, 1010.0);
+    let figures = figures(&fleet, 1010.0);
+    assert_eq!(gaps(&figures), (2, 0));
+    assert_eq!(longest_gap(&figures), s(6.0));
+    assert_eq!(figures.channels[0].period.spread.expect("one").max, s(10.0));
+}
+
+#[test]
+fn a_baseline_starts_the_periods_but_is_no_heartbeat() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    agent.baseline(Channel::Lease, 991.0, 7);
+    agent.lease(1001.0);
+    agent.lease(1011.0);
+    agent.send(&mut fleet, 1011.0);
+    let figures = figures(&fleet, 1011.0);
+    assert_eq!(figures.channels[0].heartbeats, 2);
+    assert_eq!(figures.channels[0].period.count, 2);
+    assert_eq!(gaps(&figures), (1, 1));
+}
+
+#[test]
+fn an_agent_that_restarts_without_missing_a_heartbeat_breaks_nothing() {
+    let (mut fleet, old) = steady();
+    let mut agent = Agent::new("boot-1", 1203.0);
+    agent.baseline(Channel::Lease, 1200.0, old.resource_version());
+    agent.lease(1210.0);
+    agent.send(&mut fleet, 1210.0);
+    let figures = figures(&fleet, 1210.0);
+    assert_eq!(gaps(&figures), (21, 0));
+    assert_eq!(figures.channels[0].period.count, 21);
+}
+
+#[test]
+fn an_agent_that_restarts_and_missed_a_heartbeat_starts_over() {
+    let (mut fleet, old) = steady();
+    let mut agent = Agent::new("boot-1", 1213.0);
+    agent.baseline(Channel::Lease, 1210.0, old.resource_version() + 1);
+    agent.lease(1220.0);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let figures = figures(&fleet, 1230.0);
+    assert_eq!(gaps(&figures), (21, 1));
+    assert_eq!(longest_gap(&figures), s(10.0));
+}
+
+#[test]
+fn records_of_a_replaced_agent_are_ignored() {
+    let (mut fleet, mut old) = steady();
+    let mut agent = Agent::new("boot-1", 1203.0);
+    agent.baseline(Channel::Lease, 1200.0, old.resource_version());
+    agent.send(&mut fleet, 1204.0);
+    old.lease(1210.0);
+    let late = old.send(&mut fleet, 1211.0);
+    assert_eq!(
+        (late.accepted, late.duplicates, late.acknowledged),
+        (0, 1, 22)
+    );
+    assert_eq!(figures(&fleet, 1211.0).channels[0].heartbeats, 21);
+}
+
+#[test]
+fn a_reboot_is_no_gap_because_the_clocks_do_not_compare() {
+    let (mut fleet, _) = steady();
+    let mut agent = Agent::new("boot-2", 30.0);
+    let connected = Event::Connected {
+        node: NODE.into(),
+        agent: agent.id(),
+    };
+    fleet.apply(connected, now(1400.0));
+    agent.baseline(Channel::Lease, 31.0, 900);
+    agent.lease(40.0);
+    agent.lease(50.0);
+    fleet.apply(agent.batch(50.0), now(1420.0));
+    let figures = figures(&fleet, 1420.0);
+    assert_eq!(gaps(&figures), (21, 1));
+    assert_eq!(longest_gap(&figures), s(10.0));
+}
+
+#[test]
+fn a_long_blind_spell_with_a_relist_hides_heartbeats() {
+    let (mut fleet, mut agent) = steady();
+    agent.blind(Channel::Lease, 1201.0, 1224.0, false);
+    agent.lease(1230.0);
+    agent.lease(1240.0);
+    agent.send(&mut fleet, 1240.0);
+    let figures = figures(&fleet, 1240.0);
+    assert_eq!(gaps(&figures), (21, 1));
+    assert_eq!(figures.channels[0].period.count, 21);
+    assert_eq!(figures.observation.blind, s(23.0));
+    assert_eq!(figures.observation.blind_spells, 1);
+}
+
+#[test]
+fn the_order_of_a_blind_spell_and_the_heartbeat_it_uncovers_does_not_matter() {
+    let (mut fleet, mut agent) = steady();
+    agent.late_lease(1224.0, 22.0);
+    agent.blind(Channel::Lease, 1201.0, 1224.0, false);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let figures = figures(&fleet, 1230.0);
+    assert_eq!(gaps(&figures), (20, 2));
+    assert_eq!(figures.channels[0].period.count, 21);
+}
+
+#[test]
+fn a_blind_spell_too_short_to_hide_a_heartbeat_breaks_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.blind(Channel::Lease, 1208.0, 1212.0, false);
+    agent.late_lease(1212.0, 3.0);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    let figures = figures(&fleet, 1220.0);
+    assert_eq!(gaps(&figures), (22, 0));
+    assert_eq!(figures.channels[0].period.count, 22);
+}
+
+#[test]
+fn a_resumed_watch_misses_nothing_but_its_late_arrivals_measure_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.blind(Channel::Lease, 1201.0, 1224.0, true);
+    agent.late_lease(1224.0, 14.0);
+    agent.late_lease(1224.0, 4.0);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let figures = figures(&fleet, 1230.0);
+    assert_eq!(figures.channels[0].period.count, 23);
+    assert_eq!(gaps(&figures), (21, 2));
+}
+
+#[test]
+fn while_one_channel_is_blind_the_other_alone_measures_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1203.0) };
+    agent.view(Channel::NodeStatus, Some(blind));
+    agent.lease(1210.0);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    let figures = figures(&fleet, 1221.0);
+    assert_eq!(gaps(&figures), (20, 2));
+    assert_eq!(figures.channels[0].period.count, 22);
+    assert_eq!(figures.running_gap, None);
+    assert_eq!(figures.observation.blind, s(18.0));
+}
+
+#[test]
+fn dropped_heartbeats_leave_a_hole_that_is_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(2);
+    agent.lose(Losses {
+        dropped_heartbeats: 2,
+        ..Losses::default()
+    });
+    agent.lease(1230.0);
+    agent.lease(1240.0);
+    agent.send(&mut fleet, 1240.0);
+    let figures = figures(&fleet, 1240.0);
+    assert_eq!(gaps(&figures), (21, 1));
+    assert_eq!(figures.losses.expect("some").dropped_heartbeats, 2);
+}
+
+#[test]
+fn dropped_samples_break_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(1);
+    agent.lose(Losses {
+        dropped_samples: 1,
+        ..Losses::default()
+    });
+    agent.lease(1210.0);
+    agent.send(&mut fleet, 1210.0);
+    assert_eq!(gaps(&figures(&fleet, 1210.0)), (21, 0));
+}
+
+#[test]
+fn a_node_created_again_starts_over() {
+    let (mut fleet, mut agent) = steady();
+    agent.recreate_node("uid-1");
+    agent.lease(1210.0);
+    agent.send(&mut fleet, 1210.0);
+    agent.recreate_node("uid-2");
+    agent.lease(1300.0);
+    agent.send(&mut fleet, 1300.0);
+    assert_eq!(gaps(&figures(&fleet, 1300.0)), (21, 1));
+}
+
+#[test]
+fn what_an_earlier_run_acknowledged_is_said_to_be_forgotten() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    agent.skip_numbers(500);
+    agent.lose(Losses {
+        dropped_samples: 20,
+        ..Losses::default()
+    });
+    agent.lease(1000.0);
+    agent.send(&mut fleet, 1000.0);
+    assert_eq!(figures(&fleet, 1000.0).observation.forgotten_records, 480);
+}
+
+#[test]
+fn a_flip_is_counted_once_and_marks_its_gap() {
+    let (mut fleet, mut agent) = steady();
+    agent.ready(ConditionStatus::True, 1200.5);
+    agent.ready(ConditionStatus::Unknown, 1243.0);
+    agent.ready(ConditionStatus::Unknown, 1243.5);
+    agent.lease(1250.0);
+    agent.send(&mut fleet, 1250.0);
+    let history = fleet.history(NODE).expect("it reported");
+    assert_eq!(history.flips_seen(), 1);
+    assert_eq!(history.flips()[0].after, Some(s(43.0)));
+    let [gap] = history.long_gaps()[..] else {
+        panic!("one long gap");
+    };
+    assert!(gap.flip_seen && gap.duration == s(50.0));
+}
+
+#[test]
+fn a_status_post_on_a_node_with_a_lease_notes_the_age_of_the_lease() {
+    let (mut fleet, mut agent) = steady();
+    agent.status(1204.0);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let gap = fleet.history(NODE).expect("it reported").long_gaps()[0];
+    assert_eq!(gap.since_lease, Some(s(4.0)));
+}
+
+#[test]
+fn without_a_lease_the_status_posts_alone_are_the_gaps() {
+    let (mut fleet, mut agent) = (fleet(), Agent::without_lease("boot-1", 990.0));
+    for beat in 0..4 {
+        agent.status(1000.0 + 30.0 * f64::from(beat));
+    }
+    agent.send(&mut fleet, 1090.0);
+    let gaps = fleet.history(NODE).expect("it reported").long_gaps();
+    assert_eq!(gaps.len(), 3);
+    assert!(gaps.iter().all(|gap| gap.since_lease.is_none()));
+}
+
+#[test]
+fn a_stamp_that_steps_backward_gives_no_period_and_the_gap_stays_right() {
+    let (mut fleet, mut agent) = steady();
+    agent.baseline(Channel::Lease, 5000.0, 999);
+    agent.lease(1210.0);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    let figures = figures(&fleet, 1220.0);
+    assert_eq!(figures.channels[0].period.count, 21);
+    assert_eq!(longest_gap(&figures), s(10.0));
+}

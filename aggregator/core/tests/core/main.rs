@@ -1,0 +1,5 @@
+//! What the core decides, one file per behaviour.
+
+mod chains;
+mod kit;
+mod verdict;
