@@ -5,6 +5,12 @@
 //! [`nodegrace_clock::Clock`]; with tokio's time paused and in-memory connections, an hour passes in seconds.
 
 pub mod api;
+pub mod cluster;
+pub mod controller;
+pub mod kubeconfig;
+pub mod kubelet;
 pub mod stamp;
+pub mod workload;
 
 pub use api::ApiServer;
+pub use cluster::{Cluster, ClusterSpec};

@@ -30,6 +30,10 @@ impl Gate {
         state.waiting.drain(..).for_each(Waker::wake);
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
     fn poll_pass(&self, context: &Context<'_>) -> Poll<()> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.closed {

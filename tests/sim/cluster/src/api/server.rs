@@ -29,6 +29,17 @@ use super::{
 /// Bytes that an in-memory connection holds each way: a socket's send buffer.
 const PIPE: usize = 64 * 1024;
 
+/// How a server behaves towards those who connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Answers.
+    Up,
+    /// Refuses connections at once: it is stopped.
+    Refusing,
+    /// Takes connections and never answers.
+    Silent,
+}
+
 /// A Kubernetes API server: cheap to clone, the same for everything that holds a clone.
 #[derive(Clone, Debug)]
 pub struct ApiServer(Arc<Inner>);
@@ -275,6 +286,22 @@ impl ApiServer {
     /// Ends the silence; what was underway goes on.
     pub fn speak(&self) {
         self.0.gate.open();
+    }
+
+    /// How the server looks to a client that would connect now.
+    pub fn reach(&self) -> Reach {
+        if self.life().running.is_cancelled() {
+            Reach::Refusing
+        } else if self.0.gate.is_closed() {
+            Reach::Silent
+        } else {
+            Reach::Up
+        }
+    }
+
+    /// Whether the Lease API is served.
+    pub fn serves_leases(&self) -> bool {
+        self.0.service.lock().lease_api
     }
 
     /// Orders a fault.
