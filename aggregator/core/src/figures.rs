@@ -2,6 +2,7 @@
 
 mod fleet;
 mod node;
+mod risk;
 
 pub use fleet::FleetFigures;
 pub use node::{

@@ -6,7 +6,7 @@ use super::NodeHistory;
 use crate::{
     channel::ChannelHistory,
     controller::ControllerSettings,
-    event::{Channel, Visibility},
+    event::{AgentId, Channel, Visibility},
     expected::Risk,
     figures::{Margin, NodeFigures, Observation, RunningGap},
     fleet::Config,
@@ -93,6 +93,11 @@ impl NodeHistory {
         let running = self.chain.running()?;
         let duration = self.since_boot(running.since, now)?;
         Some(running_gap(&config.controller, duration, running.start()))
+    }
+
+    /// The agent whose records are kept. Absent: none came yet.
+    pub const fn agent(&self) -> Option<&AgentId> {
+        self.instance.current()
     }
 
     /// Ready's status and reason as seen last. Absent: not seen.
