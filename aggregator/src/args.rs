@@ -1,0 +1,138 @@
+//! The command line as typed, and its translation into a [`Config`].
+
+mod thresholds;
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
+use nodegrace_core::ControllerSettings;
+use tracing_subscriber::EnvFilter;
+
+pub use self::thresholds::ThresholdArgs;
+use crate::Config;
+
+/// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
+///
+/// Keeps its history in memory only: a restart forgets it. Until it speaks TLS it listens on loopback unless told --insecure.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "nodegrace-aggregator", version)]
+pub struct Args {
+    /// Address of the gRPC API: agents report to it, people query it.
+    #[arg(
+        long,
+        env = "NODEGRACE_LISTEN",
+        default_value = "127.0.0.1:4850",
+        value_name = "IP:PORT"
+    )]
+    pub listen: SocketAddr,
+
+    /// Address of the HTTP server with /livez and /readyz.
+    #[arg(
+        long,
+        env = "NODEGRACE_HTTP",
+        default_value = "127.0.0.1:4851",
+        value_name = "IP:PORT"
+    )]
+    pub http: SocketAddr,
+
+    /// Listen beyond loopback without TLS: whoever reaches the ports can report and query.
+    #[arg(long, env = "NODEGRACE_INSECURE")]
+    pub insecure: bool,
+
+    /// The controller's --node-monitor-grace-period: a node without a heartbeat for longer is marked Unknown. The default is
+    /// that of Kubernetes 1.32 and later; up to 1.31 it was 40s.
+    #[arg(
+        long,
+        env = "NODEGRACE_GRACE_PERIOD",
+        default_value = "50s",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub grace_period: Duration,
+
+    /// The controller's --node-monitor-period: the pause between two looks at the nodes. The default is that of every
+    /// Kubernetes version.
+    #[arg(
+        long,
+        env = "NODEGRACE_MONITOR_PERIOD",
+        default_value = "5s",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub monitor_period: Duration,
+
+    /// Where one verdict ends and the next begins.
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
+
+    /// What to log: a level, or directives such as `info,nodegrace_aggregator=debug`.
+    #[arg(long, env = "NODEGRACE_LOG", default_value = "info", value_name = "FILTER", value_parser = log_filter)]
+    pub log: String,
+
+    /// How log lines are written.
+    #[arg(
+        long,
+        env = "NODEGRACE_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+impl Args {
+    /// The command line and its environment, checked, and what they mean.
+    ///
+    /// # Errors
+    /// For anything that makes no sense, and for --help and --version, which are answers rather than errors.
+    pub fn checked() -> Result<(Self, Config), clap::Error> {
+        let args = Self::try_parse()?;
+        let config = args.config()?;
+        Ok((args, config))
+    }
+
+    /// What the arguments mean.
+    ///
+    /// # Errors
+    /// For values that make no sense together or by themselves.
+    pub fn config(&self) -> Result<Config, clap::Error> {
+        for (flag, address) in [("--listen", self.listen), ("--http", self.http)] {
+            if !address.ip().is_loopback() && !self.insecure {
+                return Err(refusal(format_args!(
+                    "{flag} {address} can be reached from other machines and there is no TLS yet: say --insecure if that is \
+                     meant"
+                )));
+            }
+        }
+        let controller =
+            ControllerSettings::default().with_periods(self.grace_period, self.monitor_period);
+        controller.validate().map_err(refusal)?;
+        Ok(Config {
+            fleet: nodegrace_core::Config {
+                controller,
+                thresholds: self.thresholds.thresholds().map_err(refusal)?,
+                ..nodegrace_core::Config::default()
+            },
+            ..Config::default()
+        })
+    }
+}
+
+fn refusal(problem: impl std::fmt::Display) -> clap::Error {
+    Args::command().error(ErrorKind::ValueValidation, problem)
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::builder()
+        .parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,198 @@
+//! A batch of the wire as the core's report: what makes sense is kept, what does not is refused by name.
+
+mod part;
+mod record;
+
+use std::time::Duration;
+
+use nodegrace_core::{
+    Channel, Report,
+    event::{ChannelView, Record},
+};
+use nodegrace_proto::v1;
+
+use self::record::WireRecord;
+use super::{envelope::Envelope, invalid::Invalid, limits::MAX_COUNT};
+use crate::register::News;
+
+/// A converted batch.
+#[derive(Debug)]
+pub(super) struct Converted {
+    /// What the fleet learns.
+    pub(super) report: Report,
+    /// What is kept beside it.
+    pub(super) news: News,
+    /// What was refused.
+    pub(super) rejections: Vec<v1::Rejection>,
+    /// The highest number among the records, refused ones included. 0: there was none.
+    pub(super) highest: u64,
+}
+
+/// Number of records in `batch`.
+pub(super) fn record_count(batch: &v1::ReportBatch) -> usize {
+    batch.heartbeats.len()
+        + batch.blind_spells.len()
+        + batch.ready_changes.len()
+        + batch.samples.len()
+}
+
+/// Converts `batch`, whose envelope was found right.
+pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted {
+    let mut sieve = Sieve::new(envelope.sent);
+    sieve.records("heartbeats", &batch.heartbeats);
+    sieve.records("blind_spells", &batch.blind_spells);
+    sieve.records("ready_changes", &batch.ready_changes);
+    let sample = sieve
+        .records("samples", &batch.samples)
+        .map(|last| batch.samples.swap_remove(last));
+    sieve.sort();
+    sieve.check_first(batch.first_sequence_number);
+    let views = sieve.views(&mut batch.channel_views);
+    let facts = batch
+        .node_facts
+        .and_then(|facts| sieve.part(part::facts(facts)));
+    let settings = batch
+        .kubelet_settings
+        .and_then(|settings| sieve.part(part::settings(settings)));
+    let losses = batch
+        .losses
+        .and_then(|losses| sieve.part(part::losses(&losses)));
+    Converted {
+        report: Report {
+            node: envelope.node,
+            agent: envelope.agent,
+            sent: envelope.sent,
+            sent_time: envelope.sent_time,
+            records: sieve.kept,
+            views,
+            node_uid: facts.as_ref().and_then(part::uid),
+            losses,
+        },
+        news: News {
+            views: batch.channel_views,
+            sample,
+            facts,
+            settings,
+        },
+        rejections: sieve.rejections,
+        highest: sieve.highest,
+    }
+}
+
+/// Keeps what makes sense and notes what does not.
+struct Sieve {
+    sent: Duration,
+    kept: Vec<(u64, Record)>,
+    rejections: Vec<v1::Rejection>,
+    highest: u64,
+}
+
+impl Sieve {
+    fn new(sent: Duration) -> Self {
+        Self {
+            sent,
+            kept: Vec::new(),
+            rejections: Vec::new(),
+            highest: 0,
+        }
+    }
+
+    /// Converts one list of records; returns the index of the last one kept.
+    fn records<T: WireRecord>(&mut self, list: &str, records: &[T]) -> Option<usize> {
+        let (mut last_kept, mut before) = (None, 0);
+        for (index, wire) in records.iter().enumerate() {
+            let number = wire.sequence_number();
+            let converted = check_number(number, before).and_then(|()| wire.convert(self.sent));
+            if (1..=MAX_COUNT).contains(&number) {
+                before = before.max(number);
+                self.highest = self.highest.max(number);
+            }
+            match converted {
+                Ok(record) => {
+                    self.kept.push((number, record));
+                    last_kept = Some(index);
+                }
+                Err(invalid) => self.reject(number, invalid.within(format!("{list}[{index}]"))),
+            }
+        }
+        last_kept
+    }
+
+    /// Brings the records of all lists in order, and refuses a number that two lists use.
+    fn sort(&mut self) {
+        self.kept.sort_by_key(|(number, _)| *number);
+        let twice: Vec<u64> = self
+            .kept
+            .windows(2)
+            .filter(|pair| pair[0].0 == pair[1].0)
+            .map(|pair| pair[0].0)
+            .collect();
+        self.kept.dedup_by_key(|(number, _)| *number);
+        for number in twice {
+            let reason = format!("{number} numbers two records: only the first was kept");
+            self.reject(number, Invalid::new("sequence_number", reason));
+        }
+    }
+
+    /// The batch's own word on its lowest number must agree with its records.
+    fn check_first(&mut self, first: u64) {
+        let lowest = self
+            .rejections
+            .iter()
+            .map(|rejection| rejection.sequence_number)
+            .filter(|number| *number > 0)
+            .chain(self.kept.first().map(|(number, _)| *number))
+            .min()
+            .unwrap_or(0);
+        if first != lowest {
+            let reason = format!("is {first}, but the lowest record is {lowest}");
+            self.reject(0, Invalid::new("first_sequence_number", reason));
+        }
+    }
+
+    /// Converts the views of the channels and keeps those on the wire that make sense: one for each channel.
+    fn views(&mut self, wire: &mut Vec<v1::ChannelView>) -> Vec<ChannelView> {
+        let mut views: Vec<ChannelView> = Vec::with_capacity(Channel::ALL.len());
+        let mut index = 0;
+        wire.retain(|view| {
+            let path = format!("channel_views[{index}]");
+            index += 1;
+            let view = part::view(view).and_then(|view| match view {
+                Some(view) if views.iter().any(|known| known.channel == view.channel) => {
+                    Err(Invalid::new("channel", "has a view already"))
+                }
+                view => Ok(view),
+            });
+            let view = self.part(view.map_err(|invalid| invalid.within(path)));
+            views.extend(view.flatten());
+            view.is_some()
+        });
+        views
+    }
+
+    /// Takes a part of the batch that is no record.
+    fn part<T>(&mut self, part: Result<T, Invalid>) -> Option<T> {
+        part.map_err(|invalid| self.reject(0, invalid)).ok()
+    }
+
+    fn reject(&mut self, sequence_number: u64, invalid: Invalid) {
+        self.rejections.push(v1::Rejection {
+            sequence_number,
+            field: invalid.field,
+            reason: invalid.reason,
+        });
+    }
+}
+
+fn check_number(number: u64, before: u64) -> Result<(), Invalid> {
+    let reason = if number == 0 {
+        "is missing"
+    } else if number > MAX_COUNT {
+        "is out of range"
+    } else if number <= before {
+        "must be larger than that of the record before"
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::new("sequence_number", reason))
+}

@@ -1,0 +1,18 @@
+//! What one agent may ask of the aggregator.
+
+/// Largest message in bytes. A batch of [`MAX_RECORDS`] heartbeats has about 80 KiB, one of as many full samples about 3 MiB.
+pub(crate) const MAX_MESSAGE_SIZE: usize = 4 << 20;
+
+/// Most records in a batch: an agent that was cut off for hours sends its backlog in several.
+pub(super) const MAX_RECORDS: usize = 1024;
+
+/// Longest text in bytes. The wire's own limit for errors in words; names, versions and uids are shorter.
+pub(super) const MAX_TEXT: usize = 256;
+
+/// Largest count an agent can claim, sequence numbers too: a million records a second for a month. Sums over a fleet of a
+/// million nodes stay within 64 bits.
+pub(super) const MAX_COUNT: u64 = 1 << 42;
+
+/// Largest sample, set of facts and set of kubelet settings, in bytes: several times what a full one takes. The latest of each
+/// is kept in memory for every node.
+pub(super) const MAX_PART: usize = 16 << 10;

@@ -1,0 +1,62 @@
+//! What agents report: checked, converted and applied to the register, then acknowledged.
+
+mod convert;
+mod envelope;
+mod fields;
+mod invalid;
+mod limits;
+mod session;
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream::BoxStream};
+use nodegrace_proto::v1::{ReportAck, ReportBatch, ingest_server::Ingest};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+pub(crate) use self::limits::MAX_MESSAGE_SIZE;
+use self::session::Session;
+use crate::aggregator::Parts;
+
+/// The `nodegrace.v1.Ingest` service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    parts: Arc<Parts>,
+    /// One permit for each stream that may be open.
+    streams: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+impl Service {
+    /// A service that ends its streams at `shutdown`.
+    pub(crate) fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
+        Self {
+            streams: Arc::new(Semaphore::new(parts.config.limits.report_streams)),
+            parts,
+            shutdown,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Ingest for Service {
+    type ReportStream = BoxStream<'static, Result<ReportAck, Status>>;
+
+    async fn report(
+        &self,
+        request: Request<Streaming<ReportBatch>>,
+    ) -> Result<Response<Self::ReportStream>, Status> {
+        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
+            self.parts.register.count_rejected_stream();
+            Status::resource_exhausted("too many agents report to this aggregator")
+        })?;
+        let session = Session::new(
+            Arc::clone(&self.parts),
+            request.into_inner(),
+            permit,
+            self.shutdown.clone(),
+        );
+        Ok(Response::new(session.acks().boxed()))
+    }
+}

@@ -1,0 +1,174 @@
+//! `ListGaps`: the long gaps that were kept exactly.
+//!
+//! A gap does not change once it is kept, so a page token is the place of the last gap shown, and nothing is remembered for
+//! it: gaps that come or go between two pages neither hide nor repeat another.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use nodegrace_core::{ControllerSettings, Gap};
+use nodegrace_proto::v1;
+use tonic::Status;
+
+use super::{node, page, unknown_node};
+use crate::{aggregator::Parts, wire};
+
+/// What gaps are ordered by.
+#[derive(Clone, Copy, Debug)]
+enum Figure {
+    EndTime,
+    Duration,
+}
+
+/// The place of a gap in an order: by its figure, then by what tells it from every other gap.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Ascends from the first gap to the last, in nanoseconds.
+    rank: i64,
+    end: i64,
+    start: i64,
+    node: Arc<str>,
+}
+
+/// The page of gaps that `request` asks for.
+pub(super) async fn list(
+    parts: &Parts,
+    request: &v1::ListGapsRequest,
+) -> Result<v1::ListGapsResponse, Status> {
+    let size = page::page_size(request.page_size)?;
+    let (figure, descending) = order(&request.order_by)?;
+    let shortest = request
+        .min_duration
+        .map(wire::duration)
+        .transpose()
+        .map_err(|reason| Status::invalid_argument(format!("min_duration: {reason}")))?
+        .unwrap_or_default();
+    let fingerprint = page::fingerprint(&[
+        &request.node_name,
+        &request.order_by,
+        &format!("{shortest:?}"),
+    ]);
+    let after = Place::after(&request.page_token, fingerprint)?;
+    let names = if request.node_name.is_empty() {
+        parts.register.names()
+    } else if parts.register.knows(&request.node_name) {
+        vec![Arc::from(request.node_name.as_str())]
+    } else {
+        return Err(unknown_node(&request.node_name));
+    };
+
+    let mut dropped_gaps = 0;
+    // One more than the page holds tells whether there is a next one.
+    let mut first = BTreeMap::new();
+    parts
+        .register
+        .visit(&names, |known| {
+            let gaps = known.history.gaps();
+            dropped_gaps += gaps.dropped();
+            for gap in gaps.exact().filter(|gap| gap.duration >= shortest) {
+                let place = Place::of(gap, known.history.name(), figure, descending);
+                if after.as_ref().is_none_or(|after| place > *after) {
+                    first.insert(place, *gap);
+                    if first.len() > size + 1 {
+                        first.pop_last();
+                    }
+                }
+            }
+        })
+        .await;
+    let more = first.len() > size;
+    if more {
+        first.pop_last();
+    }
+    let next_page_token = match first.last_key_value() {
+        Some((last, _)) if more => last.token(fingerprint),
+        _ => String::new(),
+    };
+    let controller = &parts.config.fleet.controller;
+    let gaps = first
+        .into_iter()
+        .map(|(place, gap)| message(&place.node, &gap, controller));
+    Ok(v1::ListGapsResponse {
+        gaps: gaps.collect(),
+        next_page_token,
+        dropped_gaps,
+    })
+}
+
+fn order(order_by: &str) -> Result<(Figure, bool), Status> {
+    let words: Vec<&str> = order_by.split_whitespace().collect();
+    match words[..] {
+        [] | ["end_time", "desc"] => Ok((Figure::EndTime, true)),
+        ["end_time"] => Ok((Figure::EndTime, false)),
+        ["duration", "desc"] => Ok((Figure::Duration, true)),
+        ["duration"] => Ok((Figure::Duration, false)),
+        _ => Err(Status::invalid_argument(
+            "order_by: must be \"end_time\" or \"duration\", each with an optional \" desc\"",
+        )),
+    }
+}
+
+impl Place {
+    fn of(gap: &Gap, node: &Arc<str>, figure: Figure, descending: bool) -> Self {
+        let figure = match figure {
+            Figure::EndTime => gap.end_time.unix_nanos(),
+            Figure::Duration => i64::try_from(gap.duration.as_nanos()).unwrap_or(i64::MAX),
+        };
+        Self {
+            // The complement reverses the order and, unlike the negative, exists for every number.
+            rank: if descending { !figure } else { figure },
+            end: gap.end_time.unix_nanos(),
+            start: gap.start_time.unix_nanos(),
+            node: Arc::clone(node),
+        }
+    }
+
+    fn token(&self, request: u64) -> String {
+        let Self {
+            rank,
+            end,
+            start,
+            node,
+        } = self;
+        format!("{request:016x}{rank:016x}{end:016x}{start:016x}{node}")
+    }
+
+    /// The place that a page token stands for; none for the first page.
+    fn after(token: &str, request: u64) -> Result<Option<Self>, Status> {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        Self::parse(token)
+            .filter(|(bound_to, _)| *bound_to == request)
+            .map(|(_, place)| Some(place))
+            .ok_or_else(page::foreign_token)
+    }
+
+    fn parse(token: &str) -> Option<(u64, Self)> {
+        let number =
+            |index: usize| u64::from_str_radix(token.get(index * 16..(index + 1) * 16)?, 16).ok();
+        let place = Self {
+            rank: number(1)?.cast_signed(),
+            end: number(2)?.cast_signed(),
+            start: number(3)?.cast_signed(),
+            node: Arc::from(token.get(64..)?),
+        };
+        Some((number(0)?, place))
+    }
+}
+
+fn message(node: &str, gap: &Gap, controller: &ControllerSettings) -> v1::Gap {
+    v1::Gap {
+        node_name: node.to_owned(),
+        duration: Some(wire::to_duration(gap.duration)),
+        start_time: Some(wire::to_timestamp(gap.start_time)),
+        end_time: Some(wire::to_timestamp(gap.end_time)),
+        start_channel: node::channel(gap.start_channel).into(),
+        end_channel: node::channel(gap.end_channel).into(),
+        flip_probability: gap.flip_probability(controller),
+        flip_seen: gap.flip_seen,
+        uncertainty: Some(gap.uncertainty)
+            .filter(|uncertainty| !uncertainty.is_zero())
+            .map(wire::to_duration),
+        extra_poll: gap.start().may_earn_a_poll(),
+    }
+}

@@ -1,0 +1,117 @@
+//! What people and programs ask. Nothing in here changes anything.
+
+mod field;
+mod filter;
+mod fleet;
+mod gaps;
+mod list;
+mod node;
+mod order;
+mod page;
+mod watch;
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream::BoxStream};
+use nodegrace_proto::v1::{self, query_server::Query};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use self::{node::Shape, page::Orders, watch::Watch};
+use crate::aggregator::Parts;
+
+/// Largest request in bytes: filters and tokens are bounded far below.
+pub(crate) const MAX_MESSAGE_SIZE: usize = 64 << 10;
+
+/// The `nodegrace.v1.Query` service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    parts: Arc<Parts>,
+    orders: Orders,
+    /// One permit for each watch that may be open.
+    watches: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+impl Service {
+    /// A service that ends its streams at `shutdown`.
+    pub(crate) fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
+        Self {
+            orders: Orders::new(parts.register.origin().run()),
+            watches: Arc::new(Semaphore::new(parts.config.limits.watches)),
+            parts,
+            shutdown,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Query for Service {
+    async fn list_nodes(
+        &self,
+        request: Request<v1::ListNodesRequest>,
+    ) -> Result<Response<v1::ListNodesResponse>, Status> {
+        list::nodes(&self.parts, &self.orders, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn get_node(
+        &self,
+        request: Request<v1::GetNodeRequest>,
+    ) -> Result<Response<v1::Node>, Status> {
+        let name = request.into_inner().name;
+        if name.is_empty() {
+            return Err(Status::invalid_argument("name: is missing"));
+        }
+        let Parts {
+            register, clock, ..
+        } = &*self.parts;
+        register
+            .node(&name, |known| {
+                let figures = known.figures(clock.now());
+                node::message(&figures, known.beside, register.origin(), Shape::Full)
+            })
+            .map(Response::new)
+            .ok_or_else(|| unknown_node(&name))
+    }
+
+    type WatchNodesStream = BoxStream<'static, Result<v1::WatchNodesResponse, Status>>;
+
+    async fn watch_nodes(
+        &self,
+        request: Request<v1::WatchNodesRequest>,
+    ) -> Result<Response<Self::WatchNodesStream>, Status> {
+        let permit = Arc::clone(&self.watches)
+            .try_acquire_owned()
+            .map_err(|_| Status::resource_exhausted("too many watches are open"))?;
+        let watch = Watch::new(
+            Arc::clone(&self.parts),
+            &request.into_inner(),
+            permit,
+            self.shutdown.clone(),
+        )?;
+        Ok(Response::new(watch.steps().boxed()))
+    }
+
+    async fn list_gaps(
+        &self,
+        request: Request<v1::ListGapsRequest>,
+    ) -> Result<Response<v1::ListGapsResponse>, Status> {
+        gaps::list(&self.parts, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn get_fleet(
+        &self,
+        _: Request<v1::GetFleetRequest>,
+    ) -> Result<Response<v1::Fleet>, Status> {
+        Ok(Response::new(fleet::totals(&self.parts)))
+    }
+}
+
+fn unknown_node(name: &str) -> Status {
+    Status::not_found(format!("no agent has reported for a node {name:?}"))
+}

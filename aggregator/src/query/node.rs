@@ -1,0 +1,246 @@
+//! A node for the wire, and its fields for orders and filters.
+
+use std::time::Duration;
+
+use nodegrace_core::{
+    Channel, ChannelFigures, ConditionStatus, ExpectedFlips, Losses, Margin, NodeFigures,
+    Observation, Quantiles, Ready, RunningGap, Spread, State,
+};
+use nodegrace_proto::v1;
+use tonic::Status;
+
+use super::field::{Field, Value};
+use crate::{
+    register::{Beside, Origin},
+    wire,
+};
+
+/// The value of `field`; none when it is not known.
+pub(super) fn value<'a>(
+    node: &'a NodeFigures,
+    beside: &'a Beside,
+    field: Field,
+) -> Option<Value<'a>> {
+    let gap = || node.gap.spread.as_ref();
+    let seconds = |duration: Duration| Value::Seconds(duration.as_secs_f64());
+    match field {
+        Field::Name => Some(Value::Text(&node.name)),
+        Field::State => Some(Value::State(state(node.verdict.state))),
+        Field::Ready => node
+            .ready
+            .as_ref()
+            .map(|ready| Value::Ready(status(ready.status))),
+        Field::Margin => node
+            .margin
+            .map(|margin| Value::Seconds(margin.p99.seconds())),
+        Field::ExpectedFlips => node
+            .expected_flips
+            .map(|flips| Value::Number(flips.per_day)),
+        Field::GapP50 => gap().map(|gap| seconds(gap.p50)),
+        Field::GapP99 => gap().map(|gap| seconds(gap.p99)),
+        Field::GapMax => gap().map(|gap| seconds(gap.max)),
+        Field::RunningGap => node.running_gap.map(|gap| seconds(gap.duration)),
+        Field::PeriodP50 => node
+            .channels
+            .iter()
+            .filter_map(|channel| channel.period.spread)
+            .map(|period| period.p50)
+            .min()
+            .map(seconds),
+        Field::Observed => Some(seconds(node.observation.measured)),
+        Field::Risk => node.risk().map(Value::Number),
+        Field::KubeletVersion => beside
+            .facts
+            .as_ref()
+            .map(|facts| facts.kubelet_version.as_str())
+            .filter(|version| !version.is_empty())
+            .map(Value::Text),
+        Field::Connected => Some(Value::Flag(node.observation.connected)),
+    }
+}
+
+/// How much of a node is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Without the latest sample and the settings.
+    Basic,
+    /// Everything.
+    Full,
+}
+
+impl Shape {
+    /// The shape that a request asks for.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a view there is not.
+    pub(super) fn of(view: i32) -> Result<Self, Status> {
+        match v1::NodeView::try_from(view) {
+            Ok(v1::NodeView::Unspecified | v1::NodeView::Basic) => Ok(Self::Basic),
+            Ok(v1::NodeView::Full) => Ok(Self::Full),
+            Err(_) => Err(Status::invalid_argument("view: must be BASIC or FULL")),
+        }
+    }
+}
+
+/// The node as the wire has it.
+pub(super) fn message(
+    node: &NodeFigures,
+    beside: &Beside,
+    origin: Origin,
+    shape: Shape,
+) -> v1::Node {
+    let full = shape == Shape::Full;
+    v1::Node {
+        name: node.name.to_string(),
+        state: state(node.verdict.state).into(),
+        state_reason: node.verdict.reason.clone(),
+        gap: Some(quantiles(&node.gap)),
+        running_gap: node.running_gap.map(running_gap),
+        margin: node.margin.map(margin),
+        expected_flips: node.expected_flips.map(expected_flips),
+        flips_seen: node.flips_seen,
+        ready: node.ready.as_ref().map(ready),
+        channels: node
+            .channels
+            .iter()
+            .map(|figures| channel_figures(figures, beside))
+            .collect(),
+        observation: Some(observation(&node.observation, origin)),
+        losses: node.losses.map(losses),
+        facts: beside.facts.clone(),
+        kubelet_settings: beside.settings.clone().filter(|_| full),
+        latest_sample: beside.sample.clone().filter(|_| full),
+        agent: Some(beside.agent.clone()),
+    }
+}
+
+pub(super) fn state(state: State) -> v1::State {
+    match state {
+        State::Ok => v1::State::Ok,
+        State::Near => v1::State::Near,
+        State::Flipping => v1::State::Flipping,
+        State::Overdue => v1::State::Overdue,
+        State::NotReady => v1::State::NotReady,
+        State::NoAgent => v1::State::NoAgent,
+        State::Stale => v1::State::Stale,
+        State::Learning => v1::State::Learning,
+    }
+}
+
+pub(super) fn channel(channel: Channel) -> v1::Channel {
+    match channel {
+        Channel::Lease => v1::Channel::Lease,
+        Channel::NodeStatus => v1::Channel::NodeStatus,
+    }
+}
+
+pub(super) fn quantiles(quantiles: &Quantiles) -> v1::Quantiles {
+    let figure = |of: fn(&Spread) -> Duration| {
+        quantiles
+            .spread
+            .as_ref()
+            .map(|spread| wire::to_duration(of(spread)))
+    };
+    v1::Quantiles {
+        count: quantiles.count,
+        min: figure(|spread| spread.min),
+        p50: figure(|spread| spread.p50),
+        p90: figure(|spread| spread.p90),
+        p99: figure(|spread| spread.p99),
+        p999: figure(|spread| spread.p999),
+        max: figure(|spread| spread.max),
+        relative_error: quantiles.relative_error,
+        resolution: quantiles.resolution.map(wire::to_duration),
+    }
+}
+
+pub(super) fn expected_flips(flips: ExpectedFlips) -> v1::ExpectedFlips {
+    v1::ExpectedFlips {
+        expected: flips.expected,
+        per_day: flips.per_day,
+        per_day_lower: flips.per_day_interval.lower,
+        per_day_upper: flips.per_day_interval.upper,
+        risky_gaps: flips.risky_gaps,
+        observed: Some(wire::to_duration(flips.observed)),
+    }
+}
+
+pub(super) fn losses(losses: Losses) -> v1::Losses {
+    v1::Losses {
+        dropped_heartbeats: losses.dropped_heartbeats,
+        dropped_samples: losses.dropped_samples,
+        dropped_others: losses.dropped_others,
+        rejected_records: losses.rejected_records,
+    }
+}
+
+fn status(status: ConditionStatus) -> v1::ConditionStatus {
+    match status {
+        ConditionStatus::True => v1::ConditionStatus::True,
+        ConditionStatus::False => v1::ConditionStatus::False,
+        ConditionStatus::Unknown => v1::ConditionStatus::Unknown,
+    }
+}
+
+fn running_gap(gap: RunningGap) -> v1::RunningGap {
+    v1::RunningGap {
+        duration: Some(wire::to_duration(gap.duration)),
+        earliest_flip_in: Some(wire::to_duration(gap.earliest_flip_in)),
+        flip_probability_now: gap.flip_probability,
+    }
+}
+
+fn margin(margin: Margin) -> v1::Margin {
+    let room = |room| Some(wire::to_signed_duration(room));
+    v1::Margin {
+        grace_period: Some(wire::to_duration(margin.grace_period)),
+        p50: room(margin.p50),
+        p90: room(margin.p90),
+        p99: room(margin.p99),
+        p999: room(margin.p999),
+        max: room(margin.max),
+        p99_ratio: margin.p99_ratio,
+    }
+}
+
+fn ready(ready: &Ready) -> v1::Ready {
+    v1::Ready {
+        status: status(ready.status).into(),
+        reason: ready.reason.to_string(),
+        transition_time: Some(wire::to_timestamp(ready.transition)),
+    }
+}
+
+fn channel_figures(figures: &ChannelFigures, beside: &Beside) -> v1::ChannelFigures {
+    let channel = channel(figures.channel);
+    v1::ChannelFigures {
+        channel: channel.into(),
+        view: beside
+            .views
+            .iter()
+            .find(|view| view.channel == i32::from(channel))
+            .cloned(),
+        heartbeats: figures.heartbeats,
+        uncredited_renewals: figures.uncredited_renewals,
+        period: Some(quantiles(&figures.period)),
+        delivery_delay: Some(quantiles(&figures.delivery_delay)),
+        last_stamp_time: figures.last_stamp.map(wire::to_timestamp),
+        last_arrival_time: figures.last_arrival_time.map(wire::to_timestamp),
+    }
+}
+
+fn observation(observation: &Observation, origin: Origin) -> v1::Observation {
+    v1::Observation {
+        since_time: observation
+            .since
+            .map(|since| wire::to_timestamp(origin.wall_at(since))),
+        measured: Some(wire::to_duration(observation.measured)),
+        blind_spells: observation.blind_spells,
+        blind: Some(wire::to_duration(observation.blind)),
+        unmeasured_gaps: observation.unmeasured_gaps,
+        forgotten_records: observation.forgotten_records,
+        duplicate_records: observation.duplicate_records,
+        report_age: observation.report_age.map(wire::to_duration),
+        connected: observation.connected,
+    }
+}

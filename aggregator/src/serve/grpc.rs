@@ -1,0 +1,108 @@
+//! The gRPC server: ingest, query, reflection and health.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use futures::Stream;
+use nodegrace_proto::{
+    FILE_DESCRIPTOR_SET,
+    v1::{
+        ingest_server::{IngestServer, SERVICE_NAME as INGEST},
+        query_server::{QueryServer, SERVICE_NAME as QUERY},
+    },
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::Routes,
+    transport::{Server, server::Connected},
+};
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
+use tower::util::MapResponseLayer;
+
+use super::drain::{drained, end_streams};
+use crate::{Aggregator, ingest, query};
+
+/// How often a silent connection is asked for a sign of life, and how long the answer may take. A dead agent's stream so ends
+/// within 20 s, well before its reports count as stale. Real time: this is about the network.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests at once on one connection: an agent needs one, a person's tools a handful.
+const MAX_CONCURRENT_REQUESTS: u32 = 128;
+
+/// Names health answers for, besides the whole server's empty one.
+const SERVICES: [&str; 2] = [INGEST, QUERY];
+
+impl Aggregator {
+    /// Serves agents and queries on every connection of `incoming` until `shutdown`, and meanwhile lets the fleet's time pass.
+    ///
+    /// Returns within 5 s of the signal, whatever clients do.
+    pub async fn serve_grpc<IO, E>(
+        &self,
+        incoming: impl Stream<Item = Result<IO, E>>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()>
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let health = HealthReporter::new();
+        report_health(&health, ServingStatus::Serving).await;
+        let stop = async {
+            shutdown.cancelled().await;
+            report_health(&health, ServingStatus::NotServing).await;
+        };
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .max_concurrent_streams(MAX_CONCURRENT_REQUESTS)
+            .layer(MapResponseLayer::new(end_streams(shutdown.clone())))
+            .add_routes(self.routes(&health, &shutdown)?)
+            .serve_with_incoming_shutdown(incoming, stop);
+        tokio::select! {
+            outcome = drained(server, &shutdown) => outcome.context("the gRPC server failed"),
+            never = self.keep_time() => match never {},
+        }
+    }
+
+    fn routes(
+        &self,
+        health: &HealthReporter,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<Routes> {
+        let ingest = IngestServer::new(ingest::Service::new(
+            Arc::clone(&self.parts),
+            shutdown.clone(),
+        ))
+        .max_decoding_message_size(ingest::MAX_MESSAGE_SIZE);
+        let query = QueryServer::new(query::Service::new(
+            Arc::clone(&self.parts),
+            shutdown.clone(),
+        ))
+        .max_decoding_message_size(query::MAX_MESSAGE_SIZE);
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let health = HealthService::from_health_reporter(health.clone());
+        Ok(Routes::new(ingest)
+            .add_service(query)
+            .add_service(HealthServer::new(health))
+            // grpcurl 1.8 and Python's client speak v1alpha, newer tools v1.
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?))
+    }
+}
+
+/// The empty name stands for the whole server.
+async fn report_health(health: &HealthReporter, status: ServingStatus) {
+    for service in SERVICES.into_iter().chain([""]) {
+        health.set_service_status(service, status).await;
+    }
+}

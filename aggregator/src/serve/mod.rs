@@ -1,0 +1,5 @@
+//! The two servers: gRPC for agents and queries, HTTP for probes.
+
+mod drain;
+mod grpc;
+mod http;

@@ -1,0 +1,111 @@
+//! An agent as the wire shows it.
+
+use std::time::Duration;
+
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::{self, ingest_client::IngestClient};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::World;
+
+/// An agent with an open stream.
+pub struct Agent {
+    node: String,
+    instance: v1::AgentInstance,
+    clock: Clock,
+    /// Number of its last record.
+    pub sequence: u64,
+    batches: mpsc::Sender<v1::ReportBatch>,
+    acks: Streaming<v1::ReportAck>,
+}
+
+impl Agent {
+    pub(super) async fn connect(world: &World, node: &str) -> Self {
+        let (batches, stream) = mpsc::channel(16);
+        let acks = IngestClient::new(world.channel())
+            .report(ReceiverStream::new(stream))
+            .await
+            .expect("an open stream")
+            .into_inner();
+        let clock = world.clock.clone();
+        Self {
+            node: node.to_owned(),
+            instance: v1::AgentInstance {
+                boot_id: format!("boot of {node}"),
+                start_time: Some(clock.wall().into()),
+                start_monotonic: Some(wire(clock.now())),
+                version: "0.1.0".to_owned(),
+            },
+            clock,
+            sequence: 0,
+            batches,
+            acks,
+        }
+    }
+
+    /// A batch sent now that sees both channels and holds nothing else.
+    pub fn batch(&self) -> v1::ReportBatch {
+        let view = |channel: v1::Channel| v1::ChannelView {
+            channel: channel.into(),
+            visibility: v1::Visibility::Observed.into(),
+            ..v1::ChannelView::default()
+        };
+        v1::ReportBatch {
+            node_name: self.node.clone(),
+            agent: Some(self.instance.clone()),
+            sent_monotonic: Some(wire(self.clock.now())),
+            sent_time: Some(self.clock.wall().into()),
+            channel_views: vec![view(v1::Channel::Lease), view(v1::Channel::NodeStatus)],
+            ..v1::ReportBatch::default()
+        }
+    }
+
+    /// A batch with one renewal of the Lease, seen just now.
+    pub fn beat(&mut self) -> v1::ReportBatch {
+        self.sequence += 1;
+        let heartbeat = v1::Heartbeat {
+            sequence_number: self.sequence,
+            channel: v1::Channel::Lease.into(),
+            stamp_time: Some(self.clock.wall().into()),
+            arrival_monotonic: Some(wire(self.clock.now())),
+            arrival_time: Some(self.clock.wall().into()),
+            resource_version: self.sequence.to_string(),
+            ..v1::Heartbeat::default()
+        };
+        v1::ReportBatch {
+            first_sequence_number: self.sequence,
+            heartbeats: vec![heartbeat],
+            ..self.batch()
+        }
+    }
+
+    /// Sends a batch and waits for its acknowledgement.
+    pub async fn send(&mut self, batch: v1::ReportBatch) -> Result<v1::ReportAck, Status> {
+        // A stream that has ended says why in its acks.
+        let _ = self.batches.send(batch).await;
+        self.ack().await
+    }
+
+    /// The next acknowledgement.
+    pub async fn ack(&mut self) -> Result<v1::ReportAck, Status> {
+        self.acks
+            .message()
+            .await
+            .map(|ack| ack.expect("an ack or an error before the end"))
+    }
+
+    /// Renews the Lease `count` times, one every `period` from now on.
+    pub async fn beats(&mut self, count: u64, period: Duration) {
+        for _ in 0..count {
+            self.clock.sleep(period).await;
+            let batch = self.beat();
+            self.send(batch).await.expect("an ack");
+        }
+    }
+}
+
+fn wire(duration: Duration) -> prost_types::Duration {
+    duration.try_into().expect("in range")
+}

@@ -1,0 +1,107 @@
+//! The kit of the tests: an aggregator in virtual time, agents that report to it and people who ask it, over duplex streams.
+
+mod agent;
+
+use std::{
+    io,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use hyper_util::rt::TokioIo;
+use nodegrace_aggregator::{Aggregator, Config};
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::{self, query_client::QueryClient};
+use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+
+pub use agent::Agent;
+
+/// A running aggregator.
+pub struct World {
+    pub clock: Clock,
+    pub shutdown: CancellationToken,
+    connections: mpsc::UnboundedSender<io::Result<DuplexStream>>,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+impl World {
+    /// An aggregator with the defaults: a grace period of 50 s, a monitor period of 5 s.
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub fn with(config: Config) -> Self {
+        let clock = Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let shutdown = CancellationToken::new();
+        let (connections, incoming) = mpsc::unbounded_channel();
+        let aggregator = Aggregator::new(config, clock.clone()).expect("valid settings");
+        let stop = shutdown.clone();
+        let server = tokio::spawn(async move {
+            let incoming = UnboundedReceiverStream::new(incoming);
+            aggregator.serve_grpc(incoming, stop).await
+        });
+        Self {
+            clock,
+            shutdown,
+            connections,
+            server,
+        }
+    }
+
+    /// A connection of its own.
+    pub fn channel(&self) -> Channel {
+        let connections = self.connections.clone();
+        Endpoint::from_static("http://aggregator").connect_with_connector_lazy(tower::service_fn(
+            move |_| {
+                let (client, server) = tokio::io::duplex(64 << 10);
+                let sent = connections.send(Ok(server));
+                async move {
+                    sent.map_err(io::Error::other)?;
+                    Ok::<_, io::Error>(TokioIo::new(client))
+                }
+            },
+        ))
+    }
+
+    pub fn query(&self) -> QueryClient<Channel> {
+        QueryClient::new(self.channel())
+    }
+
+    pub async fn node(&self, name: &str) -> v1::Node {
+        let request = v1::GetNodeRequest {
+            name: name.to_owned(),
+        };
+        self.query()
+            .get_node(request)
+            .await
+            .expect("a known node")
+            .into_inner()
+    }
+
+    pub async fn fleet(&self) -> v1::Fleet {
+        let answer = self.query().get_fleet(v1::GetFleetRequest {}).await;
+        answer.expect("a fleet").into_inner()
+    }
+
+    /// An agent of the node `name` with an open stream.
+    pub async fn agent(&self, name: &str) -> Agent {
+        Agent::connect(self, name).await
+    }
+
+    /// Lets `duration` pass.
+    pub async fn pass(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
+    }
+
+    /// Tells the aggregator to stop and waits for it.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        self.server.await.expect("no panic")
+    }
+}
+
+pub const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,15 @@
+//! What the aggregator does, asked and told over gRPC in virtual time. One file for each behaviour.
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "a test binary has no readers but its own modules"
+)]
+
+mod kit;
+
+mod drain;
+mod ingest;
+mod limits;
+mod list;
+mod reflection;
+mod watch;
