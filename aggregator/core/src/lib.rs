@@ -8,6 +8,7 @@
 //! into the probability of a flip; whoever asks "what if" replays the gaps under other [`ControllerSettings`].
 
 mod blindness;
+pub mod calibration;
 mod channel;
 pub mod controller;
 pub mod event;

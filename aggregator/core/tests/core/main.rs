@@ -2,4 +2,5 @@
 
 mod chains;
 mod kit;
+mod trials;
 mod verdict;
