@@ -1,15 +1,20 @@
 //! The whole simulated cluster: an API server, its nodes and its controller, started and stopped together.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration,
+};
 
+use anyhow::Context as _;
 use nodegrace_clock::Clock;
-use tokio::io::DuplexStream;
+use tokio::{io::DuplexStream, net::TcpListener};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{ApiServer, Refusal, Store},
+    api::{ApiServer, Store},
     controller::{Controller, Flip, Rule},
-    kubelet::{Ledger, NodeSpec, SimNode},
+    cri::CriRuntime,
+    kubelet::{KubeletEndpoint, Ledger, NodeSpec, SimNode},
+    surroundings::{MachinePaths, Surroundings},
     workload,
 };
 
@@ -24,6 +29,11 @@ pub struct ClusterSpec {
     pub rule: Rule,
     /// Pods on each node that the API server knows, behind Services.
     pub pods_per_node: usize,
+    /// Directory for the machines' files and runtime sockets, a folder per node; none: no files and no sockets. A folder in memory
+    /// (`/dev/shm`) spares the disk; its path must be short, for a unix socket's path ends at 107 bytes.
+    pub machines: Option<PathBuf>,
+    /// How often the machines' files, runtimes and metrics follow their nodes' trouble, in the clock's time.
+    pub machine_pace: Duration,
 }
 
 impl ClusterSpec {
@@ -34,6 +44,8 @@ impl ClusterSpec {
             seed,
             rule: Rule::default(),
             pods_per_node: 3,
+            machines: None,
+            machine_pace: Duration::from_secs(10),
         }
     }
 }
@@ -45,13 +57,16 @@ pub struct Cluster {
     controller: Controller,
     nodes: Vec<SimNode>,
     ledger: Ledger,
+    machines: Option<PathBuf>,
+    runtimes: BTreeMap<String, CriRuntime>,
+    clock: Clock,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
 
 impl Cluster {
     /// Registers every node and starts kubelets and controller at `clock`'s pace. Needs a tokio runtime.
-    pub fn start(spec: ClusterSpec, clock: &Clock) -> Result<Self, Refusal> {
+    pub fn start(spec: ClusterSpec, clock: &Clock) -> anyhow::Result<Self> {
         let store = Store::new(clock.clone(), spec.seed);
         let server = ApiServer::new(store, clock.clone());
         let ledger = Ledger::default();
@@ -71,20 +86,55 @@ impl Cluster {
                 SimNode::register(node, &address, &server, clock, &ledger, pods)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let cluster = Self {
+        let mut cluster = Self {
             controller: Controller::new(server.clone(), clock.clone(), spec.rule),
             server,
             nodes,
             ledger,
+            machines: spec.machines,
+            runtimes: BTreeMap::new(),
+            clock: clock.clone(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         };
-        for node in &cluster.nodes {
-            cluster.spawn(node.clone().run());
+        for node in cluster.nodes.clone() {
+            cluster.start_machine(&node, spec.machine_pace)?;
+            cluster.spawn(node.run());
         }
         cluster.spawn(cluster.controller.clone().run_polls());
         cluster.spawn(cluster.controller.clone().run_followers());
         Ok(cluster)
+    }
+
+    /// Starts what surrounds a node's kubelet on its machine.
+    fn start_machine(&mut self, node: &SimNode, pace: Duration) -> anyhow::Result<()> {
+        let name = node.spec().name.clone();
+        let paths = self.machine_paths(&name);
+        if let Some(paths) = &paths {
+            fs::create_dir_all(&paths.proc_root)
+                .with_context(|| format!("could not create {}", paths.proc_root.display()))?;
+        }
+        let surroundings =
+            Surroundings::new(node.clone(), self.clock.clone(), pace, paths.as_ref())
+                .with_context(|| format!("could not write the host files of {name}"))?;
+        let runtime = surroundings.runtime();
+        if let Some(paths) = paths {
+            let (runtime, stopping) = (runtime.clone(), self.stopping.clone());
+            let listener = CriRuntime::bind(&paths.cri_socket)
+                .with_context(|| format!("could not bind {}", paths.cri_socket.display()))?;
+            self.spawn(async move {
+                if let Err(error) = runtime.serve(listener, stopping.cancelled_owned()).await {
+                    tracing::error!(%error, "runtime ended");
+                }
+            });
+        }
+        self.runtimes.insert(name.clone(), runtime);
+        self.spawn(async move {
+            if let Err(error) = surroundings.run().await {
+                tracing::error!(%error, node = %name, "host files could not be written");
+            }
+        });
+        Ok(())
     }
 
     /// Runs a part of the cluster until the cluster stops.
@@ -127,6 +177,30 @@ impl Cluster {
     /// Every flip so far, oldest first.
     pub fn flips(&self) -> Vec<Flip> {
         self.controller.flips()
+    }
+
+    /// A node's container runtime, with its knobs.
+    pub fn runtime(&self, node: &str) -> Option<&CriRuntime> {
+        self.runtimes.get(node)
+    }
+
+    /// Where a node's machine is on this one; none without a directory for machines.
+    pub fn machine_paths(&self, node: &str) -> Option<MachinePaths> {
+        Some(MachinePaths::under(self.machines.as_deref()?, node))
+    }
+
+    /// Serves every kubelet's `/NODE/metrics`, `/NODE/configz` and `/NODE/healthz` on a TCP address, with TLS when given a configuration;
+    /// returns the address bound.
+    pub async fn listen_kubelets(
+        &self,
+        address: SocketAddr,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let endpoint = KubeletEndpoint::new(self.clock.clone(), &self.nodes);
+        self.spawn(endpoint.run(listener, tls));
+        Ok(address)
     }
 
     /// Opens a connection to the API server in memory.

@@ -7,10 +7,17 @@
 pub mod api;
 pub mod cluster;
 pub mod controller;
+pub mod cri;
+pub mod host;
 pub mod kubeconfig;
 pub mod kubelet;
 pub mod stamp;
+mod surroundings;
 pub mod workload;
 
 pub use api::ApiServer;
 pub use cluster::{Cluster, ClusterSpec};
+pub use controller::Flip;
+pub use cri::CriRuntime;
+pub use host::HostFiles;
+pub use surroundings::MachinePaths;

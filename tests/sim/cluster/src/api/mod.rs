@@ -25,7 +25,7 @@ pub use fields::Writer;
 pub use object::{Key, Object, condition};
 pub use refusal::Refusal;
 pub use resource::{NODE_LEASE_NAMESPACE, Names, Resource};
-pub use select::Selector;
+pub use select::{Selector, Term};
 pub use server::{ApiServer, Reach};
 pub use store::Store;
 pub use watch::{Change, ChangeKind, Event, Since, Watch};

@@ -14,18 +14,84 @@ pub struct Selector {
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: Option<String>,
-    /// `spec.nodeName`, for pods.
-    pub node_name: Option<String>,
-    /// Labels that must be equal (`true`) or differ (`false`).
-    pub labels: Vec<(String, String, bool)>,
+    /// Other fields.
+    pub fields: Vec<Term>,
+    /// Labels.
+    pub labels: Vec<Term>,
+}
+
+/// One condition of a selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Field path, such as `spec.nodeName`, or label.
+    pub name: String,
+    /// The value it is compared with.
+    pub value: String,
+    /// Whether it must be equal (`true`) or differ (`false`).
+    pub equal: bool,
+}
+
+/// Fields that clients may select by, besides `metadata.name`; the real server knows a list per kind.
+const FIELDS: [&str; 7] = [
+    "metadata.namespace",
+    "spec.nodeName",
+    "status.phase",
+    "involvedObject.kind",
+    "involvedObject.name",
+    "involvedObject.namespace",
+    "involvedObject.uid",
+];
+
+impl Term {
+    /// A name that must have a value.
+    pub fn equal(name: &str, value: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            equal: true,
+        }
+    }
+
+    fn parse(term: &str) -> Option<Self> {
+        let (name, value, equal) = if let Some((name, value)) = term.split_once("!=") {
+            (name, value, false)
+        } else {
+            let (name, value) = term.split_once("==").or_else(|| term.split_once('='))?;
+            (name, value, true)
+        };
+        Some(Self {
+            name: name.trim().to_owned(),
+            value: value.trim().to_owned(),
+            equal,
+        })
+    }
+
+    fn holds(&self, found: &str) -> bool {
+        (found == self.value) == self.equal
+    }
 }
 
 impl Selector {
+    /// Every object of a namespace.
+    pub fn within(namespace: &str) -> Self {
+        Self {
+            namespace: Some(namespace.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// One object.
     pub fn one(key: &Key) -> Self {
         Self {
-            namespace: Some(key.namespace.clone()),
             name: Some(key.name.clone()),
+            ..Self::within(&key.namespace)
+        }
+    }
+
+    /// The pods of a node.
+    pub fn on_node(node: &str) -> Self {
+        Self {
+            fields: vec![Term::equal("spec.nodeName", node)],
             ..Self::default()
         }
     }
@@ -41,36 +107,23 @@ impl Selector {
             ..Self::default()
         };
         for term in terms(fields) {
-            let (field, value) = term
-                .split_once("==")
-                .or_else(|| term.split_once('='))
-                .ok_or_else(|| Refusal::Invalid(format!("invalid field selector: {term}")))?;
-            match field {
-                "metadata.name" => selector.name = Some(value.to_owned()),
-                "metadata.namespace" => selector.namespace = Some(value.to_owned()),
-                "spec.nodeName" => selector.node_name = Some(value.to_owned()),
+            match Term::parse(term) {
+                Some(term) if term.name == "metadata.name" && term.equal => {
+                    selector.name = Some(term.value);
+                }
+                Some(term) if FIELDS.contains(&term.name.as_str()) => selector.fields.push(term),
                 _ => {
                     return Err(Refusal::Invalid(format!(
-                        "field label not supported: {field}"
+                        "field selector not supported: {term}"
                     )));
                 }
             }
         }
         for term in terms(labels) {
-            let (label, value, equal) = if let Some((label, value)) = term.split_once("!=") {
-                (label, value, false)
-            } else if let Some((label, value)) =
-                term.split_once("==").or_else(|| term.split_once('='))
-            {
-                (label, value, true)
-            } else {
-                return Err(Refusal::Invalid(format!(
-                    "label selector not supported: {term}"
-                )));
-            };
-            selector
-                .labels
-                .push((label.trim().to_owned(), value.trim().to_owned(), equal));
+            let parsed = Term::parse(term);
+            selector.labels.push(parsed.ok_or_else(|| {
+                Refusal::Invalid(format!("label selector not supported: {term}"))
+            })?);
         }
         Ok(selector)
     }
@@ -87,25 +140,24 @@ impl Selector {
 
     /// Whether an object is meant.
     pub fn matches(&self, object: &Object) -> bool {
-        let namespace = !object.resource.names().namespaced
-            || self
-                .namespace
-                .as_ref()
-                .is_none_or(|namespace| *namespace == object.key.namespace);
-        namespace
-            && self
-                .name
-                .as_ref()
-                .is_none_or(|name| *name == object.key.name)
-            && self
-                .node_name
-                .as_ref()
-                .is_none_or(|node| node == text(&object.value, "/spec/nodeName"))
-            && self.labels.iter().all(|(label, value, equal)| {
-                let found = object.value["metadata"]["labels"]
-                    .get(label)
-                    .and_then(Value::as_str);
-                (found == Some(value)) == *equal
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
+        let namespaced = object.resource.names().namespaced;
+        (!namespaced || is(&self.namespace, &object.key.namespace))
+            && is(&self.name, &object.key.name)
+            && self.fields.iter().all(|term| {
+                let pointer = format!("/{}", term.name.replace('.', "/"));
+                term.holds(text(&object.value, &pointer))
+            })
+            && self.labels.iter().all(|term| {
+                let labels = &object.value["metadata"]["labels"];
+                term.holds(
+                    labels
+                        .get(&term.name)
+                        .and_then(Value::as_str)
+                        .unwrap_or_default(),
+                )
             })
     }
 }

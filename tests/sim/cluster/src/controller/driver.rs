@@ -104,10 +104,7 @@ impl Controller {
     }
 
     fn leases(&self) -> HashMap<String, i64> {
-        let selector = Selector {
-            namespace: Some(NODE_LEASE_NAMESPACE.to_owned()),
-            ..Selector::default()
-        };
+        let selector = Selector::within(NODE_LEASE_NAMESPACE);
         let (leases, _) = self.0.server.store().list(Resource::Lease, &selector);
         leases
             .iter()

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::KCM;
 use crate::{
-    api::{Object, Refusal, Resource, Selector, Store, Writer, condition},
+    api::{Object, Refusal, Resource, Selector, Store, Term, Writer, condition},
     stamp,
 };
 
@@ -19,13 +19,8 @@ pub(super) fn follow(
     };
     let ready = condition(&pod.value, "Ready").is_some_and(|ready| ready["status"] == "True");
     let selector = Selector {
-        namespace: Some(pod.key.namespace.clone()),
-        labels: vec![(
-            "kubernetes.io/service-name".to_owned(),
-            service.to_owned(),
-            true,
-        )],
-        ..Selector::default()
+        labels: vec![Term::equal("kubernetes.io/service-name", service)],
+        ..Selector::within(&pod.key.namespace)
     };
     let (slices, _) = store.list(Resource::EndpointSlice, &selector);
     for slice in slices {

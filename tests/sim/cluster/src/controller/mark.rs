@@ -32,11 +32,8 @@ pub(super) fn unknown(store: &Store, name: &str, wall: SystemTime) -> Result<(),
         Ok(())
     })?;
     record_event(store, &node, &now)?;
-    let pods = Selector {
-        node_name: Some(name.to_owned()),
-        ..Selector::default()
-    };
-    for pod in store.list(Resource::Pod, &pods).0 {
+    let pods = store.list(Resource::Pod, &Selector::on_node(name)).0;
+    for pod in pods {
         store.update(Resource::Pod, &pod.key, STATUS, |pod| {
             kubelet::set_ready(pod, false, &now);
             Ok(())

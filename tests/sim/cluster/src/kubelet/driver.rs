@@ -13,8 +13,10 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
+    figures::Figures,
     ledger::{Channel, Ledger},
     machine::{Action, Kubelet, Seen},
+    metrics::Metrics,
     objects,
     spec::NodeSpec,
     trouble::{Effect, Spell},
@@ -39,6 +41,7 @@ struct Inner {
     ledger: Ledger,
     pods: Vec<Key>,
     kubelet: Mutex<Kubelet>,
+    metrics: Mutex<Metrics>,
     injected: Notify,
 }
 
@@ -75,6 +78,7 @@ impl SimNode {
             machine_clock,
             ledger: ledger.clone(),
             pods,
+            metrics: Mutex::new(Metrics::new(clock.now())),
             injected: Notify::new(),
         })))
     }
@@ -103,6 +107,32 @@ impl SimNode {
             effect,
         });
         self.0.injected.notify_one();
+    }
+
+    /// The node's figures at `now`; what the kubelet did until then goes into its metrics.
+    pub(crate) fn observe_figures(&self, now: Duration) -> Figures {
+        let mut kubelet = self.lock();
+        let figures = kubelet.figures();
+        let wall = self.0.machine_clock.wall();
+        let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let paused = kubelet.trouble.paused_until().is_some();
+        let mut metrics = self
+            .0
+            .metrics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        metrics.advance(now, wall.as_secs_f64(), &figures, paused);
+        figures
+    }
+
+    /// The text of the kubelet's `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        let metrics = self
+            .0
+            .metrics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        metrics.text()
     }
 
     /// The kubelet's state. A panic while it was locked leaves it as it was before that step.

@@ -101,7 +101,9 @@ impl Phase {
 #[derive(Clone, Debug)]
 pub struct Kubelet {
     pub(super) spec: NodeSpec,
-    pub(super) random: StdRng,
+    random: StdRng,
+    /// Noise of the figures.
+    pub(super) noise: StdRng,
     pub(super) trouble: Trouble,
     lease: Option<Phase>,
     status: Phase,
@@ -141,6 +143,7 @@ impl Kubelet {
             started: now.saturating_sub(Duration::from_secs(random.random_range(600..3500))),
             stress: normal(&mut random),
             last_work: Duration::from_millis(20),
+            noise: StdRng::seed_from_u64(spec.seed ^ 0x6669_6775),
             random,
             spec,
         }
