@@ -1,0 +1,131 @@
+//! The HTTP stack between the agent and an API server (or a kubelet): one HTTP/2 connection with keepalive pings.
+//!
+//! kube's own default is HTTP/1.1 with a connection per watch and no keepalive: a dead API server would go unnoticed for
+//! minutes, far beyond any grace period. Credentials, CA and impersonation come from kube's configuration as they are. There
+//! is no retrying layer: a retry would hide what is measured.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use http::{HeaderValue, Request, header::USER_AGENT, uri::Scheme};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use kube::{
+    client::{Body, ConfigExt as _},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tower::{BoxError, ServiceBuilder};
+
+use crate::config::Timeouts;
+
+/// How servers see the agent in their logs.
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("nodegrace-agent/", env!("CARGO_PKG_VERSION")));
+
+/// Reads how to reach the API server: from `kubeconfig` if given; else as a pod, if this is one; else from `$KUBECONFIG` or
+/// `~/.kube/config`. `context` picks a context of a kubeconfig; absent means its current one.
+///
+/// # Errors
+/// When the file cannot be read or says nothing usable.
+pub async fn configuration(
+    kubeconfig: Option<&Path>,
+    context: Option<&str>,
+) -> anyhow::Result<kube::Config> {
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    if let Some(path) = kubeconfig {
+        let file = Kubeconfig::read_from(path)
+            .with_context(|| format!("kubeconfig {}", path.display()))?;
+        return kube::Config::from_custom_kubeconfig(file, &options)
+            .await
+            .with_context(|| format!("kubeconfig {}", path.display()));
+    }
+    if context.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        return kube::Config::incluster().context("in-cluster configuration");
+    }
+    kube::Config::from_kubeconfig(&options)
+        .await
+        .context("no --kubeconfig given and not in a pod, and the default kubeconfig is of no use")
+}
+
+/// A client of an API server. It connects when it is first used: an unreachable server is no error here.
+///
+/// An `https` server is spoken to in HTTP/2 or, where it offers only that, HTTP/1.1. An `http` server must take HTTP/2 with
+/// prior knowledge.
+///
+/// # Errors
+/// When the credentials, the CA or the proxy settings of `config` cannot be used.
+pub fn connect(config: &kube::Config, timeouts: &Timeouts) -> anyhow::Result<kube::Client> {
+    let plain = config.cluster_url.scheme() == Some(&Scheme::HTTP);
+    build(config, timeouts, plain)
+}
+
+/// A client of a kubelet: as [`connect`], but an `http` server, such as the kubelet's read-only port, is spoken to in
+/// HTTP/1.1.
+pub(crate) fn connect_kubelet(
+    config: &kube::Config,
+    timeouts: &Timeouts,
+) -> anyhow::Result<kube::Client> {
+    build(config, timeouts, false)
+}
+
+fn build(
+    config: &kube::Config,
+    timeouts: &Timeouts,
+    http2_only: bool,
+) -> anyhow::Result<kube::Client> {
+    anyhow::ensure!(config.proxy_url.is_none(), "a proxy is not supported");
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(timeouts.connect));
+    // For servers that offer no HTTP/2: a peer that is gone is noticed as fast, one that hangs is not.
+    tcp.set_keepalive(Some(timeouts.keepalive_interval));
+    tcp.set_keepalive_interval(Some(timeouts.keepalive_interval));
+    tcp.set_keepalive_retries(Some(1));
+
+    let tls = config.rustls_client_config().context("TLS settings")?;
+    let mut https = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http();
+    if let Some(name) = config.tls_server_name.clone() {
+        let name = name.try_into().context("tls-server-name")?;
+        https = https.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let https = https.enable_http1().enable_http2().wrap_connector(tcp);
+
+    let http = Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .http2_only(http2_only)
+        .http2_keep_alive_interval(timeouts.keepalive_interval)
+        .http2_keep_alive_timeout(timeouts.keepalive_timeout)
+        .build::<_, Body>(https);
+
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer().context("credentials")?)
+        .layer(
+            config
+                .extra_headers_layer()
+                .context("impersonation settings")?,
+        )
+        .map_request(|mut request: Request<Body>| {
+            request.headers_mut().insert(USER_AGENT, AGENT);
+            request
+        })
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(kube::Client::new(service, config.default_namespace.clone()))
+}
+
+/// Makes ring the process's TLS cryptography, for every part that asks rustls for its default. Does nothing when there is
+/// one already.
+pub fn install_crypto() {
+    let _: Result<(), Arc<_>> = rustls::crypto::ring::default_provider().install_default();
+}

@@ -1,0 +1,138 @@
+//! Follows one object of the API server, the node's own Node or Lease, and writes down what it says and when it could not be
+//! seen.
+//!
+//! List, then watch from the list's version, then from the version of the last event: as long as that works, every change is
+//! seen. kube-runtime's watcher does the same, but it neither tells when a watch was opened again nor shows bookmarks, and
+//! blindness cannot be measured without both.
+
+mod list;
+mod refusal;
+mod sight;
+mod stream;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::BlindReason;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::target::Target;
+use crate::{
+    config::Timeouts,
+    journal::Journal,
+    observe::{Observer, Outlook, Span, Trouble},
+    pauses::Pauses,
+};
+
+/// First pause after a failure: blindness costs data, so the first attempts come fast.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause: thousands of agents that lost the same API server ask it a thousand times a second at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Follows one object for as long as the agent runs.
+pub(crate) struct Follower<O: Observer> {
+    client: kube::Client,
+    target: Target,
+    observer: O,
+    clock: Clock,
+    journal: Arc<Journal>,
+    timeouts: Timeouts,
+    outlook: Outlook,
+    /// Version of the object last seen. `None`: there was none.
+    seen: Option<String>,
+    /// False until a list answered: what that one finds was there before the agent looked.
+    looked: bool,
+    /// Last moment at which the channel was surely seen.
+    sure: Duration,
+    /// The last blind spell.
+    spell: Option<Span>,
+}
+
+/// What to do next.
+enum Step {
+    /// List the object.
+    List,
+    /// Watch it from this version.
+    Watch(String),
+}
+
+/// Why a step failed.
+struct Interruption {
+    trouble: Trouble,
+    /// Last moment at which the channel was surely seen.
+    since: Duration,
+    /// True when the step had worked before it failed.
+    worked: bool,
+    next: Step,
+}
+
+impl<O: Observer> Follower<O> {
+    pub(crate) fn new(
+        client: kube::Client,
+        target: Target,
+        observer: O,
+        clock: Clock,
+        journal: Arc<Journal>,
+        timeouts: Timeouts,
+    ) -> Self {
+        Self {
+            outlook: Outlook::new(observer.channel()),
+            sure: clock.now(),
+            client,
+            target,
+            observer,
+            clock,
+            journal,
+            timeouts,
+            seen: None,
+            looked: false,
+            spell: None,
+        }
+    }
+
+    /// Follows the object until `shutdown`.
+    pub(crate) async fn follow(mut self, shutdown: CancellationToken) {
+        shutdown.run_until_cancelled(self.step_by_step()).await;
+    }
+
+    async fn step_by_step(&mut self) -> Infallible {
+        let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut step = Step::List;
+        loop {
+            // A list that works proves little: only a watch that does is the end of the trouble.
+            let (done, watched) = match step {
+                Step::List => (self.list().await, false),
+                Step::Watch(version) => (self.watch(version).await, true),
+            };
+            let worked = watched && done.as_ref().map_or_else(|failed| failed.worked, |_| true);
+            if worked {
+                pauses.reset();
+            }
+            step = match done {
+                Ok(next) => next,
+                Err(Interruption {
+                    trouble,
+                    since,
+                    next,
+                    ..
+                }) => {
+                    // An expired version needs another list, not patience; unless that did not help the last time.
+                    let at_once = trouble.reason == BlindReason::Expired && pauses.is_fresh();
+                    let pause = pauses.next();
+                    self.lose(since, trouble);
+                    if !at_once {
+                        self.clock.sleep(pause).await;
+                    }
+                    next
+                }
+            };
+        }
+    }
+
+    fn channel(&self) -> &'static str {
+        self.observer.channel().as_str_name()
+    }
+}

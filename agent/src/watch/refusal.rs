@@ -1,0 +1,142 @@
+//! Why the API server did not give what was asked for, as a kind of blindness.
+
+use std::time::Duration;
+
+use kube::core::Status;
+use nodegrace_proto::v1::BlindReason;
+
+use crate::{observe::Trouble, wire};
+
+/// An answer that is none.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) trouble: Trouble,
+    /// The server does not have what was asked for.
+    pub(super) not_found: bool,
+    /// The request itself is refused: asking again changes nothing.
+    malformed: bool,
+}
+
+impl Refusal {
+    fn new(reason: BlindReason, message: String) -> Self {
+        Self {
+            trouble: Trouble { reason, message },
+            not_found: false,
+            malformed: false,
+        }
+    }
+
+    /// No answer within `deadline`.
+    pub(super) fn silence(deadline: Duration) -> Self {
+        Self::new(
+            BlindReason::Connection,
+            format!("no answer within {}", humantime::format_duration(deadline)),
+        )
+    }
+
+    /// A watch that said nothing although the object changed.
+    pub(super) fn deaf_watch() -> Self {
+        Self::new(
+            BlindReason::Expired,
+            "the watch said nothing while the object changed".into(),
+        )
+    }
+
+    /// A watch that ended before it said anything.
+    pub(super) fn stillborn_watch() -> Self {
+        Self::new(
+            BlindReason::Connection,
+            "the watch ended as soon as it was opened".into(),
+        )
+    }
+
+    /// The server's own words: the body of an error answer, or the object of an ERROR event.
+    pub(super) fn from_status(status: &Status) -> Self {
+        let reason = match status.code {
+            401 | 403 => BlindReason::Forbidden,
+            410 => BlindReason::Expired,
+            _ => BlindReason::ServerError,
+        };
+        let words = if status.message.is_empty() {
+            &status.reason
+        } else {
+            &status.message
+        };
+        Self {
+            not_found: status.code == 404,
+            malformed: matches!(status.code, 400 | 404 | 422),
+            ..Self::new(reason, format!("{words} ({})", status.code))
+        }
+    }
+
+    pub(super) fn from_error(error: &kube::Error) -> Self {
+        let reason = match error {
+            kube::Error::Api(status) => return Self::from_status(status),
+            // The agent has no valid credentials to show.
+            kube::Error::Auth(_) => BlindReason::Forbidden,
+            // It answered, but not in a way that can be understood.
+            kube::Error::SerdeError(_)
+            | kube::Error::FromUtf8(_)
+            | kube::Error::BuildRequest(_) => BlindReason::ServerError,
+            _ => BlindReason::Connection,
+        };
+        Self::new(reason, wire::one_line(error))
+    }
+
+    /// Whether a watch can only go on after a new list.
+    pub(super) fn needs_list(&self) -> bool {
+        self.malformed || self.trouble.reason == BlindReason::Expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16, message: &str) -> Refusal {
+        let status = Status::failure(message, "Reason").with_code(code);
+        Refusal::from_error(&kube::Error::Api(status.boxed()))
+    }
+
+    #[test]
+    fn answers_are_told_apart_by_their_code() {
+        assert_eq!(
+            status(401, "Unauthorized").trouble.reason,
+            BlindReason::Forbidden
+        );
+        assert_eq!(status(403, "no").trouble.reason, BlindReason::Forbidden);
+        assert_eq!(
+            status(429, "too many requests").trouble.reason,
+            BlindReason::ServerError
+        );
+        assert_eq!(
+            status(503, "etcd is gone").trouble.reason,
+            BlindReason::ServerError
+        );
+        assert!(status(404, "the server could not find the requested resource").not_found);
+    }
+
+    #[test]
+    fn a_recorded_expiry_needs_a_list_and_says_so() {
+        let event: kube::core::WatchEvent<serde_json::Value> = serde_json::from_str(include_str!(
+            "../../tests/recorded/node-watch-expired.jsonl"
+        ))
+        .unwrap();
+        let kube::core::WatchEvent::Error(status) = event else {
+            panic!("an ERROR event");
+        };
+        let refusal = Refusal::from_status(&status);
+        assert!(refusal.needs_list());
+        assert_eq!(
+            refusal.trouble.message,
+            "too old resource version: 1 (751) (410)"
+        );
+    }
+
+    #[test]
+    fn a_server_error_lets_the_watch_resume() {
+        assert!(!status(500, "internal").needs_list());
+        assert!(!Refusal::silence(Duration::from_secs(5)).needs_list());
+        assert!(status(400, "invalid resource version").needs_list());
+    }
+}

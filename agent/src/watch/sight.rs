@@ -1,0 +1,61 @@
+//! Losing sight of the channel and regaining it: what is logged, noted in the journal, and when a spell began.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::Follower;
+use crate::{
+    moment::Moment,
+    observe::{Observer, Trouble},
+};
+
+impl<O: Observer> Follower<O> {
+    /// The channel cannot be seen since `since`. Logged when that is news.
+    pub(super) fn lose(&mut self, since: Duration, trouble: Trouble) {
+        let (reason, error) = (trouble.reason.as_str_name(), trouble.message.clone());
+        if self.outlook.lose(since, trouble) {
+            warn!(
+                channel = self.channel(),
+                reason, error, "cannot see the channel, trying again"
+            );
+        }
+        self.journal.view(self.outlook.view());
+    }
+
+    /// The channel is seen from `now` on. Writes down the spell, if there was one.
+    pub(super) fn regain(&mut self, now: Duration, resumed: bool) {
+        let Some((spell, span)) = self.outlook.regain(now, resumed) else {
+            return;
+        };
+        let blind_seconds = (span.end - span.start).as_secs_f64();
+        info!(
+            channel = self.channel(),
+            blind_seconds, resumed, "sees the channel again"
+        );
+        self.spell = Some(span);
+        self.journal.spell(spell);
+        self.show();
+    }
+
+    /// Shows whether the object is there, now that it is known.
+    pub(super) fn show(&mut self) {
+        if self.seen.is_some() {
+            self.outlook.present();
+        } else {
+            self.outlook.absent(format!(
+                "there is no {} {}",
+                self.target.kind, self.target.name
+            ));
+        }
+        self.journal.view(self.outlook.view());
+    }
+
+    /// The last moment before which a connection that failed at `at` surely carried every event: the keepalive takes its
+    /// interval and its timeout, in real time, to notice silence.
+    pub(super) fn before_silence(&self, at: Moment) -> Duration {
+        let silence = self.timeouts.keepalive_interval + self.timeouts.keepalive_timeout;
+        let speed = 1.0 / self.clock.to_real(Duration::from_secs(1)).as_secs_f64();
+        at.monotonic.saturating_sub(silence.mul_f64(speed))
+    }
+}

@@ -1,0 +1,169 @@
+//! Watching the object: events as they happen, and what the end of a watch says.
+
+use std::{pin::pin, time::Duration};
+
+use futures::{Stream, StreamExt as _};
+use kube::core::WatchEvent;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::{Follower, Interruption, Step, refusal::Refusal};
+use crate::{
+    moment::Moment,
+    observe::{Glance, Object as _, Observer},
+};
+
+/// How long after it was opened a watch that said nothing is believed to work. A version that is too old is answered by
+/// an error within milliseconds.
+const PROOF: Duration = Duration::from_secs(2);
+/// How long after a spell an event may still be one that the spell held up. The server sends those at once.
+const BACKLOG: Duration = Duration::from_secs(5);
+/// How long a watch may say nothing at all before the object is listed to see whether the watch tells the truth: a server
+/// restored from a backup leaves watches of versions it has not reached open and silent. Bookmarks come every minute, so
+/// that this costs nothing on a healthy cluster.
+const QUIET: Duration = Duration::from_secs(75);
+
+/// How far an open watch is believed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belief {
+    /// It said nothing yet; the server may still answer that the version is too old.
+    Opened,
+    /// It said something, or lived long enough.
+    Proven,
+    /// It was silent while the object changed.
+    Doubted,
+}
+
+impl<O: Observer> Follower<O> {
+    /// Watches the object from `version` until that ends.
+    pub(super) async fn watch(&mut self, mut version: String) -> Result<Step, Interruption> {
+        let stream = match self.open(&version).await {
+            Ok(stream) => stream,
+            Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
+        };
+        let opened = self.clock.now();
+        let mut belief = Belief::Opened;
+        let mut stream = pin!(stream);
+        loop {
+            let patience = if belief == Belief::Proven {
+                QUIET
+            } else {
+                PROOF
+            };
+            let event = tokio::select! {
+                event = stream.next() => event,
+                () = self.clock.sleep(patience) => {
+                    belief = match belief {
+                        Belief::Opened => {
+                            self.regain(opened, true);
+                            Belief::Proven
+                        }
+                        Belief::Proven if self.changed_unseen().await => Belief::Doubted,
+                        Belief::Proven => Belief::Proven,
+                        Belief::Doubted => return Err(self.broken(Refusal::deaf_watch(), belief, version)),
+                    };
+                    continue;
+                }
+            };
+            let at = Moment::now(&self.clock);
+            match event {
+                Some(Ok(WatchEvent::Error(status))) => {
+                    if belief == Belief::Proven {
+                        // The server speaks, so that everything before was told.
+                        self.sure = at.monotonic;
+                    }
+                    return Err(self.broken(Refusal::from_status(&status), belief, version));
+                }
+                Some(Ok(event)) => {
+                    belief = Belief::Proven;
+                    self.regain(opened, true);
+                    self.sure = at.monotonic;
+                    version = self.take(event, at).unwrap_or(version);
+                }
+                Some(Err(error)) => {
+                    if belief == Belief::Proven {
+                        self.sure = self.sure.max(self.before_silence(at));
+                    }
+                    return Err(self.broken(Refusal::from_error(&error), belief, version));
+                }
+                None if belief == Belief::Proven => {
+                    debug!(channel = self.channel(), "watch ended, opening it again");
+                    self.sure = at.monotonic;
+                    return Ok(Step::Watch(version));
+                }
+                None => return Err(self.broken(Refusal::stillborn_watch(), belief, version)),
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        version: &str,
+    ) -> Result<impl Stream<Item = kube::Result<WatchEvent<O::Object>>> + use<O>, Refusal> {
+        let request = self.target.watch(version)?;
+        match timeout(self.timeouts.request, self.client.request_events(request)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(Refusal::from_error(&error)),
+            Err(_) => Err(Refusal::silence(self.timeouts.request)),
+        }
+    }
+
+    fn broken(&self, refusal: Refusal, belief: Belief, version: String) -> Interruption {
+        Interruption {
+            next: if refusal.needs_list() {
+                Step::List
+            } else {
+                Step::Watch(version)
+            },
+            trouble: refusal.trouble,
+            since: self.sure,
+            worked: belief == Belief::Proven,
+        }
+    }
+
+    /// Takes an event. Returns the version from which to watch on.
+    fn take(&mut self, event: WatchEvent<O::Object>, at: Moment) -> Option<String> {
+        match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                let glance = Glance {
+                    at,
+                    baseline: false,
+                    blind: self
+                        .spell
+                        .filter(|spell| at.monotonic < spell.end + BACKLOG),
+                };
+                self.journal.learn(self.observer.observe(&object, glance));
+                let version = object.metadata().resource_version.clone();
+                let appeared = self.seen.replace(version.clone()).is_none();
+                if appeared {
+                    self.show();
+                }
+                Some(version)
+            }
+            WatchEvent::Deleted(object) => {
+                self.seen = None;
+                self.missing();
+                self.show();
+                Some(object.metadata().resource_version.clone())
+            }
+            WatchEvent::Bookmark(bookmark) => Some(bookmark.metadata.resource_version),
+            WatchEvent::Error(_) => None,
+        }
+    }
+
+    /// Whether the object was written since it was last seen. False while that cannot be told: a dead connection is the
+    /// keepalive's to notice.
+    async fn changed_unseen(&mut self) -> bool {
+        let Ok(list) = self.fetch().await else {
+            return false;
+        };
+        let version = list
+            .named(&self.target.name)
+            .map(|object| object.metadata().resource_version.clone());
+        if version != self.seen {
+            return true;
+        }
+        self.sure = self.clock.now();
+        false
+    }
+}

@@ -1,0 +1,251 @@
+//! A scripted API server and a follower of a Lease.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future::pending,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::{StreamExt as _, stream};
+use http::{Request, Response};
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
+use jiff::{SignedDuration, Timestamp};
+use kube::client::Body;
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::{ChannelView, ReportBatch};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tower::service_fn;
+
+use crate::{
+    config::Timeouts,
+    journal::{BatchLimits, Cursor, Journal},
+    observe::LeaseObserver,
+    watch::{Follower, Target},
+};
+
+/// One answer of the server.
+pub(super) enum Answer {
+    /// A whole answer with this code.
+    Whole(u16, String),
+    /// A watch: lines, each after so many seconds, and how it ends.
+    Watch(Vec<(u64, String)>, End),
+    /// No answer at all.
+    Silence,
+    /// No connection.
+    Refused,
+}
+
+/// How a watch ends, after its last line.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// After so many seconds, properly.
+    After(u64),
+    /// After so many seconds, with an error of the connection.
+    Broken(u64),
+    /// Never.
+    Never,
+}
+
+/// A Lease as JSON, renewed so many seconds after the tests' wall clock began.
+fn lease(version: u64, renewed: u64) -> serde_json::Value {
+    let stamp = wall_start() + SignedDuration::from_secs(renewed as i64);
+    json!({
+        "kind": "Lease",
+        "metadata": {"name": "a", "uid": "u", "resourceVersion": version.to_string()},
+        "spec": {"leaseDurationSeconds": 40, "renewTime": stamp.to_string()},
+    })
+}
+
+fn wall_start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+pub(super) fn list(version: u64, renewed: u64) -> Answer {
+    list_of(version, &[lease(version, renewed)])
+}
+
+pub(super) fn empty_list(version: u64) -> Answer {
+    list_of(version, &[])
+}
+
+fn list_of(version: u64, items: &[serde_json::Value]) -> Answer {
+    let body = json!({"metadata": {"resourceVersion": version.to_string()}, "items": items});
+    Answer::Whole(200, body.to_string())
+}
+
+pub(super) fn status(code: u16, message: &str) -> Answer {
+    Answer::Whole(code, failure(code, message).to_string())
+}
+
+fn failure(code: u16, message: &str) -> serde_json::Value {
+    json!({"kind": "Status", "status": "Failure", "message": message, "code": code})
+}
+
+pub(super) fn modified(version: u64, renewed: u64) -> String {
+    json!({"type": "MODIFIED", "object": lease(version, renewed)}).to_string()
+}
+
+pub(super) fn added(version: u64, renewed: u64) -> String {
+    json!({"type": "ADDED", "object": lease(version, renewed)}).to_string()
+}
+
+pub(super) fn deleted(version: u64) -> String {
+    json!({"type": "DELETED", "object": lease(version, 0)}).to_string()
+}
+
+pub(super) fn bookmark(version: u64) -> String {
+    json!({"type": "BOOKMARK", "object": {"kind": "Lease", "apiVersion": "coordination.k8s.io/v1",
+        "metadata": {"resourceVersion": version.to_string()}}})
+    .to_string()
+}
+
+pub(super) fn error(code: u16, message: &str) -> String {
+    json!({"type": "ERROR", "object": failure(code, message)}).to_string()
+}
+
+/// What was asked and what was written down.
+pub(super) struct Story {
+    /// Path and query of every request.
+    pub(super) requests: Vec<String>,
+    /// Everything written down.
+    pub(super) batch: ReportBatch,
+    /// What is seen of the Lease at the end.
+    pub(super) view: ChannelView,
+}
+
+impl Story {
+    /// Seconds from the start to each arrival, whole, with whether it is a baseline.
+    pub(super) fn arrivals(&self) -> Vec<(i64, bool)> {
+        self.batch
+            .heartbeats
+            .iter()
+            .map(|beat| (since_start(beat.arrival_monotonic.as_ref()), beat.baseline))
+            .collect()
+    }
+
+    /// Seconds from the start to the start and end of each spell, whole, and whether it resumed.
+    pub(super) fn spells(&self) -> Vec<(i64, i64, bool)> {
+        let spell = |spell: &nodegrace_proto::v1::BlindSpell| {
+            (
+                since_start(spell.start_monotonic.as_ref()),
+                since_start(spell.end_monotonic.as_ref()),
+                spell.resumed,
+            )
+        };
+        self.batch.blind_spells.iter().map(spell).collect()
+    }
+
+    /// resourceVersion of every watch.
+    pub(super) fn watched_from(&self) -> Vec<&str> {
+        self.requests
+            .iter()
+            .filter(|request| request.contains("watch=true"))
+            .filter_map(|request| request.rsplit_once("resourceVersion=")?.1.split('&').next())
+            .collect()
+    }
+}
+
+/// A scaled clock's monotonic time starts at an hour.
+fn since_start(time: Option<&nodegrace_proto::prost_types::Duration>) -> i64 {
+    time.expect("a time").seconds - 3600
+}
+
+/// Lets a follower run for so many seconds against a server that answers by the script, and then no more.
+pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
+    let script = Arc::new(Mutex::new(VecDeque::from(script)));
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&requests);
+    let server = service_fn(move |request: Request<Body>| {
+        asked.lock().unwrap().push(request.uri().to_string());
+        let answer = script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Answer::Silence);
+        serve(answer)
+    });
+    let clock = Clock::scaled(1.0, wall_start().into());
+    let journal = Arc::new(Journal::new(1 << 20));
+    let follower = Follower::new(
+        kube::Client::new(server, "default"),
+        Target::lease("a"),
+        LeaseObserver::default(),
+        clock.clone(),
+        Arc::clone(&journal),
+        Timeouts::default(),
+    );
+    let stop = CancellationToken::new();
+    let following = tokio::spawn(follower.follow(stop.clone()));
+    clock.sleep(Duration::from_secs(seconds)).await;
+    stop.cancel();
+    following.await.unwrap();
+    let limits = BatchLimits {
+        records: 1000,
+        bytes: 1 << 20,
+    };
+    let batch = journal.next(&mut Cursor::default(), limits).batch;
+    let requests = requests.lock().unwrap().clone();
+    Story {
+        requests,
+        view: batch.channel_views[0].clone(),
+        batch,
+    }
+}
+
+type Answered = Response<StreamBody<stream::BoxStream<'static, io::Result<Frame<Bytes>>>>>;
+
+async fn serve(answer: Answer) -> io::Result<Answered> {
+    let (code, body) = match answer {
+        Answer::Whole(code, text) => {
+            let frame = Frame::data(Bytes::from(text));
+            (code, stream::iter([Ok(frame)]).boxed())
+        }
+        Answer::Watch(lines, end) => (200, lines_of(lines).chain(ending(end)).boxed()),
+        Answer::Silence => match pending::<Infallible>().await {},
+        Answer::Refused => return Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
+    };
+    Ok(Response::builder()
+        .status(code)
+        .body(StreamBody::new(body))
+        .unwrap())
+}
+
+fn lines_of(lines: Vec<(u64, String)>) -> stream::BoxStream<'static, io::Result<Frame<Bytes>>> {
+    stream::iter(lines)
+        .then(|(seconds, line)| async move {
+            sleep(seconds).await;
+            Ok(Frame::data(Bytes::from(line + "\n")))
+        })
+        .boxed()
+}
+
+fn ending(end: End) -> stream::BoxStream<'static, io::Result<Frame<Bytes>>> {
+    stream::once(async move {
+        match end {
+            End::After(seconds) => {
+                sleep(seconds).await;
+                None
+            }
+            End::Broken(seconds) => {
+                sleep(seconds).await;
+                Some(Err(io::Error::other("connection reset by peer")))
+            }
+            End::Never => match pending::<Infallible>().await {},
+        }
+    })
+    .filter_map(|end| async { end })
+    .boxed()
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the server's own time is tokio's"
+)]
+async fn sleep(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}

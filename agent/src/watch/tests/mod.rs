@@ -1,0 +1,5 @@
+//! What a follower writes down through everything an API server may do, in virtual time and against a scripted server.
+
+mod blindness;
+mod kit;
+mod presence;
