@@ -1,0 +1,255 @@
+//! What the kubelet says of itself in /metrics: how long its calls to the runtime and to the API server take, and what it
+//! counts. Nearly all of it is alpha: what is missing is unknown.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use nodegrace_proto::v1::{KubeletMetrics, Latency};
+
+use super::exposition::Line;
+use crate::{moment::Moment, wire};
+
+/// Calls to the runtime that a status post or the PLEG waits for.
+const RUNTIME_OPERATIONS: [&str; 4] = [
+    "list_images",
+    "list_containers",
+    "list_podsandbox",
+    "status",
+];
+const RUNTIME: &str = "kubelet_runtime_operations_duration_seconds";
+const PLEG_RELIST: &str = "kubelet_pleg_relist_duration_seconds";
+const PLEG_INTERVAL: &str = "kubelet_pleg_relist_interval_seconds";
+const API: &str = "rest_client_request_duration_seconds";
+
+/// One reading of /metrics, reduced to what is used.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scrape {
+    at: Duration,
+    histograms: BTreeMap<&'static str, Histogram>,
+    running_pods: Option<u32>,
+    running_containers: Option<u32>,
+    pleg_last_seen: Option<f64>,
+    cpu_seconds: Option<f64>,
+}
+
+/// A cumulative histogram since the kubelet's start.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Histogram {
+    count: f64,
+    sum: f64,
+    /// Bounds and how many calls took no longer.
+    buckets: Vec<(f64, f64)>,
+}
+
+impl Scrape {
+    /// An empty scrape to read lines into.
+    pub(super) fn new(at: Duration) -> Self {
+        Self {
+            at,
+            ..Self::default()
+        }
+    }
+
+    /// Takes one line of the text.
+    pub(super) fn take(&mut self, text: &str) {
+        let Some(line) = Line::parse(text) else {
+            return;
+        };
+        match line.name {
+            "kubelet_running_pods" => self.running_pods = Some(line.value as u32),
+            "kubelet_running_containers" if line.label("container_state") == Some("running") => {
+                self.running_containers = Some(line.value as u32);
+            }
+            "kubelet_pleg_last_seen_seconds" => self.pleg_last_seen = Some(line.value),
+            "process_cpu_seconds_total" => self.cpu_seconds = Some(line.value),
+            _ => self.take_histogram(line),
+        }
+    }
+
+    fn take_histogram(&mut self, line: Line<'_>) {
+        let Some((family, part)) = line.name.rsplit_once('_') else {
+            return;
+        };
+        let key = match family {
+            RUNTIME => {
+                let operation = line.label("operation_type");
+                RUNTIME_OPERATIONS
+                    .into_iter()
+                    .find(|known| operation == Some(known))
+            }
+            // Renewals of the Lease are nearly all PUTs a kubelet makes; they may come under several hosts.
+            API => (line.label("verb") == Some("PUT")).then_some(API),
+            PLEG_RELIST => Some(PLEG_RELIST),
+            PLEG_INTERVAL => Some(PLEG_INTERVAL),
+            _ => None,
+        };
+        let Some(key) = key else {
+            return;
+        };
+        let histogram = self.histograms.entry(key).or_default();
+        match part {
+            "count" => histogram.count += line.value,
+            "sum" => histogram.sum += line.value,
+            "bucket" => {
+                if let Some(bound) = line.label("le").and_then(|bound| bound.parse().ok()) {
+                    histogram.add(bound, line.value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The figures of the interval from `before` to this scrape; without one, only what needs no interval.
+    pub(super) fn since(&self, before: Option<&Self>, now: Moment) -> KubeletMetrics {
+        let latency = |key: &'static str, operation: &str| {
+            let now = self.histograms.get(key)?;
+            let before = before?.histograms.get(key).cloned().unwrap_or_default();
+            Some(now.since(&before, operation))
+        };
+        KubeletMetrics {
+            running_pods: self.running_pods,
+            running_containers: self.running_containers,
+            runtime_operations: RUNTIME_OPERATIONS
+                .into_iter()
+                .filter_map(|operation| latency(operation, operation))
+                .collect(),
+            pleg_relist: latency(PLEG_RELIST, "pleg_relist"),
+            pleg_relist_interval: latency(PLEG_INTERVAL, "pleg_relist_interval"),
+            pleg_last_seen_age: self
+                .pleg_last_seen
+                .and_then(|seen| age(seen, now.wall))
+                .map(wire::duration),
+            api_put: latency(API, "api_put"),
+            cpu_cores: before.and_then(|before| {
+                let used = self.cpu_seconds? - before.cpu_seconds?;
+                let interval = self.at.saturating_sub(before.at).as_secs_f64();
+                (used >= 0.0 && interval > 0.0).then(|| used / interval)
+            }),
+        }
+    }
+}
+
+impl Histogram {
+    /// Adds to the bucket of this bound; several series of one family are summed.
+    fn add(&mut self, bound: f64, count: f64) {
+        match self
+            .buckets
+            .iter_mut()
+            .find(|bucket| bucket.0.total_cmp(&bound).is_eq())
+        {
+            Some(bucket) => bucket.1 += count,
+            None => self.buckets.push((bound, count)),
+        }
+    }
+
+    /// The calls since `before`. When the kubelet was restarted in between, those since its start.
+    fn since(&self, before: &Self, operation: &str) -> Latency {
+        let restarted = self.count < before.count;
+        let nothing = Self::default();
+        let before = if restarted { &nothing } else { before };
+        let calls = self.count - before.count;
+        let mut latency = Latency {
+            operation: operation.into(),
+            calls: calls as u64,
+            ..Latency::default()
+        };
+        if calls >= 1.0 {
+            let mean = ((self.sum - before.sum) / calls).max(0.0);
+            latency.mean = Duration::try_from_secs_f64(mean).ok().map(wire::duration);
+            latency.p99_bound = self.bound_of(0.99 * calls, before).map(wire::duration);
+        }
+        latency
+    }
+
+    /// The smallest bound below which `rank` of the calls since `before` stayed. `None` when only the unbounded one has them.
+    fn bound_of(&self, rank: f64, before: &Self) -> Option<Duration> {
+        let earlier = |bound: f64| {
+            before
+                .buckets
+                .iter()
+                .find(|bucket| bucket.0.total_cmp(&bound).is_eq())
+                .map_or(0.0, |bucket| bucket.1)
+        };
+        self.buckets
+            .iter()
+            .filter(|(bound, count)| count - earlier(*bound) >= rank)
+            .map(|(bound, _)| *bound)
+            .min_by(f64::total_cmp)
+            .and_then(|bound| Duration::try_from_secs_f64(bound).ok())
+    }
+}
+
+/// Time since `seen`, a Unix time in seconds by the node's wall clock. `None` when it is in the future.
+fn age(seen: f64, now: Timestamp) -> Option<Duration> {
+    let now = now.as_nanosecond() as f64 / 1e9;
+    // The kubelet may have written it a moment after the agent read its clock.
+    Duration::try_from_secs_f64((now - seen).max(0.0))
+        .ok()
+        .filter(|_| seen < now + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = include_str!("../../tests/written/kubelet-metrics-1.txt");
+    const SECOND: &str = include_str!("../../tests/written/kubelet-metrics-2.txt");
+
+    fn scrape(text: &str, at: u64) -> Scrape {
+        let mut scrape = Scrape::new(Duration::from_secs(at));
+        text.lines().for_each(|line| scrape.take(line));
+        scrape
+    }
+
+    fn now() -> Moment {
+        Moment {
+            monotonic: Duration::from_secs(20),
+            wall: Timestamp::from_second(1_700_000_012).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_first_scrape_gives_what_needs_no_interval() {
+        let metrics = scrape(FIRST, 10).since(None, now());
+        assert_eq!(
+            (metrics.running_pods, metrics.running_containers),
+            (Some(12), Some(31))
+        );
+        assert_eq!(metrics.pleg_last_seen_age.unwrap().seconds, 2);
+        assert!(metrics.runtime_operations.is_empty());
+        assert_eq!((metrics.api_put, metrics.cpu_cores), (None, None));
+    }
+
+    #[test]
+    fn latencies_are_those_of_the_calls_between_two_scrapes() {
+        let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+        let list_images = &metrics.runtime_operations[0];
+        assert_eq!(
+            (list_images.operation.as_str(), list_images.calls),
+            ("list_images", 2)
+        );
+        assert_eq!(list_images.mean.unwrap().nanos, 500_000_000);
+        assert_eq!(list_images.p99_bound.unwrap().seconds, 1);
+        assert_eq!(metrics.cpu_cores, Some(0.5));
+    }
+
+    #[test]
+    fn puts_are_summed_over_hosts_and_other_verbs_left_out() {
+        let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+        assert_eq!(metrics.api_put.unwrap().calls, 3);
+    }
+
+    #[test]
+    fn a_call_beyond_every_bound_has_none() {
+        let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+        let relist = metrics.pleg_relist.unwrap();
+        assert_eq!((relist.calls, relist.p99_bound), (1, None));
+    }
+
+    #[test]
+    fn after_a_restart_the_calls_since_then_count() {
+        let metrics = scrape(FIRST, 20).since(Some(&scrape(SECOND, 10)), now());
+        assert_eq!(metrics.runtime_operations[0].calls, 8);
+        assert_eq!(metrics.cpu_cores, None);
+    }
+}

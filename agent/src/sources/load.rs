@@ -1,0 +1,44 @@
+//! /proc/loadavg: load averages and the run queue.
+
+use std::path::Path;
+
+use nodegrace_proto::v1::Load;
+use procfs::{FromRead as _, LoadAverage};
+
+use super::{Reading, read_file, unreadable};
+
+pub(super) fn read(proc_root: &Path) -> Reading<Load> {
+    parse(&read_file(&proc_root.join("loadavg"))?)
+}
+
+fn parse(text: &str) -> Reading<Load> {
+    let load = LoadAverage::from_read(text.as_bytes()).map_err(unreadable("loadavg"))?;
+    Ok(Load {
+        load1: load.one.into(),
+        load5: load.five.into(),
+        load15: load.fifteen.into(),
+        runnable_tasks: load.cur,
+        tasks: load.max,
+        // /proc/stat tells it.
+        cpus: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn load_averages_and_the_run_queue_are_read() {
+        let load = parse("12.50 3.25 1.00 7/1234 98765\n").unwrap();
+        assert_eq!((load.load1, load.load5, load.load15), (12.5, 3.25, 1.0));
+        assert_eq!((load.runnable_tasks, load.tasks), (7, 1234));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_no_crash() {
+        for text in ["", "a b c", "1.0 2.0 3.0 7 1"] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Where samples come from: one file each, reading apart from parsing. A source that fails says so in the sample and hides
+//! no other.
+
+mod cpu;
+mod disk;
+mod exposition;
+mod host;
+mod kubelet_config;
+mod kubelet_metrics;
+mod kubelet_process;
+mod kubelet_server;
+mod load;
+mod memory;
+mod pressure;
+mod runtime;
+mod runtime_socket;
+mod sampler;
+mod slot;
+
+use std::{io, path::Path};
+
+pub(crate) use self::{
+    kubelet_server::KubeletServer, runtime_socket::RuntimeSocket, sampler::Sampler,
+};
+
+/// Why a source gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is not there or not configured: unknown, and no fault.
+    Absent(String),
+    /// It is there, and reading it failed.
+    Failed(String),
+}
+
+/// What a source gave.
+type Reading<T> = Result<T, Missing>;
+
+/// Reads a small file of /proc. One that does not exist, or that the kernel was told not to fill, is absent.
+fn read_file(path: &Path) -> Reading<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let words = format!("{}: {error}", path.display());
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::Unsupported => Missing::Absent(words),
+            _ => Missing::Failed(words),
+        }
+    })
+}
+
+/// What a parser of procfs could not read.
+fn unreadable(file: &str) -> impl Fn(procfs::ProcError) -> Missing {
+    move |error| Missing::Failed(format!("{file}: {error}"))
+}
+
+/// `now - before` of a counter, per second; `None` when it went back.
+fn rate(before: u64, now: u64, seconds: f64) -> Option<f64> {
+    let difference = now.checked_sub(before)?;
+    (seconds > 0.0).then(|| difference as f64 / seconds)
+}

@@ -1,0 +1,107 @@
+//! /proc/pressure: how much of the time tasks waited for a processor, IO or memory.
+
+use std::{path::Path, time::Duration};
+
+use nodegrace_proto::v1::{Pressure, PressureStall};
+use procfs::{PressureRecord, parse_pressure_record};
+
+use super::{Missing, Reading, read_file, unreadable};
+use crate::wire;
+
+/// Reads the three resources. One that the kernel does not report leaves the others alone; when it reports none, that is
+/// the reading.
+pub(super) fn read(proc_root: &Path) -> Reading<Pressure> {
+    let resource = |name: &str| parse(&read_file(&proc_root.join("pressure").join(name))?);
+    let (cpu, io, memory) = (resource("cpu"), resource("io"), resource("memory"));
+    match (&cpu, &io, &memory) {
+        (Err(missing), Err(_), Err(_)) => Err(missing.clone()),
+        _ => Ok(Pressure {
+            cpu: cpu.ok(),
+            io: io.ok(),
+            memory: memory.ok(),
+        }),
+    }
+}
+
+/// procfs wants both lines; kernels before 5.13 have no `full` line for the processors.
+fn parse(text: &str) -> Reading<PressureStall> {
+    let mut lines = text.lines();
+    let some = record(lines.next().unwrap_or_default())?;
+    let full = lines.next().map(record).transpose()?;
+    Ok(PressureStall {
+        some_avg10_ratio: ratio(some.avg10),
+        some_avg60_ratio: ratio(some.avg60),
+        some_total: Some(total(&some)),
+        full_avg10_ratio: full.as_ref().map(|full| ratio(full.avg10)),
+        full_total: full.as_ref().map(total),
+    })
+}
+
+fn record(line: &str) -> Reading<PressureRecord> {
+    // procfs cuts the name off without looking how long the line is.
+    if line.len() < "some ".len() {
+        return Err(Missing::Failed(format!("pressure: cannot read {line:?}")));
+    }
+    parse_pressure_record(line).map_err(unreadable("pressure"))
+}
+
+/// The kernel writes per cent.
+fn ratio(percent: f32) -> f64 {
+    f64::from(percent) / 100.0
+}
+
+/// The kernel writes microseconds.
+fn total(record: &PressureRecord) -> nodegrace_proto::prost_types::Duration {
+    wire::duration(Duration::from_micros(record.total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stalls_are_read_as_shares_and_durations() {
+        let stall = parse(
+            "some avg10=50.00 avg60=25.00 avg300=0.00 total=1500000\nfull avg10=12.50 avg60=0.00 avg300=0.00 total=7\n",
+        )
+        .unwrap();
+        assert_eq!(
+            (stall.some_avg10_ratio, stall.some_avg60_ratio),
+            (0.5, 0.25)
+        );
+        assert_eq!(stall.some_total.unwrap().nanos, 500_000_000);
+        assert_eq!(stall.full_avg10_ratio, Some(0.125));
+    }
+
+    #[test]
+    fn an_older_kernel_has_no_full_line_for_processors() {
+        let stall = parse("some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n").unwrap();
+        assert_eq!((stall.full_avg10_ratio, stall.full_total), (None, None));
+    }
+
+    #[test]
+    fn one_missing_resource_leaves_the_others() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("pressure")).unwrap();
+        std::fs::write(
+            root.path().join("pressure/io"),
+            "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n",
+        )
+        .unwrap();
+        let pressure = read(root.path()).unwrap();
+        assert!(pressure.io.is_some() && pressure.cpu.is_none() && pressure.memory.is_none());
+    }
+
+    #[test]
+    fn a_kernel_without_pressure_information_is_absent() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(matches!(read(root.path()), Err(Missing::Absent(_))));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_no_crash() {
+        for text in ["", "some", "some avg10=x avg60=0 avg300=0 total=1"] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+}

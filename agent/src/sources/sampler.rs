@@ -1,0 +1,103 @@
+//! Takes a sample at every interval: reads the host's files, which answer at once, and takes what slow sources left.
+
+use std::{sync::Arc, time::Duration};
+
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::{KubeletMetrics, Outcome, Runtime, Sample, Source, SourceReport};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    KubeletServer, Missing, RuntimeSocket,
+    host::HostFiles,
+    slot::{Slot, Timed},
+};
+use crate::{config::Config, journal::Journal, moment::Moment, wire};
+
+/// How much earlier slow sources ask than samples are taken, as a part of the interval: an answer that comes as usual is
+/// fresh in the sample.
+const HEAD_START: u32 = 5;
+
+/// Takes the samples of one node.
+pub(crate) struct Sampler {
+    clock: Clock,
+    journal: Arc<Journal>,
+    interval: Duration,
+    host: HostFiles,
+    runtime: Arc<Slot<Runtime>>,
+    kubelet_metrics: Arc<Slot<KubeletMetrics>>,
+    kubelet_config: Arc<Slot<()>>,
+}
+
+impl Sampler {
+    pub(crate) fn new(
+        config: &Config,
+        clock: Clock,
+        journal: Arc<Journal>,
+        runtime: &RuntimeSocket,
+        kubelet: &KubeletServer,
+    ) -> Self {
+        Self {
+            clock,
+            journal,
+            interval: config.sample_interval,
+            host: HostFiles::new(config),
+            runtime: runtime.readings(),
+            kubelet_metrics: kubelet.metrics(),
+            kubelet_config: kubelet.config(),
+        }
+    }
+
+    /// Takes samples until `shutdown`.
+    pub(crate) async fn sample(mut self, shutdown: CancellationToken) {
+        let mut next = self.clock.now() + self.interval / HEAD_START;
+        while shutdown
+            .run_until_cancelled(self.clock.sleep_until(next))
+            .await
+            .is_some()
+        {
+            let sample = self.take();
+            self.journal.sample(sample);
+            // A sample that came late, on a machine that was paused, is not made up for.
+            next = self.clock.now().max(next + self.interval);
+        }
+    }
+
+    fn take(&mut self) -> Sample {
+        let at = Moment::now(&self.clock);
+        let mut sample = Sample {
+            sample_monotonic: Some(wire::duration(at.monotonic)),
+            sample_time: Some(wire::timestamp(at.wall)),
+            ..Sample::default()
+        };
+        self.host.read(&self.clock, &mut sample);
+        let now = self.clock.now();
+        sample.runtime = note(&mut sample, Source::Runtime, self.runtime.take(now));
+        sample.kubelet_metrics = note(
+            &mut sample,
+            Source::KubeletMetrics,
+            self.kubelet_metrics.take(now),
+        );
+        note(
+            &mut sample,
+            Source::KubeletConfig,
+            self.kubelet_config.take(now),
+        );
+        sample
+    }
+}
+
+/// Notes in the sample how reading a source went. Returns what it gave.
+pub(super) fn note<T>(sample: &mut Sample, source: Source, timed: Timed<T>) -> Option<T> {
+    let (outcome, reason, value) = match timed.reading {
+        Ok(value) => (Outcome::Ok, String::new(), Some(value)),
+        Err(Missing::Absent(reason)) => (Outcome::Absent, reason, None),
+        Err(Missing::Failed(reason)) => (Outcome::Error, reason, None),
+    };
+    sample.sources.push(SourceReport {
+        source: source.into(),
+        outcome: outcome.into(),
+        reason: wire::clip(reason),
+        took: timed.took.map(wire::duration),
+    });
+    value
+}
