@@ -1,1 +1,27 @@
-//! .
+//! The agent of one node: times every heartbeat of its kubelet.
+//!
+//! Data flows one way: watches of the node's own Node and Lease and a sampler of the host write into a bounded journal; an
+//! uplink streams it to the aggregator and forgets what was acknowledged.
+
+mod args;
+mod condition;
+mod config;
+mod journal;
+pub mod kube_client;
+pub mod logging;
+mod moment;
+mod observe;
+mod pauses;
+mod run;
+mod sources;
+mod uplink;
+mod watch;
+mod wire;
+
+pub use self::{
+    args::Args,
+    config::{Config, KubeletProcessName, Timeouts},
+    run::run,
+    uplink::channel,
+    wire::one_line,
+};

@@ -1,0 +1,11 @@
+//! The spool on a simulated disk that does everything a disk can do wrong, and on a real one.
+
+mod bounds;
+mod crash;
+mod damage;
+mod directory;
+mod full;
+mod kit;
+mod machine;
+mod replicas;
+mod versions;

@@ -1,0 +1,274 @@
+//! The command line, and what it means.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser;
+use http::Uri;
+
+use crate::{
+    config::{Config, KubeletProcessName},
+    logging::LogFormat,
+};
+
+/// The pod's own token, which the kubelet's server takes where RBAC allows.
+const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+// The comments below are the help text: quotes and URLs stand there as people type them.
+#[allow(clippy::doc_markdown, reason = "help text is no markdown")]
+/// Times every heartbeat of this node's kubelet and reports it to the nodegrace aggregator.
+///
+/// Every flag can be set by the environment variable named with it. An API server, aggregator, kubelet or runtime that cannot
+/// be reached is no error: the agent says so, reports what it can and tries again.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "nodegrace-agent", version, max_term_width = 100)]
+pub struct Args {
+    /// Name of this node in Kubernetes. Default: $NODE_NAME, as a DaemonSet sets it from spec.nodeName.
+    #[arg(long, env = "NODEGRACE_NODE_NAME", value_name = "NAME")]
+    node_name: Option<String>,
+
+    /// URL of the aggregator's gRPC port.
+    #[arg(
+        long,
+        env = "NODEGRACE_AGGREGATOR",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4850"
+    )]
+    pub aggregator: String,
+
+    /// kubeconfig that reaches the API server. Default: the pod's service account when running in a pod; else $KUBECONFIG or
+    /// ~/.kube/config.
+    #[arg(long, env = "NODEGRACE_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig. Default: its current one.
+    #[arg(long, env = "NODEGRACE_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// Where this node's /proc is.
+    #[arg(
+        long,
+        env = "NODEGRACE_PROC_ROOT",
+        value_name = "DIR",
+        default_value = "/proc"
+    )]
+    proc_root: PathBuf,
+
+    /// Where this node's /sys is.
+    #[arg(
+        long,
+        env = "NODEGRACE_SYS_ROOT",
+        value_name = "DIR",
+        default_value = "/sys"
+    )]
+    sys_root: PathBuf,
+
+    /// Time between two samples of load, pressure, disks, kubelet and runtime; at least 1s. Runtime and kubelet are never
+    /// asked more often than every 10s.
+    #[arg(long, env = "NODEGRACE_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    sample_interval: Duration,
+
+    /// Name of the kubelet's program, by which its process is found under --proc-root.
+    #[arg(
+        long,
+        env = "NODEGRACE_KUBELET_PROCESS_NAME",
+        value_name = "NAME",
+        default_value = "kubelet"
+    )]
+    kubelet_process_name: String,
+
+    /// File that holds the kubelet's process id, instead of --kubelet-process-name. Default: none.
+    #[arg(long, env = "NODEGRACE_KUBELET_PID_FILE", value_name = "FILE")]
+    kubelet_pid_file: Option<PathBuf>,
+
+    /// Socket of the container runtime (CRI v1), to count containers and images and to time the calls. Default: none; the
+    /// runtime is not asked. Who can open it is root on the node.
+    #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET")]
+    cri_socket: Option<PathBuf>,
+
+    /// Longest wait for one call to the runtime.
+    #[arg(long, env = "NODEGRACE_CRI_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    cri_timeout: Duration,
+
+    /// URL of the kubelet's own server, such as https://10.0.0.7:10250, for its /metrics and /configz. Default: none; it is
+    /// not asked.
+    #[arg(long, env = "NODEGRACE_KUBELET_URL", value_name = "URL")]
+    kubelet_url: Option<Uri>,
+
+    /// File with the bearer token for --kubelet-url, read again as it changes. Default: the pod's own token, if there is one.
+    #[arg(long, env = "NODEGRACE_KUBELET_TOKEN_FILE", value_name = "FILE")]
+    kubelet_token_file: Option<PathBuf>,
+
+    /// File with the CA that signed the kubelet's serving certificate. Default: the system's roots.
+    #[arg(
+        long,
+        env = "NODEGRACE_KUBELET_CA_FILE",
+        value_name = "FILE",
+        conflicts_with = "kubelet_insecure"
+    )]
+    kubelet_ca_file: Option<PathBuf>,
+
+    /// Do not verify the kubelet's serving certificate: by default kubelets sign their own.
+    #[arg(long, env = "NODEGRACE_KUBELET_INSECURE")]
+    kubelet_insecure: bool,
+
+    /// Most bytes of records kept while the aggregator does not acknowledge, as encoded; at least 65536. The oldest samples
+    /// are dropped first, then the oldest heartbeats; both are counted.
+    #[arg(long, env = "NODEGRACE_BUFFER_BYTES", value_name = "BYTES", default_value_t = 1 << 20,
+          value_parser = clap::value_parser!(u64).range(65536..=(1 << 30)))]
+    buffer_bytes: u64,
+
+    /// Most records in one batch to the aggregator.
+    #[arg(long, env = "NODEGRACE_BATCH_RECORDS", value_name = "N", default_value_t = 256,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    batch_records: u16,
+
+    /// What to log: a level, or levels by module, such as "info,nodegrace_agent=debug".
+    #[arg(
+        long,
+        env = "NODEGRACE_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+
+    /// How to write the log.
+    #[arg(long, env = "NODEGRACE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+impl Args {
+    /// What these arguments mean.
+    ///
+    /// # Errors
+    /// When the node has no name, a file for the kubelet cannot be read, or its URL is none.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let node_name = self
+            .node_name
+            .clone()
+            .or_else(|| std::env::var("NODE_NAME").ok())
+            .filter(|name| !name.is_empty())
+            .context("no node name: give --node-name, or set NODE_NAME")?;
+        let mut config = Config::new(node_name);
+        config.proc_root.clone_from(&self.proc_root);
+        config.sys_root.clone_from(&self.sys_root);
+        config.sample_interval = self.sample_interval;
+        config.kubelet_process = match &self.kubelet_pid_file {
+            Some(file) => KubeletProcessName::PidFile(file.clone()),
+            None => KubeletProcessName::Name(self.kubelet_process_name.clone()),
+        };
+        config.cri_socket.clone_from(&self.cri_socket);
+        config.cri_timeout = self.cri_timeout;
+        config.kubelet = self.kubelet()?;
+        // At most 2^30, by the parser.
+        config.buffer_bytes = self.buffer_bytes as usize;
+        config.batch_records = self.batch_records.into();
+        Ok(config)
+    }
+
+    fn kubelet(&self) -> anyhow::Result<Option<kube::Config>> {
+        let Some(url) = &self.kubelet_url else {
+            return Ok(None);
+        };
+        anyhow::ensure!(
+            matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some(),
+            "kubelet URL {url}: must be https://HOST:PORT or http://HOST:PORT"
+        );
+        let mut kubelet = kube::Config::new(url.clone());
+        let pod_token = || Some(PathBuf::from(POD_TOKEN)).filter(|token| token.exists());
+        // A token is not for plain text.
+        if url.scheme_str() == Some("https") {
+            let token = self.kubelet_token_file.clone().or_else(pod_token);
+            kubelet.auth_info.token_file = token.map(|token| token.to_string_lossy().into_owned());
+        }
+        kubelet.root_cert_file.clone_from(&self.kubelet_ca_file);
+        kubelet.accept_invalid_certs = self.kubelet_insecure;
+        Ok(Some(kubelet))
+    }
+}
+
+/// A duration such as 10s or 1m30s, of at least a second.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration < Duration::from_secs(1) {
+        return Err("must be at least 1s".into());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("nodegrace-agent").chain(args.iter().copied()))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_says_what_it_means_and_has_its_variable() {
+        for flag in Args::command().get_arguments() {
+            assert!(flag.get_help().is_some(), "{} has help", flag.get_id());
+            let variable = flag
+                .get_env()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            assert!(
+                variable.starts_with("NODEGRACE_"),
+                "{} has a variable",
+                flag.get_id()
+            );
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_configuration() {
+        let config = parse(&["--node-name", "a"]).unwrap().config().unwrap();
+        let default = Config::new("a");
+        assert_eq!(config.sample_interval, default.sample_interval);
+        assert_eq!(config.cri_timeout, default.cri_timeout);
+        assert_eq!(config.buffer_bytes, default.buffer_bytes);
+        assert_eq!(config.batch_records, default.batch_records);
+        assert_eq!(config.kubelet_process, default.kubelet_process);
+        assert!(config.kubelet.is_none() && config.cri_socket.is_none());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for args in [
+            &["--no-such-flag"][..],
+            &["--sample-interval", "0s"],
+            &["--sample-interval", "10"],
+            &["--buffer-bytes", "1"],
+            &["--kubelet-ca-file", "a", "--kubelet-insecure"],
+        ] {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+        let args = parse(&["--node-name", "a", "--kubelet-url", "10.0.0.7"]).unwrap();
+        assert!(args.config().is_err());
+    }
+
+    #[test]
+    fn a_token_is_not_sent_in_plain_text() {
+        let kubelet = |url: &str| {
+            let args = parse(&[
+                "--node-name",
+                "a",
+                "--kubelet-token-file",
+                "/token",
+                "--kubelet-url",
+                url,
+            ])
+            .unwrap();
+            args.config().unwrap().kubelet.unwrap().auth_info.token_file
+        };
+        assert_eq!(kubelet("https://10.0.0.7:10250").as_deref(), Some("/token"));
+        assert_eq!(kubelet("http://10.0.0.7:10255"), None);
+    }
+}

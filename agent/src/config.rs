@@ -1,0 +1,108 @@
+//! The agent's configuration as meant: every default is here, with its reason.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::journal::BatchLimits;
+
+/// What one agent does. [`Config::new`] gives the defaults; override what differs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node's name in Kubernetes.
+    pub node_name: String,
+    /// Where the node's /proc is. Default: `/proc`.
+    pub proc_root: PathBuf,
+    /// Where the node's /sys is. Default: `/sys`.
+    pub sys_root: PathBuf,
+    /// The boot id to report. Absent: read from `proc_root`.
+    pub boot_id: Option<String>,
+    /// Time between two samples of the host, on the agent's clock. Default: 10 s, the time between two heartbeats.
+    pub sample_interval: Duration,
+    /// How the kubelet's process is found. Default: by the name `kubelet`.
+    pub kubelet_process: KubeletProcessName,
+    /// The container runtime's CRI socket. Absent: the runtime is not asked.
+    pub cri_socket: Option<PathBuf>,
+    /// Deadline of one call to the runtime, on the agent's clock. Default: 30 s; the kubelet's own is 2 min, but a call that
+    /// takes longer than a whole grace period tells no more by being waited for.
+    pub cri_timeout: Duration,
+    /// The kubelet's own HTTP server. Absent: it is not asked.
+    pub kubelet: Option<kube::Config>,
+    /// Most bytes of records kept until they are acknowledged, as encoded; in memory they take two to three times as much.
+    /// Default: 1 MiB, about three hours of samples and, as those are dropped first, a day of heartbeats.
+    pub buffer_bytes: usize,
+    /// Most records in one batch. Default: 256.
+    pub batch_records: usize,
+    /// Most bytes of records in one batch. Default: 256 KiB, far below gRPC's usual limit of 4 MiB a message.
+    pub batch_bytes: usize,
+    /// Longest time without a batch, on the agent's clock. Default: 10 s: the aggregator takes a node as stale after 45 s.
+    pub report_interval: Duration,
+    /// Timeouts of the connections.
+    pub timeouts: Timeouts,
+}
+
+/// How the kubelet's process is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeletProcessName {
+    /// By the name of its program.
+    Name(String),
+    /// By the process id that this file holds.
+    PidFile(PathBuf),
+}
+
+/// Timeouts of connections, in real time: they guard against dead peers, whatever clock the agent measures by.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// To open a TCP connection. Default: 3 s.
+    pub connect: Duration,
+    /// From a request to the API server or the kubelet until its answer (for a watch: its headers). Default: 5 s.
+    pub request: Duration,
+    /// Silence after which a connection is pinged. Default: 2 s.
+    pub keepalive_interval: Duration,
+    /// Time to answer a ping. Default: 2 s: together with the interval, a dead API server is noticed within 5 s.
+    pub keepalive_timeout: Duration,
+    /// Longest wait for the aggregator to acknowledge a batch before the stream is opened anew. Default: 20 s.
+    pub acknowledgement: Duration,
+    /// Longest time to deliver what is left when the agent stops. Default: 4 s.
+    pub drain: Duration,
+}
+
+impl Config {
+    /// The defaults for the node `node_name`.
+    pub fn new(node_name: impl Into<String>) -> Self {
+        Self {
+            node_name: node_name.into(),
+            proc_root: "/proc".into(),
+            sys_root: "/sys".into(),
+            boot_id: None,
+            sample_interval: Duration::from_secs(10),
+            kubelet_process: KubeletProcessName::Name("kubelet".into()),
+            cri_socket: None,
+            cri_timeout: Duration::from_secs(30),
+            kubelet: None,
+            buffer_bytes: 1 << 20,
+            batch_records: 256,
+            batch_bytes: 256 << 10,
+            report_interval: Duration::from_secs(10),
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    pub(crate) fn batch_limits(&self) -> BatchLimits {
+        BatchLimits {
+            records: self.batch_records,
+            bytes: self.batch_bytes,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            request: Duration::from_secs(5),
+            keepalive_interval: Duration::from_secs(2),
+            keepalive_timeout: Duration::from_secs(2),
+            acknowledgement: Duration::from_secs(20),
+            drain: Duration::from_secs(4),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The agent's process: parse, connect, run, drain.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use nodegrace_agent::{Args, Config, channel, kube_client, logging, one_line, run};
+use nodegrace_clock::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tracing::{info, warn};
+
+/// `EX_USAGE` of sysexits.h: the arguments make no sense.
+const BAD_ARGUMENTS: u8 = 64;
+
+// One thread: the agent waits nearly all the time, and a node should not notice it.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors. What cannot be printed has no other way out.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { BAD_ARGUMENTS } else { 0 });
+        }
+    };
+    let (config, client, channel) = match connect(&args).await {
+        Ok(parts) => parts,
+        Err(error) => {
+            eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
+            return ExitCode::from(BAD_ARGUMENTS);
+        }
+    };
+    match serve(config, client, channel).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes of the arguments what runs. Nothing is reached yet: whatever fails here is a bad argument.
+async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Channel)> {
+    logging::start(&args.log, args.log_format)?;
+    kube_client::install_crypto();
+    let config = args.config()?;
+    let cluster =
+        kube_client::configuration(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+    let client = kube_client::connect(&cluster, &config.timeouts).context("API server")?;
+    let channel = channel(&args.aggregator, &config.timeouts)?;
+    info!(api_server = %cluster.cluster_url, aggregator = args.aggregator, node = config.node_name, "reports from here");
+    Ok((config, client, channel))
+}
+
+/// Runs until the first signal and drains; a second one aborts.
+async fn serve(config: Config, client: kube::Client, channel: Channel) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    let shutdown = CancellationToken::new();
+    let mut agent = std::pin::pin!(run(
+        config,
+        client,
+        channel,
+        Clock::real(),
+        shutdown.clone()
+    ));
+    loop {
+        tokio::select! {
+            ended = &mut agent => return ended,
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if shutdown.is_cancelled() {
+            warn!("second signal, aborting");
+            anyhow::bail!("aborted before everything was delivered");
+        }
+        info!("stopping");
+        shutdown.cancel();
+    }
+}

@@ -1,0 +1,142 @@
+//! One agent: starts its tasks, owns every one of them, and drains them in order.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::AgentInstance;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tracing::{Instrument as _, info, info_span};
+
+use crate::{
+    config::Config,
+    journal::Journal,
+    kube_client,
+    moment::Moment,
+    observe::{LeaseObserver, NodeObserver},
+    sources::{KubeletServer, RuntimeSocket, Sampler},
+    uplink::Uplink,
+    watch::{Follower, Target},
+    wire,
+};
+
+/// Runs the agent of one node until `shutdown`, then delivers what is left and returns.
+///
+/// `client` reaches the API server (see [`kube_client`]), `channel` the aggregator; neither has to be reachable. Time is
+/// `clock`'s.
+///
+/// # Errors
+/// When the boot id cannot be read, the kubelet's credentials cannot be used, or a task ended that should not have.
+pub async fn run(
+    config: Config,
+    client: kube::Client,
+    channel: Channel,
+    clock: Clock,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let span = info_span!("agent", node = config.node_name);
+    start(config, client, channel, clock, shutdown)
+        .instrument(span)
+        .await
+}
+
+async fn start(
+    config: Config,
+    client: kube::Client,
+    channel: Channel,
+    clock: Clock,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let agent = instance(&config, &clock)?;
+    let kubelet = config
+        .kubelet
+        .as_ref()
+        .map(|kubelet| kube_client::connect_kubelet(kubelet, &config.timeouts))
+        .transpose()
+        .context("kubelet")?;
+    let journal = Arc::new(Journal::new(config.buffer_bytes));
+    let follow_node = Follower::new(
+        client.clone(),
+        Target::node(&config.node_name),
+        NodeObserver::default(),
+        clock.clone(),
+        Arc::clone(&journal),
+        config.timeouts.clone(),
+    );
+    let follow_lease = Follower::new(
+        client,
+        Target::lease(&config.node_name),
+        LeaseObserver::default(),
+        clock.clone(),
+        Arc::clone(&journal),
+        config.timeouts.clone(),
+    );
+    let runtime = RuntimeSocket::new(&config, clock.clone());
+    let kubelet = KubeletServer::new(kubelet, &config, clock.clone(), Arc::clone(&journal));
+    let sampler = Sampler::new(
+        &config,
+        clock.clone(),
+        Arc::clone(&journal),
+        &runtime,
+        &kubelet,
+    );
+    let uplink = Uplink::new(&config, agent, channel, journal, clock);
+    info!(version = env!("CARGO_PKG_VERSION"), "agent started");
+
+    let mut writers = JoinSet::new();
+    writers.spawn(follow_node.follow(shutdown.clone()).in_current_span());
+    writers.spawn(follow_lease.follow(shutdown.clone()).in_current_span());
+    writers.spawn(sampler.sample(shutdown.clone()).in_current_span());
+    writers.spawn(runtime.ask(shutdown.clone()).in_current_span());
+    writers.spawn(kubelet.ask(shutdown.clone()).in_current_span());
+    // The journal is sealed once every writer has stopped: the uplink then delivers what is left.
+    let sealed = CancellationToken::new();
+    let mut uplinks = JoinSet::new();
+    uplinks.spawn(uplink.deliver(sealed.clone()).in_current_span());
+
+    let ended = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        Some(ended) = writers.join_next() => unexpected(ended, &shutdown),
+        Some(ended) = uplinks.join_next() => unexpected(ended, &shutdown),
+    };
+    shutdown.cancel();
+    while writers.join_next().await.is_some() {}
+    sealed.cancel();
+    while uplinks.join_next().await.is_some() {}
+    info!("agent stopped");
+    ended
+}
+
+/// A task ended: fine while shutting down, a failure of the agent otherwise.
+fn unexpected(
+    ended: Result<(), tokio::task::JoinError>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    ended.context("a task of the agent failed")?;
+    anyhow::ensure!(shutdown.is_cancelled(), "a task of the agent ended");
+    Ok(())
+}
+
+/// This run of the agent.
+fn instance(config: &Config, clock: &Clock) -> anyhow::Result<AgentInstance> {
+    let boot_id = match &config.boot_id {
+        Some(boot_id) => boot_id.clone(),
+        None => read_boot_id(&config.proc_root)?,
+    };
+    let start = Moment::now(clock);
+    Ok(AgentInstance {
+        boot_id,
+        start_time: Some(wire::timestamp(start.wall)),
+        start_monotonic: Some(wire::duration(start.monotonic)),
+        version: env!("CARGO_PKG_VERSION").into(),
+    })
+}
+
+fn read_boot_id(proc_root: &Path) -> anyhow::Result<String> {
+    let path = proc_root.join("sys/kernel/random/boot_id");
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("boot id {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
