@@ -61,10 +61,6 @@ pub struct Args {
     )]
     pub monitor_period: Duration,
 
-    /// Where one verdict ends and the next begins.
-    #[command(flatten)]
-    pub thresholds: ThresholdArgs,
-
     /// What to log: a level, or directives such as `info,nodegrace_aggregator=debug`.
     #[arg(long, env = "NODEGRACE_LOG", default_value = "info", value_name = "FILTER", value_parser = log_filter)]
     pub log: String,
@@ -77,6 +73,10 @@ pub struct Args {
         value_name = "FORMAT"
     )]
     pub log_format: LogFormat,
+
+    /// Where one verdict ends and the next begins.
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
 }
 
 /// How log lines are written.

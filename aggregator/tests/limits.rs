@@ -1,1 +1,106 @@
-//! .
+//! What one client may ask for, and what all of them together may.
+
+use nodegrace_aggregator::{Config, Limits};
+use nodegrace_proto::v1;
+use tonic::Code;
+
+use crate::kit::{World, seconds};
+
+fn limited(limits: Limits) -> World {
+    World::with(Config {
+        limits,
+        ..Config::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_too_many_records_ends_the_stream() {
+    let world = World::new();
+    let mut agent = world.agent("node-1").await;
+    let mut batch = agent.beat();
+    batch.heartbeats = vec![v1::Heartbeat::default(); 1025];
+    let status = agent.send(batch).await.expect_err("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(
+        status.message(),
+        "a batch must not hold more than 1024 records"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_ends_the_stream() {
+    let world = World::new();
+    let mut agent = world.agent("node-1").await;
+    let mut batch = agent.beat();
+    batch.heartbeats[0].resource_version = "9".repeat(5 << 20);
+    let status = agent.send(batch).await.expect_err("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(
+        status.message(),
+        "a message must not be larger than 4194304 bytes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn texts_and_parts_that_are_too_long_are_refused_by_field() {
+    let world = World::new();
+    let mut agent = world.agent("node-1").await;
+    let mut batch = agent.beat();
+    batch.heartbeats[0].resource_version = "9".repeat(257);
+    batch.node_facts = Some(v1::NodeFacts {
+        os_image: "x".repeat(20 << 10),
+        ..v1::NodeFacts::default()
+    });
+    let ack = agent.send(batch).await.expect("an ack");
+    let refused: Vec<&str> = ack
+        .rejections
+        .iter()
+        .map(|rejection| &*rejection.field)
+        .collect();
+    assert_eq!(refused, ["heartbeats[0].resource_version", "node_facts"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_streams_than_may_be_open_are_refused_until_one_ends() {
+    let world = limited(Limits {
+        report_streams: 1,
+        ..Limits::default()
+    });
+    let first = world.agent("node-1").await;
+    let status = world.try_agent("node-2").await.err().expect("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+
+    drop(first);
+    world.pass(seconds(1)).await;
+    world.agent("node-2").await.beats(1, seconds(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_nodes_than_may_be_known_are_refused() {
+    let world = limited(Limits {
+        nodes: 1,
+        ..Limits::default()
+    });
+    world.agent("node-1").await.beats(1, seconds(1)).await;
+    let mut second = world.agent("node-2").await;
+    let batch = second.beat();
+    let status = second.send(batch).await.expect_err("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    world.agent("node-1").await.beats(1, seconds(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_watches_than_may_be_open_are_refused() {
+    let world = limited(Limits {
+        watches: 1,
+        ..Limits::default()
+    });
+    let request = v1::WatchNodesRequest::default;
+    let _open = world.query().watch_nodes(request()).await.expect("a watch");
+    let status = world
+        .query()
+        .watch_nodes(request())
+        .await
+        .expect_err("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+}

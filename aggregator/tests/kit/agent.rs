@@ -22,15 +22,14 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub(super) async fn connect(world: &World, node: &str) -> Self {
+    pub(super) async fn connect(world: &World, node: &str) -> Result<Self, Status> {
         let (batches, stream) = mpsc::channel(16);
         let acks = IngestClient::new(world.channel())
             .report(ReceiverStream::new(stream))
-            .await
-            .expect("an open stream")
+            .await?
             .into_inner();
         let clock = world.clock.clone();
-        Self {
+        Ok(Self {
             node: node.to_owned(),
             instance: v1::AgentInstance {
                 boot_id: format!("boot of {node}"),
@@ -42,7 +41,7 @@ impl Agent {
             sequence: 0,
             batches,
             acks,
-        }
+        })
     }
 
     /// A batch sent now that sees both channels and holds nothing else.
@@ -77,6 +76,29 @@ impl Agent {
         v1::ReportBatch {
             first_sequence_number: self.sequence,
             heartbeats: vec![heartbeat],
+            ..self.batch()
+        }
+    }
+
+    /// A batch with a sample nearly as large as may be.
+    pub fn large_sample(&mut self) -> v1::ReportBatch {
+        self.sequence += 1;
+        let source = v1::SourceReport {
+            source: v1::Source::Runtime.into(),
+            outcome: v1::Outcome::Error.into(),
+            reason: "x".repeat(12 << 10),
+            took: None,
+        };
+        let sample = v1::Sample {
+            sequence_number: self.sequence,
+            sample_monotonic: Some(wire(self.clock.now())),
+            sample_time: Some(self.clock.wall().into()),
+            sources: vec![source],
+            ..v1::Sample::default()
+        };
+        v1::ReportBatch {
+            first_sequence_number: self.sequence,
+            samples: vec![sample],
             ..self.batch()
         }
     }

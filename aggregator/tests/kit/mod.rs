@@ -14,7 +14,10 @@ use nodegrace_proto::v1::{self, query_client::QueryClient};
 use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
 
 pub use agent::Agent;
 
@@ -53,16 +56,17 @@ impl World {
     /// A connection of its own.
     pub fn channel(&self) -> Channel {
         let connections = self.connections.clone();
-        Endpoint::from_static("http://aggregator").connect_with_connector_lazy(tower::service_fn(
-            move |_| {
-                let (client, server) = tokio::io::duplex(64 << 10);
-                let sent = connections.send(Ok(server));
-                async move {
-                    sent.map_err(io::Error::other)?;
-                    Ok::<_, io::Error>(TokioIo::new(client))
-                }
-            },
-        ))
+        // A small window, so that a test can be a slow reader.
+        let endpoint =
+            Endpoint::from_static("http://aggregator").initial_stream_window_size(64 << 10);
+        endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
+            let (client, server) = tokio::io::duplex(64 << 10);
+            let sent = connections.send(Ok(server));
+            async move {
+                sent.map_err(io::Error::other)?;
+                Ok::<_, io::Error>(TokioIo::new(client))
+            }
+        }))
     }
 
     pub fn query(&self) -> QueryClient<Channel> {
@@ -87,6 +91,22 @@ impl World {
 
     /// An agent of the node `name` with an open stream.
     pub async fn agent(&self, name: &str) -> Agent {
+        self.try_agent(name).await.expect("an open stream")
+    }
+
+    /// So many agents whose latest sample is large, so that their nodes in full are more than any buffer on the way holds.
+    pub async fn crowd(&self, count: u64) -> Vec<Agent> {
+        let mut agents = Vec::new();
+        for number in 0..count {
+            let mut agent = self.agent(&format!("node-{number}")).await;
+            let batch = agent.large_sample();
+            agent.send(batch).await.expect("an ack");
+            agents.push(agent);
+        }
+        agents
+    }
+
+    pub async fn try_agent(&self, name: &str) -> Result<Agent, Status> {
         Agent::connect(self, name).await
     }
 
