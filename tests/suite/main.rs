@@ -1,1 +1,4 @@
 //! .
+
+#[cfg(feature = "real")]
+mod real;

@@ -1,0 +1,13 @@
+//! Tests against real parts instead of simulated ones: containerd, grpcurl and this machine's own kernel. They need root and
+//! the programs that `.ci/run` installs, so they are behind the feature `real`; where a part is missing they fail and name
+//! it, they never skip.
+
+mod containerd;
+mod cri;
+mod daemons;
+mod grpcurl;
+mod host;
+mod image;
+mod manifests;
+mod programs;
+mod runtime_counts;

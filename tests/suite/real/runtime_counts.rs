@@ -1,0 +1,82 @@
+//! What the agent counts over the CRI is what containerd holds, by the word of `ctr`.
+
+use nodegrace_proto::v1::Sample;
+use nodegrace_sim_cluster::api::Access;
+
+use super::{
+    containerd::{Containerd, Holdings},
+    cri::RuntimeClient,
+    daemons::MeasuredNode,
+};
+
+#[tokio::test]
+async fn the_agents_counts_equal_what_ctr_says() -> anyhow::Result<()> {
+    let containerd = Containerd::start().await?;
+    for image in ["localhost/one:1", "localhost/two:1", "localhost/three:1"] {
+        containerd.import_image(image)?;
+    }
+    let mut runtime = RuntimeClient::connect(&containerd.socket()).await?;
+    let first = runtime.run_pod("first", "localhost/one:1").await?;
+    let second = runtime.run_pod("second", "localhost/one:1").await?;
+    runtime.run_pod("third", "localhost/two:1").await?;
+
+    let socket = format!("--cri-socket={}", containerd.socket().display());
+    let mut node = MeasuredNode::start(Access::default(), &[&socket]).await?;
+    let holdings = containerd.holdings()?;
+    assert_eq!(
+        holdings,
+        of(3, 3, 3, 4),
+        "the sandbox's image is the fourth"
+    );
+    assert_eq!(counts(&node.next_sample().await?), holdings);
+
+    runtime.stop_container(&first).await?;
+    let holdings = containerd.holdings()?;
+    assert_eq!(
+        holdings,
+        of(3, 2, 3, 4),
+        "a dead container is still a container"
+    );
+    assert_eq!(counts(&node.next_sample().await?), holdings);
+
+    runtime.remove_pod(&second).await?;
+    runtime.remove_image("localhost/three:1").await?;
+    let holdings = containerd.holdings()?;
+    assert_eq!(holdings, of(2, 1, 2, 3), "one of each is gone");
+    let sample = node.next_sample().await?;
+    assert_eq!(counts(&sample), holdings);
+
+    let runtime = sample.runtime.expect("the counts came from it");
+    assert_eq!(runtime.runtime_name, "containerd");
+    for method in ["ListContainers", "ListPodSandbox", "ListImages"] {
+        let call = runtime.calls.iter().find(|call| call.method == method);
+        let took = call.and_then(|call| call.took).expect(method);
+        assert!(took.seconds < 5, "{method} took {took:?}");
+    }
+    Ok(())
+}
+
+/// Containers, running containers, sandboxes (all of them running) and images.
+fn of(containers: usize, running: usize, sandboxes: usize, images: usize) -> Holdings {
+    Holdings {
+        containers,
+        running_containers: running,
+        sandboxes,
+        running_sandboxes: sandboxes,
+        images,
+    }
+}
+
+/// The same counts as the agent has them.
+fn counts(sample: &Sample) -> Holdings {
+    let runtime = sample.runtime.as_ref();
+    let runtime = runtime.unwrap_or_else(|| panic!("no counts: {:?}", sample.sources));
+    let count = |count: Option<u32>| count.expect("the call succeeded") as usize;
+    Holdings {
+        containers: count(runtime.containers),
+        running_containers: count(runtime.running_containers),
+        sandboxes: count(runtime.pod_sandboxes),
+        running_sandboxes: count(runtime.ready_pod_sandboxes),
+        images: count(runtime.images),
+    }
+}
