@@ -120,7 +120,11 @@ impl Session<'_> {
                     Ok(None) => return Err("the aggregator ended the stream".into()),
                     Err(status) => return Err(wire::one_line(&status)),
                 },
-                permit = self.ready(open) => self.send(permit.ok_or("the stream was closed")?),
+                permit = self.ready(open) => {
+                    // Whatever was written until now travels with this batch.
+                    changes.mark_unchanged();
+                    self.send(permit.ok_or("the stream was closed")?);
+                }
                 Ok(()) = changes.changed(), if self.complete && !sealing => {
                     self.complete = false;
                     self.due = self.due.min(self.uplink.clock.now() + COALESCE);

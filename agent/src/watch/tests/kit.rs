@@ -53,7 +53,7 @@ pub(super) enum End {
 
 /// A Lease as JSON, renewed so many seconds after the tests' wall clock began.
 fn lease(version: u64, renewed: u64) -> serde_json::Value {
-    let stamp = wall_start() + SignedDuration::from_secs(renewed as i64);
+    let stamp = wall_start() + SignedDuration::from_secs(renewed.cast_signed());
     json!({
         "kind": "Lease",
         "metadata": {"name": "a", "uid": "u", "resourceVersion": version.to_string()},
