@@ -1,6 +1,6 @@
 //! The aggregator's process: parse, bind, run, drain.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode};
 
 use anyhow::Context as _;
 use nodegrace_aggregator::{Args, Config, LogFormat};
@@ -75,6 +75,7 @@ async fn second_signal(shutdown: &CancellationToken) -> anyhow::Result<()> {
 fn log_as_told(args: &Args) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(args.log.clone())
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Text => log.init(),
