@@ -34,6 +34,8 @@ pub struct ExpectedFlips {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Risk {
     expected: f64,
+    /// The part of `expected` that comes from the sketch.
+    sketched: f64,
     variance: f64,
     risky_gaps: u64,
     observed: Duration,
@@ -46,10 +48,15 @@ impl Risk {
             observed: gaps.measured(),
             ..Self::default()
         };
-        for (probability, count) in gaps.risks(settings) {
-            risk.expected += probability * count as f64;
-            risk.variance += probability * (1.0 - probability) * count as f64;
-            risk.risky_gaps += count;
+        for gap in gaps.beyond(settings.grace_period) {
+            let probability = settings.flip_probability(gap.duration, gap.start);
+            if probability > 0.0 {
+                let count = gap.count as f64;
+                risk.expected += probability * count;
+                risk.sketched += if gap.exact { 0.0 } else { probability * count };
+                risk.variance += probability * (1.0 - probability) * count;
+                risk.risky_gaps += gap.count;
+            }
         }
         risk
     }
@@ -59,6 +66,7 @@ impl Risk {
     pub fn plus(self, other: Self) -> Self {
         Self {
             expected: self.expected + other.expected,
+            sketched: self.sketched + other.sketched,
             variance: self.variance + other.variance,
             risky_gaps: self.risky_gaps + other.risky_gaps,
             observed: self.observed + other.observed,
@@ -68,6 +76,15 @@ impl Risk {
     /// Sum of the flip probabilities.
     pub const fn expected(&self) -> f64 {
         self.expected
+    }
+
+    /// Share of the expected flips that comes from gaps known within the sketch's error only. 0: all are exact.
+    pub fn sketched_ratio(&self) -> f64 {
+        if self.expected > 0.0 {
+            self.sketched / self.expected
+        } else {
+            0.0
+        }
     }
 
     /// Time observed.

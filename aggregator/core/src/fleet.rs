@@ -54,10 +54,12 @@ pub struct Applied {
 }
 
 /// Everything known of all nodes.
+///
+/// A clone shares every node until an event changes it, so whoever has much to compute works on a clone, and events go on.
 #[derive(Clone, Debug)]
 pub struct Fleet {
     config: Config,
-    nodes: BTreeMap<Arc<str>, NodeHistory>,
+    nodes: BTreeMap<Arc<str>, Arc<NodeHistory>>,
 }
 
 impl Fleet {
@@ -84,9 +86,10 @@ impl Fleet {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let name = entry.key().clone();
-                entry.insert(NodeHistory::new(name, self.config.gaps))
+                entry.insert(Arc::new(NodeHistory::new(name, self.config.gaps)))
             }
         };
+        let node = Arc::make_mut(node);
         match event {
             Event::Connected { agent, .. } => node.connect(&agent),
             Event::Disconnected { agent, .. } => node.disconnect(&agent),
@@ -112,12 +115,12 @@ impl Fleet {
 
     /// One node's history. Absent: it never reported, or was forgotten.
     pub fn history(&self, name: &str) -> Option<&NodeHistory> {
-        self.nodes.get(name)
+        self.nodes.get(name).map(|node| &**node)
     }
 
     /// Every node's history, by name.
     pub fn histories(&self) -> impl ExactSizeIterator<Item = &NodeHistory> {
-        self.nodes.values()
+        self.nodes.values().map(|node| &**node)
     }
 
     /// One node's figures. Absent: it never reported, or was forgotten.

@@ -4,7 +4,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
-use crate::{controller::ControllerSettings, gap::Gap, sketch::Sketch};
+use crate::{controller::GapStart, gap::Gap, sketch::Sketch};
 
 /// How many gaps are kept exactly, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,19 @@ impl Default for GapBounds {
             most: 160,
         }
     }
+}
+
+/// A gap, or several of one length, as a controller judges it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LongGap {
+    /// Its length; within the sketch's error when it is not exact.
+    pub duration: Duration,
+    /// What the controller made of the heartbeat before it. Not known of what is not exact, and taken to be credited once.
+    pub start: GapStart,
+    /// Gaps of this length.
+    pub count: u64,
+    /// False when it comes from the sketch.
+    pub exact: bool,
 }
 
 /// The gaps of one node.
@@ -121,21 +134,27 @@ impl GapHistory {
         self.all.sum()
     }
 
-    /// The flip probability of each gap that has one under such a controller, and how many gaps have it.
-    pub fn risks(&self, settings: &ControllerSettings) -> impl Iterator<Item = (f64, u64)> {
-        let exact = self.exact().map(|gap| (gap.flip_probability(settings), 1));
-        let rest = self
-            .rest
-            .values()
-            .rev()
-            .take_while(|(length, _)| *length > settings.grace_period)
-            .map(|(length, count)| {
-                let probability = settings.flip_probability(length, crate::GapStart::Once);
-                (probability, count)
+    /// The gaps longer than `grace_period`: the only ones that such a controller can judge.
+    pub fn beyond(&self, grace_period: Duration) -> impl Iterator<Item = LongGap> {
+        let longest = self.all.max().unwrap_or_default();
+        // Most nodes have none, and are done here.
+        let any = (longest > grace_period).then_some(());
+        any.into_iter().flat_map(move |()| {
+            let exact = self.exact().map(|gap| LongGap {
+                duration: gap.duration,
+                start: gap.start(),
+                count: 1,
+                exact: true,
             });
-        exact
-            .chain(rest)
-            .filter(|&(probability, _)| probability > 0.0)
+            let rest = self.rest.values().rev().map(|(duration, count)| LongGap {
+                duration,
+                start: GapStart::Once,
+                count,
+                exact: false,
+            });
+            let long = move |gap: &LongGap| gap.duration > grace_period;
+            exact.filter(long).chain(rest.take_while(long))
+        })
     }
 
     /// Bytes on the heap.

@@ -18,11 +18,14 @@ mod fleet;
 mod gap;
 mod gap_chain;
 mod gap_history;
+mod infer;
 mod node;
+pub mod recommend;
 pub mod sketch;
 mod state;
 mod stats;
 mod time;
+pub mod what_if;
 
 pub use controller::{ControllerSettings, GapStart, PassDuration, SettingsError};
 pub use event::{AgentId, Channel, ConditionStatus, Event, Losses, Report};
@@ -33,7 +36,8 @@ pub use figures::{
 };
 pub use fleet::{Applied, Config, Fleet};
 pub use gap::Gap;
-pub use gap_history::{GapBounds, GapHistory};
+pub use gap_history::{GapBounds, GapHistory, LongGap};
+pub use infer::{InferredGrace, infer_fleet_grace, infer_grace};
 pub use node::{FlipCause, NodeHistory, SeenFlip};
 pub use sketch::Sketch;
 pub use state::{State, Thresholds, Verdict};

@@ -1,6 +1,9 @@
 //! The few functions of statistics that the figures rest on.
 
 mod gamma;
+mod pareto;
 mod poisson;
 
+pub(crate) use pareto::Tail;
+pub(crate) use poisson::RULE_OF_THREE;
 pub use poisson::{Interval, poisson_interval};

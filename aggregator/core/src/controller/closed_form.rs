@@ -66,20 +66,45 @@ struct Piece {
 impl ControllerSettings {
     /// Probability that the controller flips the node within a gap of this `length` between two credited heartbeats.
     pub fn flip_probability(&self, length: Duration, start: GapStart) -> f64 {
+        self.average(length, start, &Kernel::PROBABILITY)
+            .clamp(0.0, 1.0)
+    }
+
+    /// Mean time for which the node stands as not ready before the heartbeat that ends a gap of this `length`, gaps without
+    /// a flip counting as nothing. Becoming ready again takes the kubelet's next status post on top.
+    ///
+    /// The time left after a flip at D is L - D, whose mean is the integral of the flip probability up to L.
+    pub fn mean_outage(&self, length: Duration, start: GapStart) -> Duration {
+        let seconds = self.average(length, start, &Kernel::OUTAGE);
+        Duration::from_secs_f64(seconds.clamp(0.0, length.as_secs_f64()))
+    }
+
+    fn average(&self, length: Duration, start: GapStart, kernel: &Kernel) -> f64 {
         if length <= self.grace_period {
             return 0.0;
         }
         let (length, since_lease) = (length.as_secs_f64(), start.since_lease());
         let (shortest, longest) = self.poll_interval();
         if shortest == longest {
-            let n = f64::from(polls(self.grace_period, shortest));
-            return at_interval(length, since_lease, shortest.as_secs_f64(), n).clamp(0.0, 1.0);
+            let (x, n) = (shortest.as_secs_f64(), polls(self.grace_period, shortest));
+            let ramp = |a: f64, k: f64| (kernel.at)(a, k, x);
+            return combine(length, since_lease, x, f64::from(n), ramp);
         }
         let total: f64 = self
             .pieces(since_lease)
-            .map(|piece| over_piece(length, since_lease, &piece))
+            .map(|piece| {
+                let ramp = |a: f64, k: f64| {
+                    let end = piece.to.min(a / k);
+                    if end > piece.from {
+                        (kernel.integral)(a, k, piece.from, end)
+                    } else {
+                        0.0
+                    }
+                };
+                combine(length, since_lease, piece.to, piece.polls, ramp)
+            })
             .sum();
-        (total / (longest - shortest).as_secs_f64()).clamp(0.0, 1.0)
+        total / (longest - shortest).as_secs_f64()
     }
 
     /// The shortest time after the arrival of a heartbeat at which the controller can flip the node.
@@ -155,34 +180,36 @@ impl ControllerSettings {
     }
 }
 
-/// The flip probability when the controller looks every `x` seconds and flips with the `n`th look.
-fn at_interval(length: f64, since_lease: f64, x: f64, n: f64) -> f64 {
-    let ramp = |a: f64, k: f64| (a / x - k).max(0.0);
-    let with_lease = length + since_lease.min(x);
-    ramp(length, n) - ramp(with_lease, n + 1.0) + ramp(with_lease, n + 2.0) - ramp(length, n + 2.0)
+/// One of the terms R(a/x - k), or what stands for it: for one poll interval x, and integrated over x where a/x >= k.
+struct Kernel {
+    at: fn(a: f64, k: f64, x: f64) -> f64,
+    integral: fn(a: f64, k: f64, from: f64, to: f64) -> f64,
 }
 
-/// The integral of [`at_interval`] over the piece.
-fn over_piece(length: f64, since_lease: f64, piece: &Piece) -> f64 {
-    let n = piece.polls;
-    let ramp = |a: f64, k: f64| ramp_integral(a, k, piece);
-    if since_lease >= piece.to {
+impl Kernel {
+    /// The term itself.
+    const PROBABILITY: Self = Self {
+        at: |a, k, x| (a / x - k).max(0.0),
+        integral: |a, k, from, to| a * (to / from).ln() - k * (to - from),
+    };
+    /// Its integral over the length of the gap: x R(a/x - k)^2 / 2.
+    const OUTAGE: Self = Self {
+        at: |a, k, x| x * (a / x - k).max(0.0).powi(2) / 2.0,
+        integral: |a, k, from, to| {
+            let at = |x: f64| a * a * x.ln() - 2.0 * k * a * x + k * k * x * x / 2.0;
+            (at(to) - at(from)) / 2.0
+        },
+    };
+}
+
+/// The four terms of the module's formula, for poll intervals up to `x`.
+fn combine(length: f64, since_lease: f64, x: f64, n: f64, ramp: impl Fn(f64, f64) -> f64) -> f64 {
+    if since_lease >= x {
         // Limited to x: (L+x)/x - k is L/x - (k-1), and the line moves up by one poll.
-        ramp(length, n + 1.0) - ramp(length, n + 2.0)
-    } else {
-        let with_lease = length + since_lease;
-        ramp(length, n) - ramp(with_lease, n + 1.0) + ramp(with_lease, n + 2.0)
-            - ramp(length, n + 2.0)
+        return ramp(length, n + 1.0) - ramp(length, n + 2.0);
     }
-}
-
-/// The integral of max(0, a/x - k) over the piece.
-fn ramp_integral(a: f64, k: f64, piece: &Piece) -> f64 {
-    let end = piece.to.min(a / k);
-    if end <= piece.from {
-        return 0.0;
-    }
-    a * (end / piece.from).ln() - k * (end - piece.from)
+    let with_lease = length + since_lease;
+    ramp(length, n) - ramp(with_lease, n + 1.0) + ramp(with_lease, n + 2.0) - ramp(length, n + 2.0)
 }
 
 #[cfg(test)]
@@ -255,6 +282,31 @@ mod tests {
                     / f64::from(steps);
                 let closed = settings(40.0, 5.0, range).flip_probability(s(length), start);
                 assert!((mean - closed).abs() < 1e-4, "{length}: {mean} {closed}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_mean_outage_is_the_integral_of_the_probability() {
+        let range = PassDuration {
+            shortest: s(0.1),
+            longest: s(1.3),
+        };
+        let post = GapStart::StatusPost {
+            since_lease: s(5.7),
+        };
+        for pass in [PassDuration::QUIET, PassDuration::constant(s(1.0)), range] {
+            let settings = settings(40.0, 5.0, pass);
+            for start in [GapStart::Once, post] {
+                let steps = 60_000;
+                let integral = (0..steps)
+                    .map(|step| 60.0 * (f64::from(step) + 0.5) / f64::from(steps))
+                    .map(|length| settings.flip_probability(s(length), start))
+                    .sum::<f64>()
+                    * 60.0
+                    / f64::from(steps);
+                let closed = settings.mean_outage(s(60.0), start).as_secs_f64();
+                assert!((integral - closed).abs() < 1e-3, "{integral} {closed}");
             }
         }
     }

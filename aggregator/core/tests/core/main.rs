@@ -2,5 +2,7 @@
 
 mod chains;
 mod kit;
+mod properties;
 mod trials;
 mod verdict;
+mod what_if;

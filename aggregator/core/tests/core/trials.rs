@@ -27,7 +27,7 @@ fn settings() -> ControllerSettings {
     ControllerSettings::default().with_periods(s(40.0), s(5.0))
 }
 
-fn read(file: &str) -> Vec<Trial> {
+pub(crate) fn read(file: &str) -> Vec<Trial> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/flip-trials");
     let path = format!("{folder}/k8s-1.36.2-grace40s-period5s-{file}.csv");
     let text = std::fs::read_to_string(path).expect("the file is in the repository");

@@ -1,0 +1,279 @@
+//! What if: the flips that another grace period would have led to.
+//!
+//! Up to the longest gap seen this is a replay: every gap kept exactly is judged as the controller with those settings would
+//! have judged it. Gaps below what is kept exactly come from the sketch, and their share is said. Where hardly any gap was as long
+//! as the candidate accepts, or none, the replay counts few or none, which is no proof that none will come: there the tail of
+//! the fleet's long gaps is fitted and extrapolated (`stats::pareto`), and what goes beyond the longest gap seen is marked.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    controller::{ControllerSettings, GapStart, SettingsError},
+    expected::{DAY, ExpectedFlips, Risk},
+    fleet::Fleet,
+    gap_history::GapHistory,
+    node::NodeHistory,
+    stats::{Interval, Tail},
+    time::SignedDuration,
+};
+
+/// Risky gaps from which the replay alone is taken for the rate; with fewer, its interval spans a factor of four.
+const GAPS_TO_TRUST_REPLAY: u64 = 10;
+
+/// A grace period that might be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// node-monitor-grace-period.
+    pub grace_period: Duration,
+    /// node-monitor-period.
+    pub monitor_period: Duration,
+}
+
+/// What a candidate would have led to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WhatIf {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// Flips of the fleet, replayed. Absent: no gap was measured.
+    pub flips: Option<ExpectedFlips>,
+    /// Share of the replayed flips that comes from gaps known within the sketch's error only.
+    pub sketched_ratio: f64,
+    /// Flips to expect by the fitted tail of the fleet's long gaps. Absent: too few were seen to fit one, or the candidate
+    /// judges gaps so short that more than enough were seen.
+    pub extrapolated: Option<Extrapolation>,
+    /// Nodes with at least one gap at risk, the worst first.
+    pub affected: Vec<AffectedNode>,
+    /// Time that nodes of the fleet would stand as not ready for lost heartbeats though they are alive, per day.
+    pub not_ready_per_day: Duration,
+    /// How much less that is than with the controller's present settings; negative: more.
+    pub saved_per_day: SignedDuration,
+    /// Pods that would be marked not ready, per day, counting those that run on affected nodes now. Absent: how many run is
+    /// not known of some affected node.
+    pub lost_pods_per_day: Option<f64>,
+    /// Mean time from the last heartbeat of a node that really died until the controller marks it. Counted from the death
+    /// it is shorter by half a heartbeat period on average.
+    pub mean_detection: Duration,
+    /// The longest it can take.
+    pub latest_detection: Duration,
+}
+
+/// A rate by the fitted tail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extrapolation {
+    /// Flips of the fleet per day.
+    pub per_day: f64,
+    /// Its 95 % interval.
+    pub per_day_interval: Interval,
+    /// The longest gap seen.
+    pub longest_seen: Duration,
+    /// True when the candidate judges longer gaps than that, where the shape of the tail is an assumption; false when the
+    /// tail only smooths what was seen.
+    pub beyond_seen: bool,
+}
+
+/// A node that a candidate would have endangered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AffectedNode {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its flips.
+    pub flips: ExpectedFlips,
+}
+
+/// Where the rate of a candidate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Gaps that were seen, replayed.
+    Replayed,
+    /// The fitted tail of the gaps that were seen; see [`Extrapolation::beyond_seen`].
+    Extrapolated,
+    /// Hardly any gap was at risk, and too few were long enough to extrapolate: only the interval says something.
+    HardlySeen,
+}
+
+/// The best figure for the flips of the fleet per day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Flips of the fleet per day.
+    pub per_day: f64,
+    /// Its 95 % interval.
+    pub interval: Interval,
+    /// Where it comes from.
+    pub basis: Basis,
+}
+
+impl WhatIf {
+    /// The best figure: the replay where enough was seen, the fitted tail beyond. Absent: no gap was measured.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let flips = self.flips?;
+        let replayed = |basis| Estimate {
+            per_day: flips.per_day,
+            interval: flips.per_day_interval,
+            basis,
+        };
+        Some(match self.extrapolated {
+            _ if flips.risky_gaps >= GAPS_TO_TRUST_REPLAY => replayed(Basis::Replayed),
+            Some(extrapolated) => Estimate {
+                per_day: extrapolated.per_day,
+                interval: extrapolated.per_day_interval,
+                basis: Basis::Extrapolated,
+            },
+            None => replayed(Basis::HardlySeen),
+        })
+    }
+}
+
+/// Replays the fleet's gaps under every candidate. `running_pods` tells how many pods run on a node now, where known.
+///
+/// # Errors
+/// When a candidate is no controller's setting.
+pub fn simulate(
+    fleet: &Fleet,
+    candidates: &[Candidate],
+    running_pods: impl Fn(&str) -> Option<u32>,
+) -> Result<Vec<WhatIf>, SettingsError> {
+    let replay = Replay::new(fleet);
+    candidates
+        .iter()
+        .map(|candidate| {
+            replay.settings(*candidate).validate()?;
+            Ok(replay.run(*candidate, &running_pods))
+        })
+        .collect()
+}
+
+/// What all candidates of a question share.
+pub(crate) struct Replay<'a> {
+    fleet: &'a Fleet,
+    nodes: u64,
+    observed: Duration,
+    longest: Duration,
+    tail: Option<Tail>,
+    /// Time in which nodes stand as not ready per day, with the present settings.
+    present: Duration,
+}
+
+impl<'a> Replay<'a> {
+    pub(crate) fn new(fleet: &'a Fleet) -> Self {
+        let gaps = || fleet.histories().map(NodeHistory::gaps);
+        let complete_above = gaps()
+            .map(GapHistory::exact_above)
+            .max()
+            .unwrap_or_default();
+        let long = gaps()
+            .flat_map(GapHistory::exact)
+            .map(|gap| gap.duration.as_secs_f64())
+            .collect();
+        let mut replay = Self {
+            fleet,
+            nodes: fleet.measured_nodes(),
+            observed: gaps().map(GapHistory::measured).sum(),
+            longest: gaps()
+                .filter_map(|gaps| gaps.sketch().max())
+                .max()
+                .unwrap_or_default(),
+            tail: Tail::fit(long, complete_above.as_secs_f64()),
+            present: Duration::ZERO,
+        };
+        replay.present = replay.not_ready_per_day(&fleet.config().controller);
+        replay
+    }
+
+    /// Nodes of which gaps were measured.
+    pub(crate) const fn nodes(&self) -> u64 {
+        self.nodes
+    }
+
+    /// Time observed over all nodes.
+    pub(crate) const fn observed(&self) -> Duration {
+        self.observed
+    }
+
+    /// The controller's settings with the candidate's periods.
+    const fn settings(&self, candidate: Candidate) -> ControllerSettings {
+        self.fleet
+            .config()
+            .controller
+            .with_periods(candidate.grace_period, candidate.monitor_period)
+    }
+
+    /// What one node's day stands for in a day of the fleet.
+    fn per_day(&self) -> f64 {
+        if self.observed.is_zero() {
+            0.0
+        } else {
+            self.nodes as f64 * DAY / self.observed.as_secs_f64()
+        }
+    }
+
+    /// What the candidate, which is a controller's setting, would have led to.
+    pub(crate) fn run(
+        &self,
+        candidate: Candidate,
+        running_pods: &impl Fn(&str) -> Option<u32>,
+    ) -> WhatIf {
+        let controller = &self.settings(candidate);
+        let mut risk = Risk::default();
+        let mut affected = Vec::new();
+        let mut lost_pods = Some(0.0);
+        for node in self.fleet.histories() {
+            let own = Risk::of(node.gaps(), controller);
+            risk = risk.plus(own);
+            if own.expected() > 0.0
+                && let Some(flips) = own.per_node()
+            {
+                let pods = running_pods(node.name()).map(f64::from);
+                lost_pods = lost_pods
+                    .zip(pods)
+                    .map(|(lost, pods)| lost + pods * own.expected());
+                let name = node.name().clone();
+                affected.push(AffectedNode { name, flips });
+            }
+        }
+        affected.sort_by(|left, right| right.flips.per_day.total_cmp(&left.flips.per_day));
+        let not_ready_per_day = self.not_ready_per_day(controller);
+        WhatIf {
+            candidate,
+            flips: risk.per_fleet(self.nodes),
+            sketched_ratio: risk.sketched_ratio(),
+            extrapolated: self.extrapolate(controller),
+            affected,
+            not_ready_per_day,
+            saved_per_day: SignedDuration::difference(self.present, not_ready_per_day),
+            lost_pods_per_day: lost_pods.map(|pods| pods * self.per_day()),
+            mean_detection: controller.mean_detection(),
+            latest_detection: controller.latest_flip(GapStart::Once),
+        }
+    }
+
+    fn not_ready_per_day(&self, controller: &ControllerSettings) -> Duration {
+        let not_ready: Duration = self
+            .fleet
+            .histories()
+            .flat_map(|node| node.gaps().beyond(controller.grace_period))
+            .map(|gap| {
+                let outage = controller.mean_outage(gap.duration, gap.start);
+                outage.saturating_mul(u32::try_from(gap.count).unwrap_or(u32::MAX))
+            })
+            .sum();
+        not_ready.mul_f64(self.per_day())
+    }
+
+    fn extrapolate(&self, controller: &ControllerSettings) -> Option<Extrapolation> {
+        let tail = self.tail.as_ref()?;
+        let from = controller.earliest_flip(GapStart::Once);
+        let to = controller.latest_flip(GapStart::Once);
+        if from.as_secs_f64() < tail.threshold() {
+            return None;
+        }
+        let probability =
+            |length| controller.flip_probability(Duration::from_secs_f64(length), GapStart::Once);
+        let (expected, interval) = tail.expected(from.as_secs_f64(), to.as_secs_f64(), probability);
+        Some(Extrapolation {
+            per_day: expected * self.per_day(),
+            per_day_interval: interval.times(self.per_day()),
+            longest_seen: self.longest,
+            beyond_seen: to > self.longest,
+        })
+    }
+}

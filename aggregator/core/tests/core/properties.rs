@@ -1,0 +1,180 @@
+//! What must hold for every controller, gap and history.
+
+use std::time::Duration;
+
+use nodegrace_core::{
+    Channel, ControllerSettings, Gap, GapBounds, GapHistory, GapStart, PassDuration, Risk,
+    WallTime, controller::first_flip,
+};
+use proptest::prelude::*;
+
+use crate::kit::s;
+
+prop_compose! {
+    fn controllers()(
+        grace in 5.0..120.0_f64,
+        period in 0.5..15.0_f64,
+        pass in prop_oneof![Just(0.002), 0.0..3.0_f64],
+        whole in any::<bool>(),
+    ) -> ControllerSettings {
+        // Half of them with a grace of whole monitor periods, as people set it.
+        let grace = if whole { (grace / period).ceil() * period } else { grace };
+        ControllerSettings {
+            pass: PassDuration::constant(s(pass)),
+            ..ControllerSettings::default().with_periods(s(grace), s(period))
+        }
+    }
+}
+
+/// Share of the poll phases for which the simulator flips a node whose gap of `length` starts with a Lease heartbeat, or
+/// with a status post `since_lease` after one.
+fn share_of_phases(settings: &ControllerSettings, length: f64, since_lease: Option<f64>) -> f64 {
+    const PHASES: u32 = 500;
+    let interval = settings.poll_interval().0.as_secs_f64();
+    // The first poll finds the node as it is; the heartbeats come after it and not later than the second.
+    let lease = interval;
+    let (start, mut beats) = match since_lease {
+        None => (lease, vec![(s(lease), Channel::Lease)]),
+        Some(since) => (
+            lease + since,
+            vec![
+                (s(lease), Channel::Lease),
+                (s(lease + since), Channel::NodeStatus),
+            ],
+        ),
+    };
+    beats.push((s(start + length), Channel::Lease));
+    let flips = (0..PHASES).filter(|&phase| {
+        let phase = interval * (f64::from(phase) + 0.5) / f64::from(PHASES);
+        let until = s(start + length);
+        let pass = settings.pass.shortest;
+        first_flip(*settings, pass, s(phase), true, &beats, until).is_some()
+    });
+    flips.count() as f64 / f64::from(PHASES)
+}
+
+fn gap(length: Duration, end: i64) -> Gap {
+    let end_time = WallTime::from_unix_nanos(end);
+    Gap {
+        duration: length,
+        start_time: end_time,
+        end_time,
+        start_channel: Channel::Lease,
+        end_channel: Channel::Lease,
+        since_lease: None,
+        uncertainty: Duration::ZERO,
+        flip_seen: false,
+    }
+}
+
+fn history(gaps: &[(u64, i64)]) -> GapHistory {
+    let mut history = GapHistory::new(GapBounds {
+        exact_above: s(15.0),
+        most: 10,
+    });
+    for &(millis, end) in gaps {
+        history.insert(gap(Duration::from_millis(millis), end));
+    }
+    history
+}
+
+fn gaps() -> impl Strategy<Value = Vec<(u64, i64)>> {
+    prop::collection::vec((1_u64..120_000, any::<i64>()), 0..60)
+}
+
+fn exact(history: &GapHistory) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = history.exact().copied().collect();
+    gaps.sort_unstable();
+    gaps
+}
+
+proptest! {
+    #[test]
+    fn the_simulator_averaged_over_phases_is_the_closed_form(
+        settings in controllers(),
+        polls_beyond in -1.0..2.0_f64,
+    ) {
+        let interval = settings.poll_interval().0.as_secs_f64();
+        let length = settings.effective_grace(settings.pass.shortest).as_secs_f64()
+            + polls_beyond * interval;
+        let closed = settings.flip_probability(s(length), GapStart::Once);
+        let simulated = share_of_phases(&settings, length, None);
+        prop_assert!((closed - simulated).abs() <= 0.005, "{closed} {simulated}");
+    }
+
+    #[test]
+    fn the_extra_poll_of_a_status_post_is_the_closed_form_too(
+        settings in controllers(),
+        polls_beyond in -1.0..3.0_f64,
+        polls_since_lease in 0.01..2.5_f64,
+    ) {
+        let interval = settings.poll_interval().0.as_secs_f64();
+        let since_lease = polls_since_lease * interval;
+        // A Lease older than the grace period would have been a flip of its own.
+        prop_assume!(since_lease < settings.grace_period.as_secs_f64());
+        let length = settings.effective_grace(settings.pass.shortest).as_secs_f64()
+            + polls_beyond * interval;
+        let start = GapStart::StatusPost { since_lease: s(since_lease) };
+        let closed = settings.flip_probability(s(length), start);
+        let simulated = share_of_phases(&settings, length, Some(since_lease));
+        prop_assert!((closed - simulated).abs() <= 0.01, "{closed} {simulated}");
+    }
+
+    #[test]
+    fn longer_gaps_and_shorter_grace_periods_never_flip_less(
+        settings in controllers(),
+        spread in 0.0..3.0_f64,
+        length in 1.0..200.0_f64,
+        longer in 0.0..30.0_f64,
+        since_lease in prop::option::of(0.0..60.0_f64),
+    ) {
+        let start = GapStart::after(since_lease.map(s));
+        let settings = ControllerSettings {
+            pass: PassDuration {
+                shortest: settings.pass.shortest,
+                longest: settings.pass.shortest + s(spread),
+            },
+            ..settings
+        };
+        let more_grace = settings.with_periods(settings.grace_period + s(longer), settings.monitor_period);
+        let here = settings.flip_probability(s(length), start);
+        prop_assert!((0.0..=1.0).contains(&here));
+        prop_assert!(settings.flip_probability(s(length + longer), start) >= here - 1e-9);
+        prop_assert!(more_grace.flip_probability(s(length), start) <= here + 1e-9);
+    }
+
+    #[test]
+    fn nothing_flips_before_the_earliest_and_everything_after_the_latest(
+        settings in controllers(),
+        spread in 0.0..3.0_f64,
+        since_lease in prop::option::of(0.0..60.0_f64),
+    ) {
+        let start = GapStart::after(since_lease.map(s));
+        let settings = ControllerSettings {
+            pass: PassDuration {
+                shortest: settings.pass.shortest,
+                longest: settings.pass.shortest + s(spread),
+            },
+            ..settings
+        };
+        let (earliest, latest) = (settings.earliest_flip(start), settings.latest_flip(start));
+        prop_assert!(settings.flip_probability(earliest, start) <= 1e-9);
+        prop_assert!(settings.flip_probability(latest + s(1e-6), start) >= 1.0 - 1e-9);
+        prop_assert!(earliest <= settings.mean_detection() || start.may_earn_a_poll());
+    }
+
+    #[test]
+    fn two_histories_merged_are_the_history_of_the_union(left in gaps(), right in gaps()) {
+        let mut merged = history(&left);
+        merged.merge(&history(&right));
+        let union = history(&[left, right].concat());
+        prop_assert_eq!(merged.sketch(), union.sketch());
+        prop_assert_eq!(exact(&merged), exact(&union));
+        prop_assert_eq!(merged.dropped(), union.dropped());
+        prop_assert_eq!(merged.exact_above(), union.exact_above());
+        prop_assert_eq!(merged.measured(), union.measured());
+        let settings = ControllerSettings::default();
+        let (merged, union) = (Risk::of(&merged, &settings), Risk::of(&union, &settings));
+        prop_assert!((merged.expected() - union.expected()).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,280 @@
+//! Replaying other grace periods, and recommending one.
+
+use nodegrace_core::{
+    ConditionStatus, Config, Fleet,
+    controller::ControllerSettings,
+    infer_fleet_grace, infer_grace,
+    recommend::{Goal, LiveSettings, Outcome, Shortage, check, recommend},
+    what_if::{Basis, Candidate, WhatIf, simulate},
+};
+
+use crate::kit::{Agent, config, fleet, now, s};
+
+/// A fleet of one node with these gaps, repeated `times`.
+fn with_gaps(gaps: &[f64], times: usize) -> Fleet {
+    let mut fleet = fleet();
+    let mut agent = Agent::new("boot-1", 990.0);
+    let mut at = 1000.0;
+    agent.lease(at);
+    for _ in 0..times {
+        for gap in gaps {
+            at += gap;
+            agent.lease(at);
+        }
+    }
+    agent.send(&mut fleet, at);
+    fleet
+}
+
+/// Nine healthy gaps, and one whose length follows an exponential distribution with a mean of 4 s above 10 s.
+fn with_a_tail(rounds: u32) -> Fleet {
+    let gaps: Vec<f64> = (0..rounds)
+        .flat_map(|round| {
+            let share = (f64::from(round) + 0.5) / f64::from(rounds);
+            let mut gaps = [10.0; 10];
+            gaps[9] = 10.0 - 4.0 * (1.0 - share).ln();
+            gaps
+        })
+        .collect();
+    with_gaps(&gaps, 1)
+}
+
+fn candidate(grace: f64) -> Candidate {
+    Candidate {
+        grace_period: s(grace),
+        monitor_period: s(5.0),
+    }
+}
+
+fn ask(fleet: &Fleet, grace: f64) -> WhatIf {
+    let mut answers =
+        simulate(fleet, &[candidate(grace)], |_| Some(30)).expect("a controller's setting");
+    answers.remove(0)
+}
+
+#[test]
+fn what_if_at_the_present_grace_period_is_the_live_figure() {
+    let fleet = with_gaps(&[10.0, 10.0, 43.0, 12.0, 41.0], 40);
+    let live = fleet.figures(now(9000.0)).expected_flips.expect("measured");
+    assert_eq!(ask(&fleet, 40.0).flips, Some(live));
+}
+
+#[test]
+fn a_shorter_grace_period_flips_more_and_a_longer_one_less() {
+    let fleet = with_gaps(&[10.0, 10.0, 43.0, 12.0, 41.0], 40);
+    let rates = [20.0, 30.0, 40.0, 45.0].map(|grace| ask(&fleet, grace).flips.expect("measured"));
+    assert!(
+        rates
+            .windows(2)
+            .all(|pair| pair[0].per_day >= pair[1].per_day)
+    );
+    assert!((rates[0].expected - 80.0).abs() < 1e-9);
+    assert_eq!(rates[3].risky_gaps, 0);
+}
+
+#[test]
+fn the_cost_and_the_gain_of_a_grace_period_are_told() {
+    let fleet = with_gaps(&[10.0, 60.0], 100);
+    let what_if = ask(&fleet, 55.0);
+    // Seven seconds of day out of 70 s: the node with a 60 s gap is gone from about 42.5 s on.
+    let day = 86_400.0 / 70.0;
+    assert!((what_if.saved_per_day.seconds() / day - 15.0).abs() < 2.6);
+    assert_eq!(what_if.affected.len(), 1);
+    let flips = what_if.flips.expect("measured").per_day;
+    let pods = what_if.lost_pods_per_day.expect("known");
+    assert!((pods / flips - 30.0).abs() < 1e-9);
+    assert!((what_if.mean_detection.as_secs_f64() - 57.53).abs() < 0.01);
+}
+
+#[test]
+fn below_what_is_kept_exactly_the_sketch_answers_and_says_so() {
+    let mut settings = config();
+    settings.gaps.exact_above = s(30.0);
+    let mut fleet = Fleet::new(settings).expect("a controller");
+    let mut agent = Agent::new("boot-1", 990.0);
+    (0..100_u32).for_each(|beat| agent.lease(1000.0 + 20.0 * f64::from(beat)));
+    agent.send(&mut fleet, 3000.0);
+    let what_if = ask(&fleet, 10.0);
+    assert!((what_if.sketched_ratio - 1.0).abs() < 1e-9);
+    assert!((what_if.flips.expect("measured").expected - 99.0).abs() < 1e-6);
+}
+
+#[test]
+fn beyond_the_longest_gap_the_tail_is_extrapolated_and_marked() {
+    let fleet = with_a_tail(2000);
+    let replayed = ask(&fleet, 20.0);
+    assert_eq!(
+        replayed.estimate().expect("measured").basis,
+        Basis::Replayed
+    );
+    let what_if = ask(&fleet, 55.0);
+    let estimate = what_if.estimate().expect("measured");
+    assert_eq!(estimate.basis, Basis::Extrapolated);
+    assert!(what_if.extrapolated.expect("fitted").beyond_seen);
+    assert_eq!(what_if.flips.expect("measured").risky_gaps, 0);
+    // The truth: exp(-45/4) (1 - exp(-5/4)) 4/5 per round of 104 s.
+    let truth = (-45.0_f64 / 4.0).exp() * (1.0 - (-5.0_f64 / 4.0).exp()) * 0.8 * 86_400.0 / 104.0;
+    assert!(estimate.interval.contains(truth), "{truth} {estimate:?}");
+}
+
+#[test]
+fn a_candidate_that_is_no_setting_is_refused() {
+    assert!(simulate(&fleet(), &[candidate(0.0)], |_| None).is_err());
+}
+
+#[test]
+fn the_recommended_grace_period_is_the_smallest_that_meets_the_goal() {
+    let fleet = with_a_tail(2000);
+    let goal = Goal {
+        flips_per_node_day: 0.01,
+    };
+    let recommendation = recommend(&fleet, goal, &LiveSettings::default()).expect("settings");
+    let found = recommendation.recommended.expect("within reach");
+    let rate = |grace: f64| ask(&fleet, grace).estimate().expect("measured").per_day;
+    let grace = found.candidate.grace_period.as_secs_f64();
+    assert!(rate(grace) <= 0.01, "{grace}");
+    assert!(rate(grace - 5.0) > 0.01, "{grace}");
+    let safe = recommendation.safe.expect("within reach").candidate;
+    assert!(safe.grace_period >= found.candidate.grace_period);
+    let flag = format!("--node-monitor-grace-period={grace}s\n");
+    assert_eq!(recommendation.settings[0].text, flag);
+}
+
+#[test]
+fn a_grace_period_that_the_gaps_allow_is_raised_to_what_the_settings_need() {
+    let fleet = with_a_tail(2000);
+    let goal = Goal {
+        flips_per_node_day: 50.0,
+    };
+    let live = LiveSettings {
+        lease_duration: Some(s(40.0)),
+        ..LiveSettings::default()
+    };
+    let recommendation = recommend(&fleet, goal, &live).expect("settings");
+    let grace = recommendation
+        .recommended
+        .expect("within reach")
+        .candidate
+        .grace_period;
+    assert_eq!(grace, s(50.0));
+    assert!(
+        recommendation
+            .checks
+            .iter()
+            .all(|check| check.outcome != Outcome::Fails)
+    );
+}
+
+#[test]
+fn too_little_data_recommends_nothing_and_says_how_much_is_missing() {
+    let fleet = with_gaps(&[10.0], 1000);
+    let recommendation =
+        recommend(&fleet, Goal::default(), &LiveSettings::default()).expect("settings");
+    assert_eq!(recommendation.recommended, None);
+    let Some(Shortage::NotEnoughData { observed, needed }) = recommendation.shortage else {
+        panic!("{:?}", recommendation.shortage);
+    };
+    assert_eq!(observed, s(10_000.0));
+    assert_eq!(needed.as_secs() / 86_400, 90_000);
+    let empty = recommend(
+        &fleet_without_gaps(),
+        Goal::default(),
+        &LiveSettings::default(),
+    );
+    assert_eq!(
+        empty.expect("settings").shortage,
+        Some(Shortage::NothingMeasured)
+    );
+}
+
+fn fleet_without_gaps() -> Fleet {
+    Fleet::new(Config::default()).expect("a controller")
+}
+
+#[test]
+fn gaps_longer_than_any_grace_period_put_the_goal_out_of_reach() {
+    let fleet = with_gaps(&[10.0, 400.0], 50);
+    let recommendation =
+        recommend(&fleet, Goal::default(), &LiveSettings::default()).expect("settings");
+    assert_eq!(
+        recommendation.shortage,
+        Some(Shortage::OutOfReach { longest: s(300.0) })
+    );
+}
+
+#[test]
+fn the_defaults_of_1_31_fail_the_checks_that_made_1_32_change_them() {
+    let live = LiveSettings {
+        lease_duration: Some(s(40.0)),
+        status_report_frequency: Some(s(300.0)),
+        round_trip: Some(s(0.02)),
+    };
+    let outcomes = |grace| {
+        let settings = ControllerSettings::default().with_periods(s(grace), s(5.0));
+        check(&settings, &live)
+            .iter()
+            .map(|check| check.outcome)
+            .collect::<Vec<_>>()
+    };
+    let [holds, fails] = [Outcome::Holds, Outcome::Fails];
+    assert_eq!(outcomes(40.0), [fails, fails, holds, holds]);
+    assert_eq!(outcomes(50.0), [holds, holds, holds, holds]);
+    let unknown = check(&ControllerSettings::default(), &LiveSettings::default());
+    assert_eq!(unknown[0].outcome, Outcome::Unknown);
+}
+
+#[test]
+fn a_lease_renewed_too_seldom_gets_a_shorter_duration_to_paste() {
+    let live = LiveSettings {
+        lease_duration: Some(s(100.0)),
+        status_report_frequency: Some(s(600.0)),
+        round_trip: None,
+    };
+    let fleet = with_gaps(&[10.0], 100);
+    let recommendation = recommend(&fleet, Goal::default(), &live).expect("settings");
+    let [kubelet] = &recommendation.settings[..] else {
+        panic!("only the kubelet's: {:?}", recommendation.settings);
+    };
+    assert_eq!(
+        kubelet.text,
+        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n\
+         nodeLeaseDurationSeconds: 38\nnodeStatusReportFrequency: 5m\n"
+    );
+}
+
+#[test]
+fn the_grace_period_is_inferred_from_the_trials_within_half_a_monitor_period() {
+    for file in ["lease", "status", "lease-busy-controller"] {
+        let delays: Vec<_> = crate::trials::read(file)
+            .iter()
+            .filter_map(|trial| trial.flipped_after)
+            .collect();
+        let inferred = infer_grace(&config().controller, &delays).expect("flips");
+        println!("{file}: {inferred:?}");
+        assert!(
+            inferred.effective.abs_diff(s(40.0)) < s(2.5),
+            "{inferred:?}"
+        );
+        assert!(!inferred.contradicts_settings);
+    }
+}
+
+#[test]
+fn flips_that_contradict_the_flag_are_noticed() {
+    let mut fleet = fleet();
+    let mut agent = Agent::new("boot-1", 990.0);
+    agent.ready(ConditionStatus::True, 1000.0);
+    for round in 0..8 {
+        let at = 1000.0 + 100.0 * f64::from(round);
+        agent.lease(at);
+        agent.ready(ConditionStatus::Unknown, at + 50.3 + 0.6 * f64::from(round));
+        agent.ready(ConditionStatus::True, at + 60.0);
+    }
+    agent.send(&mut fleet, 1800.0);
+    let inferred = infer_fleet_grace(&fleet).expect("flips");
+    assert!(inferred.contradicts_settings);
+    assert!(
+        inferred.effective.abs_diff(s(50.0)) < s(2.5),
+        "{inferred:?}"
+    );
+}
