@@ -50,7 +50,7 @@ impl ClusterSpec {
     }
 }
 
-/// A running cluster. Dropping it leaves its tasks running; [`Cluster::stop`] ends them.
+/// A running cluster. Dropping it ends its nodes and its controller; [`Cluster::stop`] also waits for them and stops the server.
 #[derive(Debug)]
 pub struct Cluster {
     server: ApiServer,
@@ -223,5 +223,11 @@ impl Cluster {
         self.tasks.close();
         self.tasks.wait().await;
         self.server.stop().await;
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stopping.cancel();
     }
 }

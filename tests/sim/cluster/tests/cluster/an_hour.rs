@@ -2,31 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, UNIX_EPOCH},
+    time::Duration,
 };
 
-use nodegrace_clock::Clock;
 use nodegrace_sim_cluster::{
     Cluster, ClusterSpec,
-    controller::Rule,
     kubelet::{Kind, fleet},
 };
 
-/// The grace period of the source article's cluster.
-const RULE: Rule = Rule {
-    grace_period: Duration::from_secs(40),
-    monitor_period: Duration::from_secs(5),
-    startup_grace_period: Duration::from_secs(60),
-    pass: Duration::from_millis(2),
-    reads_lease_live: false,
-};
+use crate::kit::{self, RECORDED_RULE};
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_forty_nodes_has_flips_on_the_troubled_ones_only() {
     for seed in [1, 2, 3] {
-        let clock = Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(1_795_486_660));
+        let clock = kit::clock();
         let mut spec = ClusterSpec::new(fleet(40, seed), seed);
-        spec.rule = RULE;
+        spec.rule = RECORDED_RULE;
         let cluster = Cluster::start(spec, &clock).unwrap();
         clock.sleep(Duration::from_secs(3600)).await;
 
@@ -34,7 +25,8 @@ async fn an_hour_of_forty_nodes_has_flips_on_the_troubled_ones_only() {
         let mut nodes = BTreeSet::new();
         for flip in cluster.flips() {
             assert!(
-                flip.unseen_for > RULE.grace_period && flip.unseen_for < Duration::from_secs(46)
+                flip.unseen_for > RECORDED_RULE.grace_period
+                    && flip.unseen_for < Duration::from_secs(46)
             );
             *by_kind
                 .entry(cluster.node(&flip.node).unwrap().spec().kind)
