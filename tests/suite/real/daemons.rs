@@ -119,9 +119,10 @@ impl MeasuredNode {
         for _ in 0..SAMPLE_PATIENCE.as_millis() / poll.as_millis() {
             let request = v1::GetNodeRequest { name: NODE.into() };
             // NOT_FOUND until the agent's first report.
-            last = self.query.get_node(request).await.ok();
-            if let Some(answer) = last.take_if(|answer| wanted(answer.get_ref())) {
-                return Ok(answer.into_inner());
+            let answer = self.query.get_node(request).await.ok();
+            last = answer.map(tonic::Response::into_inner);
+            if let Some(node) = last.take_if(|node| wanted(node)) {
+                return Ok(node);
             }
             #[allow(clippy::disallowed_methods, reason = "a real process is waited for")]
             tokio::time::sleep(poll).await;
