@@ -7,6 +7,7 @@ use nodegrace_aggregator::{Args, Config, LogFormat};
 use nodegrace_clock::Clock;
 use tokio::{
     net::TcpListener,
+    runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
@@ -16,8 +17,7 @@ const BAD_ARGUMENTS: u8 = 64;
 /// What a shell reports for a process that was interrupted.
 const ABORTED: u8 = 130;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     // Parse: every bad flag dies before a port is bound.
     let (args, config) = match Args::checked() {
         Ok(parsed) => parsed,
@@ -30,7 +30,15 @@ async fn main() -> ExitCode {
         Err(answer) => answer.exit(),
     };
     log_as_told(&args);
-    bind_and_run(&args, config).await.unwrap_or_else(|error| {
+    let outcome = Runtime::new()
+        .context("cannot start the runtime")
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(bind_and_run(&args, config));
+            // A what-if that is still being computed has nobody left to answer.
+            runtime.shutdown_background();
+            outcome
+        });
+    outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })

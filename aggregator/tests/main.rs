@@ -13,3 +13,4 @@ mod limits;
 mod list;
 mod reflection;
 mod watch;
+mod what_if;

@@ -1,28 +1,27 @@
 //! `GetFleet`: totals, coverage and the quality of the data.
 
-use nodegrace_core::ControllerSettings;
+use nodegrace_core::{ControllerSettings, Fleet, InferredGrace, infer_fleet_grace};
 use nodegrace_proto::v1;
+use tonic::Status;
 
-use super::node;
+use super::{compute::Computer, node};
 use crate::{aggregator::Parts, wire};
 
 /// Totals of what is known now.
-pub(super) fn totals(parts: &Parts) -> v1::Fleet {
-    let Parts {
-        config,
-        clock,
-        register,
-    } = parts;
-    let figures = register.fleet(clock.now());
+pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fleet, Status> {
+    let register = &parts.register;
+    let now = parts.clock.now();
+    let question = move |fleet: &Fleet| (fleet.figures(now), controller(fleet));
+    let (figures, controller) = computer.answer(register, question).await?;
     let states = figures.states.iter().map(|&(state, nodes)| v1::StateCount {
         state: node::state(state).into(),
         nodes,
     });
-    v1::Fleet {
+    Ok(v1::Fleet {
         states: states.collect(),
         nodes: figures.nodes,
         connected_agents: figures.connected_agents,
-        controller: Some(controller(&config.fleet.controller)),
+        controller: Some(controller),
         gap: Some(node::quantiles(&figures.gap)),
         expected_flips: figures.expected_flips.map(node::expected_flips),
         flips_seen: figures.flips_seen,
@@ -36,19 +35,48 @@ pub(super) fn totals(parts: &Parts) -> v1::Fleet {
             rejected_records: register.rejected_records(),
             rejected_streams: register.rejected_streams(),
         }),
-    }
+    })
 }
 
-fn controller(settings: &ControllerSettings) -> v1::ControllerSettings {
+/// The settings that the fleet is judged by, and what the flips seen say of them.
+pub(super) fn controller(fleet: &Fleet) -> v1::ControllerSettings {
+    let settings = &fleet.config().controller;
     let periods = |settings: &ControllerSettings| (settings.grace_period, settings.monitor_period);
     let basis = if periods(settings) == periods(&ControllerSettings::default()) {
         "the defaults of Kubernetes 1.32 and later (--grace-period, --monitor-period)"
     } else {
         "--grace-period and --monitor-period"
     };
+    let inferred = infer_fleet_grace(fleet);
     v1::ControllerSettings {
         grace_period: Some(wire::to_duration(settings.grace_period)),
         monitor_period: Some(wire::to_duration(settings.monitor_period)),
         basis: basis.to_owned(),
+        warning: inferred.map_or_else(String::new, |inferred| warning(settings, &inferred)),
+        inferred: inferred.map(|inferred| v1::InferredGrace {
+            effective_grace_period: Some(wire::to_duration(inferred.effective)),
+            shortest_grace_period: Some(wire::to_duration(inferred.shortest)),
+            flips: inferred.flips,
+            contradicts_settings: inferred.contradicts_settings,
+        }),
     }
+}
+
+/// What is doubtful about the grace period; empty when nothing is.
+fn warning(settings: &ControllerSettings, inferred: &InferredGrace) -> String {
+    if !inferred.contradicts_settings {
+        return String::new();
+    }
+    let InferredGrace {
+        effective,
+        shortest,
+        flips,
+        ..
+    } = inferred;
+    format!(
+        "{flips} flips seen point to a grace period between {:.1} s and {:.1} s, not to the {:.1} s of --grace-period",
+        shortest.as_secs_f64(),
+        effective.as_secs_f64(),
+        settings.grace_period.as_secs_f64()
+    )
 }

@@ -1,5 +1,6 @@
 //! What people and programs ask. Nothing in here changes anything.
 
+mod compute;
 mod field;
 mod filter;
 mod fleet;
@@ -8,7 +9,9 @@ mod list;
 mod node;
 mod order;
 mod page;
+mod recommend;
 mod watch;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use self::{node::Shape, page::Orders, watch::Watch};
+use self::{compute::Computer, node::Shape, page::Orders, watch::Watch};
 use crate::aggregator::Parts;
 
 /// Largest request in bytes: filters and tokens are bounded far below.
@@ -29,6 +32,7 @@ pub(crate) const MAX_MESSAGE_SIZE: usize = 64 << 10;
 pub(crate) struct Service {
     parts: Arc<Parts>,
     orders: Orders,
+    computer: Computer,
     /// One permit for each watch that may be open.
     watches: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -38,6 +42,7 @@ impl Service {
     /// A service that ends its streams at `shutdown`.
     pub(crate) fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
         Self {
+            computer: Computer::new(),
             orders: Orders::new(parts.register.origin().run()),
             watches: Arc::new(Semaphore::new(parts.config.limits.watches)),
             parts,
@@ -108,7 +113,27 @@ impl Query for Service {
         &self,
         _: Request<v1::GetFleetRequest>,
     ) -> Result<Response<v1::Fleet>, Status> {
-        Ok(Response::new(fleet::totals(&self.parts)))
+        fleet::totals(&self.parts, &self.computer)
+            .await
+            .map(Response::new)
+    }
+
+    async fn simulate_grace(
+        &self,
+        request: Request<v1::SimulateGraceRequest>,
+    ) -> Result<Response<v1::SimulateGraceResponse>, Status> {
+        what_if::simulate_grace(&self.parts, &self.computer, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn recommend(
+        &self,
+        request: Request<v1::RecommendRequest>,
+    ) -> Result<Response<v1::RecommendResponse>, Status> {
+        recommend::recommendation(&self.parts, &self.computer, &request.into_inner())
+            .await
+            .map(Response::new)
     }
 }
 

@@ -17,8 +17,7 @@ use std::{
 
 use nodegrace_clock::Clock;
 use nodegrace_core::{
-    AgentId, Event, Fleet, FleetFigures, NodeFigures, NodeHistory, Report, SettingsError, State,
-    Verdict,
+    AgentId, Event, Fleet, NodeFigures, NodeHistory, Report, SettingsError, State, Verdict,
 };
 use nodegrace_proto::v1;
 
@@ -244,9 +243,9 @@ impl Register {
         }
     }
 
-    /// The figures of the fleet.
-    pub(crate) fn fleet(&self, now: Duration) -> FleetFigures {
-        self.read().fleet.figures(now)
+    /// The fleet as it is now, for whoever has much to compute.
+    pub(crate) fn fleet(&self) -> Fleet {
+        self.read().fleet.clone()
     }
 
     /// Number of the latest change of a node.

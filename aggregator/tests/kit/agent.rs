@@ -80,6 +80,25 @@ impl Agent {
         }
     }
 
+    /// A batch that tells of a change of Ready, seen just now.
+    pub fn ready(&mut self, status: v1::ConditionStatus) -> v1::ReportBatch {
+        self.sequence += 1;
+        let change = v1::ReadyChange {
+            sequence_number: self.sequence,
+            status: status.into(),
+            reason: format!("Ready{}", status.as_str_name()),
+            transition_time: Some(self.clock.wall().into()),
+            arrival_monotonic: Some(wire(self.clock.now())),
+            arrival_time: Some(self.clock.wall().into()),
+            baseline: false,
+        };
+        v1::ReportBatch {
+            first_sequence_number: self.sequence,
+            ready_changes: vec![change],
+            ..self.batch()
+        }
+    }
+
     /// A batch with a sample nearly as large as may be.
     pub fn large_sample(&mut self) -> v1::ReportBatch {
         self.sequence += 1;

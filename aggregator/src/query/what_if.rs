@@ -1,0 +1,190 @@
+//! `SimulateGrace`: what other settings of the controller would have led to.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use nodegrace_core::{
+    Fleet,
+    what_if::{Basis, Candidate, Estimate, Extrapolation, WhatIf, simulate},
+};
+use nodegrace_proto::v1;
+use tonic::Status;
+
+use super::{compute::Computer, fleet, node};
+use crate::{
+    aggregator::Parts,
+    register::{Known, Register},
+    wire,
+};
+
+/// Most candidates of one question: more than fit on a screen.
+const MAX_CANDIDATES: usize = 100;
+/// Grace periods of the table that is answered when none is asked for, in seconds: those of Kubernetes up to 1.31 and since
+/// 1.32, what people shorten and lengthen them to, and what others recommend.
+const USUAL: [u64; 9] = [20, 30, 40, 50, 60, 75, 90, 120, 180];
+/// Affected nodes named unless asked otherwise, and at most.
+const DEFAULT_NODES: usize = 10;
+const MAX_NODES: usize = 1000;
+
+/// Pods that run on a node now, where known.
+type RunningPods = HashMap<Arc<str>, u32>;
+
+/// What each candidate would have led to.
+pub(super) async fn simulate_grace(
+    parts: &Parts,
+    computer: &Computer,
+    request: &v1::SimulateGraceRequest,
+) -> Result<v1::SimulateGraceResponse, Status> {
+    let present = parts.config.fleet.controller;
+    let named = named(request.max_nodes)?;
+    let candidates = if request.candidates.is_empty() {
+        usual(present.grace_period, present.monitor_period)
+    } else {
+        asked(&request.candidates, present.monitor_period)?
+    };
+    for (index, candidate) in candidates.iter().enumerate() {
+        present
+            .with_periods(candidate.grace_period, candidate.monitor_period)
+            .validate()
+            .map_err(|error| Status::invalid_argument(format!("candidates[{index}]: {error}")))?;
+    }
+    let pods = running_pods(&parts.register).await;
+    let question = move |fleet: &Fleet| {
+        let pods = |node: &str| pods.get(node).copied();
+        (simulate(fleet, &candidates, pods), fleet::controller(fleet))
+    };
+    let (outcomes, present) = computer.answer(&parts.register, question).await?;
+    let outcomes = outcomes.map_err(|error| Status::invalid_argument(error.to_string()))?;
+    Ok(v1::SimulateGraceResponse {
+        present: Some(present),
+        outcomes: outcomes
+            .iter()
+            .map(|outcome| message(outcome, named))
+            .collect(),
+    })
+}
+
+/// The number of affected nodes to name.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it is negative.
+pub(super) fn named(asked: i32) -> Result<usize, Status> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(DEFAULT_NODES),
+        Ok(nodes) => Ok(nodes.min(MAX_NODES)),
+        Err(_) => Err(Status::invalid_argument("max_nodes: must not be negative")),
+    }
+}
+
+fn usual(present: Duration, monitor_period: Duration) -> Vec<Candidate> {
+    let graces: BTreeSet<Duration> = USUAL
+        .into_iter()
+        .map(Duration::from_secs)
+        .chain([present])
+        .collect();
+    graces
+        .into_iter()
+        .map(|grace_period| Candidate {
+            grace_period,
+            monitor_period,
+        })
+        .collect()
+}
+
+fn asked(
+    candidates: &[v1::GraceCandidate],
+    monitor_period: Duration,
+) -> Result<Vec<Candidate>, Status> {
+    if candidates.len() > MAX_CANDIDATES {
+        let problem = format!("candidates: must not be more than {MAX_CANDIDATES}");
+        return Err(Status::invalid_argument(problem));
+    }
+    let period = |index: usize, field: &str, value: Option<_>| {
+        value.map(wire::duration).transpose().map_err(|reason| {
+            Status::invalid_argument(format!("candidates[{index}].{field}: {reason}"))
+        })
+    };
+    let candidate = |(index, candidate): (usize, &v1::GraceCandidate)| {
+        let grace_period = period(index, "grace_period", candidate.grace_period)?;
+        let own = period(index, "monitor_period", candidate.monitor_period)?;
+        Ok(Candidate {
+            grace_period: grace_period.ok_or_else(|| {
+                Status::invalid_argument(format!("candidates[{index}].grace_period: is missing"))
+            })?,
+            monitor_period: own.unwrap_or(monitor_period),
+        })
+    };
+    candidates.iter().enumerate().map(candidate).collect()
+}
+
+/// The pods that run on each node now, from its latest sample.
+async fn running_pods(register: &Register) -> RunningPods {
+    let mut pods = RunningPods::new();
+    let count = |known: Known<'_>| {
+        let sample = known.beside.sample.as_ref()?;
+        let kubelet = sample.kubelet_metrics.as_ref();
+        let runtime = sample.runtime.as_ref();
+        kubelet
+            .and_then(|kubelet| kubelet.running_pods)
+            .or(runtime.and_then(|runtime| runtime.ready_pod_sandboxes))
+    };
+    register
+        .visit(&register.names(), |known| {
+            pods.extend(count(known).map(|count| (Arc::clone(known.history.name()), count)));
+        })
+        .await;
+    pods
+}
+
+/// An outcome as the wire has it, with at most `named` affected nodes.
+pub(super) fn message(outcome: &WhatIf, named: usize) -> v1::GraceOutcome {
+    let estimate = outcome.estimate().map(estimate);
+    let affected = outcome.affected.iter().take(named);
+    v1::GraceOutcome {
+        grace_period: Some(wire::to_duration(outcome.candidate.grace_period)),
+        monitor_period: Some(wire::to_duration(outcome.candidate.monitor_period)),
+        replayed_flips: outcome.flips.map(node::expected_flips),
+        sketched_ratio: outcome.sketched_ratio,
+        extrapolation: outcome.extrapolated.map(extrapolation),
+        estimate,
+        affected_node_count: outcome.affected.len() as u64,
+        affected_nodes: affected
+            .map(|affected| v1::AffectedNode {
+                node_name: affected.name.to_string(),
+                flips: Some(node::expected_flips(affected.flips)),
+            })
+            .collect(),
+        not_ready_per_day: Some(wire::to_duration(outcome.not_ready_per_day)),
+        saved_per_day: Some(wire::to_signed_duration(outcome.saved_per_day)),
+        lost_pods_per_day: outcome.lost_pods_per_day,
+        mean_detection: Some(wire::to_duration(outcome.mean_detection)),
+        latest_detection: Some(wire::to_duration(outcome.latest_detection)),
+    }
+}
+
+fn extrapolation(extrapolation: Extrapolation) -> v1::GraceExtrapolation {
+    v1::GraceExtrapolation {
+        per_day: extrapolation.per_day,
+        per_day_lower: extrapolation.per_day_interval.lower,
+        per_day_upper: extrapolation.per_day_interval.upper,
+        longest_seen: Some(wire::to_duration(extrapolation.longest_seen)),
+        beyond_seen: extrapolation.beyond_seen,
+    }
+}
+
+fn estimate(estimate: Estimate) -> v1::FlipEstimate {
+    let basis = match estimate.basis {
+        Basis::Replayed => v1::EstimateBasis::Replayed,
+        Basis::Extrapolated => v1::EstimateBasis::Extrapolated,
+        Basis::HardlySeen => v1::EstimateBasis::HardlySeen,
+    };
+    v1::FlipEstimate {
+        per_day: estimate.per_day,
+        per_day_lower: estimate.interval.lower,
+        per_day_upper: estimate.interval.upper,
+        basis: basis.into(),
+    }
+}
