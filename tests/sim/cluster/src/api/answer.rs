@@ -1,33 +1,19 @@
 //! Answers: every verb on objects, as HTTP responses.
 
-use std::{convert::Infallible, time::Duration};
-
-use bytes::Bytes;
-use futures::stream;
 use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::Frame;
 use nodegrace_clock::Clock;
 use serde_json::{Value, json};
 
 use super::{
     fields::Writer,
-    object::{Key, Object, patch, text},
+    follow,
+    object::{Key, patch, text},
     refusal::Refusal,
     request::{Request, Verb},
+    respond::{Body, json_answer, object_answer},
     store::Store,
     table,
-    watch::{Event, Since, Watch},
 };
-
-/// Body of an answer.
-pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
-
-/// How often a watch that allows it gets a bookmark: the server's "about every minute".
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
-
-/// How long a watch lasts that asks for no end; the real server chooses between 30 and 60 minutes.
-const DEFAULT_WATCH: Duration = Duration::from_secs(45 * 60);
 
 /// What the answers depend on besides the store.
 #[derive(Clone, Debug)]
@@ -45,7 +31,7 @@ pub(super) fn answer(
     body: &[u8],
 ) -> Result<Response<Body>, Refusal> {
     match (&request.key, request.verb) {
-        (None, Verb::Watch) => watch(store, settings, request),
+        (None, Verb::Watch) => follow::watch(store, settings, request),
         (None, Verb::Create) => create(store, request, headers, body),
         (None, _) => list(store, settings, request, headers),
         (Some(key), Verb::Get) => {
@@ -143,90 +129,6 @@ fn continue_key(token: &str) -> Result<(u64, Key), Refusal> {
     }
 }
 
-fn watch(store: &Store, settings: &Settings, request: &Request) -> Result<Response<Body>, Refusal> {
-    let since = match request.query.revision()? {
-        _ if request.query.initial_events => {
-            if !settings.streaming_lists {
-                return Ok(stream_answer(failed(request, Refusal::NoStreamingList)));
-            }
-            Since::StateThenBookmark
-        }
-        Some(revision) => Since::Revision(revision),
-        None => Since::State,
-    };
-    let watch = match store.watch(request.resource, request.selector()?, since) {
-        Ok(watch) => watch,
-        // The real server has said 200 by the time it finds out.
-        Err(refusal @ Refusal::Expired { .. }) => {
-            return Ok(stream_answer(failed(request, refusal)));
-        }
-        Err(refusal) => return Err(refusal),
-    };
-    let clock = settings.clock.clone();
-    let lasts = request
-        .query
-        .timeout_seconds
-        .map_or(DEFAULT_WATCH, Duration::from_secs);
-    let end = clock.now() + lasts;
-    let next_bookmark = request
-        .query
-        .bookmarks
-        .then(|| clock.now() + BOOKMARK_EVERY);
-    let following = Following {
-        watch,
-        clock,
-        next_bookmark,
-        end,
-        over: false,
-    };
-    Ok(stream_answer(stream::unfold(
-        following,
-        Following::next_line,
-    )))
-}
-
-/// A watch on its way to a client.
-struct Following {
-    watch: Watch,
-    clock: Clock,
-    next_bookmark: Option<Duration>,
-    end: Duration,
-    over: bool,
-}
-
-impl Following {
-    async fn next_line(mut self) -> Option<(Bytes, Self)> {
-        if self.over {
-            return None;
-        }
-        loop {
-            let bookmark = self.next_bookmark.unwrap_or(Duration::MAX);
-            let wake = bookmark.min(self.end);
-            tokio::select! {
-                biased;
-                event = self.watch.next() => {
-                    let event = event?;
-                    self.over = matches!(event, Event::Error(_));
-                    return Some((event.line(self.watch.resource), self));
-                }
-                () = self.clock.sleep_until(wake) => {
-                    if self.clock.now() >= self.end {
-                        return None;
-                    }
-                    self.watch.request_bookmark();
-                    self.next_bookmark = Some(self.clock.now() + BOOKMARK_EVERY);
-                }
-            }
-        }
-    }
-}
-
-/// A watch that ends with an error at once.
-fn failed(request: &Request, refusal: Refusal) -> impl stream::Stream<Item = Bytes> + Send + use<> {
-    let line = Event::Error(refusal).line(request.resource);
-    stream::once(async move { line })
-}
-
 fn create(
     store: &Store,
     request: &Request,
@@ -312,60 +214,4 @@ fn manager<'a>(request: &'a Request, headers: &'a HeaderMap) -> &'a str {
             .and_then(|agent| agent.split('/').next())
             .unwrap_or("unknown")
     })
-}
-
-fn object_answer(code: StatusCode, object: &Object) -> Response<Body> {
-    respond(
-        code,
-        "application/json",
-        Full::new(object.json()).boxed_unsync(),
-    )
-}
-
-/// An answer with a JSON document.
-pub(super) fn json_answer(code: StatusCode, value: &Value) -> Response<Body> {
-    text_answer(code, "application/json", value.to_string())
-}
-
-/// An answer with any text.
-pub(super) fn text_answer(code: StatusCode, media: &'static str, text: String) -> Response<Body> {
-    respond(code, media, Full::new(Bytes::from(text)).boxed_unsync())
-}
-
-/// An answer that says no.
-pub(super) fn refusal_answer(refusal: &Refusal) -> Response<Body> {
-    if *refusal == Refusal::NoSuchPath {
-        return text_answer(
-            refusal.code(),
-            "text/plain; charset=utf-8",
-            format!("{refusal}\n"),
-        );
-    }
-    let mut answer = json_answer(refusal.code(), &refusal.status());
-    if refusal.code() == StatusCode::TOO_MANY_REQUESTS {
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    }
-    answer
-}
-
-fn stream_answer(lines: impl stream::Stream<Item = Bytes> + Send + 'static) -> Response<Body> {
-    use futures::StreamExt as _;
-    let frames = lines.map(|line| Ok(Frame::data(line)));
-    respond(
-        StatusCode::OK,
-        "application/json",
-        BodyExt::boxed_unsync(StreamBody::new(frames)),
-    )
-}
-
-fn respond(code: StatusCode, media: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = code;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static(media),
-    );
-    response
 }

@@ -2,15 +2,20 @@
 
 mod access;
 mod answer;
+mod collection;
 mod counters;
 mod discovery;
 mod faults;
 mod fields;
+mod follow;
 mod gate;
+mod identity;
+mod knobs;
 mod object;
 mod refusal;
 mod request;
 mod resource;
+mod respond;
 mod select;
 mod server;
 mod service;

@@ -4,6 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use hyper::service::service_fn;
@@ -18,9 +19,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    access::Access,
-    counters::{Cost, CostKey, Logged},
-    faults::Fault,
     gate::{Gate, Gated},
     service::Service,
     store::Store,
@@ -28,6 +26,9 @@ use super::{
 
 /// Bytes that an in-memory connection holds each way: a socket's send buffer.
 const PIPE: usize = 64 * 1024;
+
+/// Pause after a connection could not be accepted, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a server behaves towards those who connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +114,10 @@ impl ApiServer {
 
     fn life(&self) -> MutexGuard<'_, Life> {
         self.0.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.0.service
     }
 
     /// The objects behind the server.
@@ -210,7 +215,7 @@ impl ApiServer {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "api server could not accept");
-                        tokio::task::yield_now().await;
+                        server.service().clock.sleep(ACCEPT_PAUSE).await;
                     }
                 }
             }
@@ -297,47 +302,5 @@ impl ApiServer {
         } else {
             Reach::Up
         }
-    }
-
-    /// Whether the Lease API is served.
-    pub fn serves_leases(&self) -> bool {
-        self.0.service.lock().lease_api
-    }
-
-    /// Orders a fault.
-    pub fn order(&self, fault: Fault) {
-        self.0.service.lock().faults.order(fault);
-    }
-
-    /// Ends every ordered fault.
-    pub fn heal(&self) {
-        self.0.service.lock().faults.heal();
-    }
-
-    /// Sets who may ask what.
-    pub fn set_access(&self, access: Access) {
-        self.0.service.lock().access = access;
-    }
-
-    /// Serves the Lease API or, as a cluster without Leases, answers 404.
-    pub fn serve_leases(&self, on: bool) {
-        self.0.service.lock().lease_api = on;
-    }
-
-    /// Serves streaming lists or, as with an etcd too old for them, refuses each with an ERROR event.
-    pub fn serve_streaming_lists(&self, on: bool) {
-        self.0.service.lock().streaming_lists = on;
-    }
-
-    /// The last requests, oldest first; bounded.
-    pub fn request_log(&self) -> Vec<Logged> {
-        self.0.service.lock().counters.log.iter().cloned().collect()
-    }
-
-    /// Requests and bytes sent, by verb, resource or path, and user agent.
-    pub fn costs(&self) -> Vec<(CostKey, Cost)> {
-        let state = self.0.service.lock();
-        let costs = state.counters.costs.iter();
-        costs.map(|(key, cost)| (key.clone(), *cost)).collect()
     }
 }

@@ -13,13 +13,14 @@ use nodegrace_clock::Clock;
 
 use super::{
     access::Access,
-    answer::{Body, Settings, answer, json_answer, refusal_answer, text_answer},
+    answer::{Settings, answer},
     counters::{CostKey, Counters, Logged},
     discovery,
     faults::Faults,
     refusal::Refusal,
     request::Request,
     resource::Resource,
+    respond::{Body, json_answer, refusal_answer, text_answer},
     store::Store,
 };
 
@@ -30,7 +31,7 @@ const MAX_BODY: usize = 3 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) store: Store,
-    clock: Clock,
+    pub(super) clock: Clock,
     state: Mutex<State>,
 }
 

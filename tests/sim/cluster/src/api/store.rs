@@ -1,21 +1,20 @@
 //! The objects, one revision counter over all of them, and the bounded history that watches resume from.
 
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nodegrace_clock::Clock;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
 use super::{
+    collection::Collection,
     fields::{self, Writer},
+    identity,
     object::{Key, Object, text},
     refusal::Refusal,
     resource::Resource,
     select::Selector,
-    watch::{Change, ChangeKind, Event, Subscriber},
+    watch::{Change, ChangeKind},
 };
 use crate::stamp;
 
@@ -37,19 +36,6 @@ pub(super) struct Inner {
     window: usize,
     pub(super) collections: Vec<Collection>,
     pub(super) next_subscriber: u64,
-}
-
-/// What is kept of one kind.
-#[derive(Debug, Default)]
-pub(super) struct Collection {
-    pub(super) objects: BTreeMap<Key, Arc<Object>>,
-    history: VecDeque<Arc<Change>>,
-    /// A watch may resume from this revision or a later one.
-    resumable: u64,
-    /// Watchers of a single object, by its key, so that ten thousand of them cost a write nothing.
-    pub(super) single: HashMap<Key, Vec<Subscriber>>,
-    /// Watchers of more than one object.
-    pub(super) broad: Vec<Subscriber>,
 }
 
 impl Store {
@@ -117,7 +103,8 @@ impl Store {
                     "name or generateName is required".to_owned(),
                 ));
             }
-            object["metadata"]["name"] = format!("{prefix}{}", inner.suffix()).into();
+            object["metadata"]["name"] =
+                format!("{prefix}{}", identity::suffix(&mut inner.random)).into();
         }
         if names.namespaced && text(&object, "/metadata/namespace").is_empty() {
             return Err(Refusal::Invalid("a namespace is required".to_owned()));
@@ -132,7 +119,7 @@ impl Store {
                 name: key.name,
             });
         }
-        let uid = inner.uid();
+        let uid = identity::uid(&mut inner.random);
         object["metadata"]["uid"] = uid.into();
         object["metadata"]["creationTimestamp"] = now.clone().into();
         let writer = Writer {
@@ -203,8 +190,7 @@ impl Store {
         let mut inner = self.lock();
         let revision = inner.revision;
         for collection in &mut inner.collections {
-            collection.history.clear();
-            collection.resumable = revision;
+            collection.forget(revision);
         }
     }
 
@@ -272,77 +258,7 @@ impl Inner {
             object: object.clone(),
             previous,
         });
-        collection.publish(&change);
-        collection.history.push_back(change);
-        while collection.history.len() > window {
-            if let Some(gone) = collection.history.pop_front() {
-                collection.resumable = gone.object.revision;
-            }
-        }
+        collection.publish(change, window);
         object
-    }
-
-    /// A version 4 uuid of this store's own randomness.
-    fn uid(&mut self) -> String {
-        let bits: u128 = self.random.random();
-        let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-        let hex = format!("{bits:032x}");
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
-    }
-
-    /// The five characters that the server appends to a generateName.
-    fn suffix(&mut self) -> String {
-        const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-        (0..5)
-            .map(|_| char::from(LETTERS[self.random.random_range(0..LETTERS.len())]))
-            .collect()
-    }
-}
-
-impl Collection {
-    /// The changes after `revision`, oldest first.
-    pub(super) fn since(&self, revision: u64) -> Result<Vec<Arc<Change>>, Refusal> {
-        if revision < self.resumable {
-            return Err(Refusal::Expired {
-                requested: revision,
-                oldest: self.resumable,
-            });
-        }
-        let start = self
-            .history
-            .partition_point(|change| change.object.revision <= revision);
-        Ok(self.history.range(start..).cloned().collect())
-    }
-
-    fn publish(&mut self, change: &Arc<Change>) {
-        let deliver = |subscriber: &mut Subscriber| {
-            subscriber
-                .selector
-                .sees(change)
-                .is_none_or(|event| subscriber.offer(event))
-        };
-        if let Some(subscribers) = self.single.get_mut(&change.object.key) {
-            subscribers.retain_mut(deliver);
-        }
-        self.broad.retain_mut(deliver);
-    }
-
-    /// Tells every watcher that its revision is gone.
-    pub(super) fn expire(&mut self, refusal: &Refusal) {
-        for mut subscriber in self
-            .single
-            .drain()
-            .flat_map(|(_, list)| list)
-            .chain(self.broad.drain(..))
-        {
-            subscriber.offer(Event::Error(refusal.clone()));
-        }
     }
 }

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
+    collection::Collection,
     object::{self, Key, Object},
     refusal::Refusal,
     resource::Resource,
     select::Selector,
-    store::{Collection, Store},
+    store::Store,
 };
 
 /// Events that may wait for one watcher before it is cut off as too slow: the real server's larger per-watcher buffer.

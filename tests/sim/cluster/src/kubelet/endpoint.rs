@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{driver::SimNode, machine::Kubelet, spec::NodeSpec};
+use super::{machine::Kubelet, node::SimNode, spec::NodeSpec, trouble::Effect};
 
 /// How often a request to a stopped kubelet looks whether the kubelet goes on.
 const PAUSED_PACE: Duration = Duration::from_millis(200);
@@ -61,7 +61,10 @@ impl KubeletEndpoint {
                             }
                         });
                     }
-                    (Err(error), _) => tracing::warn!(%error, "kubelet endpoint could not accept"),
+                    (Err(error), _) => {
+                        tracing::warn!(%error, "kubelet endpoint could not accept");
+                        self.clock.sleep(PAUSED_PACE).await;
+                    }
                 },
                 Some(_) = connections.join_next() => {}
             }
@@ -116,9 +119,7 @@ impl Kubelet {
     }
 
     fn is_gone(&self) -> bool {
-        self.trouble
-            .effects()
-            .any(|effect| effect == super::trouble::Effect::Gone)
+        self.trouble.effects().any(|effect| effect == Effect::Gone)
     }
 }
 

@@ -9,13 +9,11 @@ use std::time::{Duration, SystemTime};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
+    phase::{Call, Phase},
     spec::{Kind, NodeSpec},
     trouble::{Edge, Effect, Spell, Trouble, log_normal, normal},
 };
 use crate::api::Reach;
-
-/// Client timeout of one attempt of either loop.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Attempts made at once, before the lease loop backs off and the status loop waits for its next turn.
 const ATTEMPTS: u32 = 5;
@@ -35,9 +33,8 @@ pub enum Action {
     PostStatus {
         /// `lastHeartbeatTime`, by the node's wall clock when the conditions were computed.
         stamp: SystemTime,
-        /// Only the heartbeat times change: the kubelet computed against an old copy of its Node and does not know that it
-        /// was marked Unknown.
-        heartbeat_only: bool,
+        /// What the conditions say.
+        conditions: Conditions,
         /// The list of images changed as well.
         images_changed: bool,
     },
@@ -45,6 +42,17 @@ pub enum Action {
     PostPodsReady,
     /// The wall clock of its machine is stepped by these seconds.
     StepClock(f64),
+}
+
+/// What a posted status says besides its heartbeat times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditions {
+    /// Nothing: the kubelet computed against an old copy of its Node and does not know that it was marked Unknown.
+    Unchanged,
+    /// All is well.
+    Well,
+    /// Ready=False by the kubelet's own judgement: the runtime is down.
+    RuntimeDown,
 }
 
 /// What the kubelet sees of the cluster.
@@ -56,45 +64,6 @@ pub struct Seen {
     pub unknown: bool,
     /// Whether any of its pods is marked not ready.
     pub pods_unready: bool,
-}
-
-/// Where a loop is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    /// Asleep until then; the attempt it will make next.
-    Asleep(Duration, u32),
-    /// Asks the runtime until then (status only).
-    Computing(Duration),
-    /// A call is under way.
-    Calling(Call),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Call {
-    stamp: SystemTime,
-    attempt: u32,
-    /// When it reaches the server; none: never, or it has.
-    arrives: Option<Duration>,
-    /// When the kubelet stops waiting, and whether it has an answer then.
-    ends: Duration,
-    answered: bool,
-}
-
-impl Phase {
-    fn due(self) -> Duration {
-        match self {
-            Self::Asleep(until, _) | Self::Computing(until) => until,
-            Self::Calling(call) => call.arrives.unwrap_or(call.ends),
-        }
-    }
-
-    /// The kubelet cannot act before `until`; what is on the network goes on.
-    fn postpone(&mut self, until: Duration) {
-        match self {
-            Self::Asleep(at, _) | Self::Computing(at) => *at = until.max(*at),
-            Self::Calling(call) => call.ends = until.max(call.ends),
-        }
-    }
 }
 
 /// A kubelet.
@@ -110,6 +79,8 @@ pub struct Kubelet {
     last_report: Option<Duration>,
     /// Its copy of its own Node is older than a pause or a lost connection.
     stale_copy: bool,
+    /// The last status it posted said that the runtime is down.
+    posted_down: bool,
     pods_at: Option<Duration>,
     /// Process id and start of the running process.
     pub(super) pid: u32,
@@ -138,6 +109,7 @@ impl Kubelet {
             status,
             last_report,
             stale_copy: false,
+            posted_down: false,
             pods_at: None,
             pid: random.random_range(700..3000),
             started: now.saturating_sub(Duration::from_secs(random.random_range(600..3500))),
@@ -257,18 +229,28 @@ impl Kubelet {
                 let reported = self
                     .last_report
                     .is_some_and(|last| now < last + self.spec.status_report_frequency);
-                if reported && !seen.unknown && !self.random.random_bool(STATUS_CHANGES) {
+                let changed = seen.unknown
+                    || self.posted_down != self.runtime_is_down()
+                    || self.random.random_bool(STATUS_CHANGES);
+                if reported && !changed {
                     return self.status_asleep(now);
                 }
                 Phase::Calling(self.call(now, wall, seen, 1))
             }
             Phase::Calling(mut call) if call.arrives.is_some() => {
                 call.arrives = None;
-                let heartbeat_only = self.stale_copy && seen.unknown;
+                let conditions = if self.stale_copy && seen.unknown {
+                    Conditions::Unchanged
+                } else if self.runtime_is_down() {
+                    Conditions::RuntimeDown
+                } else {
+                    Conditions::Well
+                };
                 self.stale_copy = false;
+                self.posted_down = conditions == Conditions::RuntimeDown;
                 actions.push(Action::PostStatus {
                     stamp: call.stamp,
-                    heartbeat_only,
+                    conditions,
                     images_changed: self.random.random_bool(STATUS_CHANGES),
                 });
                 Phase::Calling(call)
@@ -290,44 +272,16 @@ impl Kubelet {
         Phase::Asleep(now + self.jittered(interval), 1)
     }
 
-    /// Sends a call, as the connection of the moment lets it.
+    fn runtime_is_down(&self) -> bool {
+        self.trouble
+            .effects()
+            .any(|effect| effect == Effect::RuntimeDown)
+    }
+
+    /// Sends a call by the connection of the moment.
     fn call(&mut self, now: Duration, wall: SystemTime, seen: Seen, attempt: u32) -> Call {
-        let round_trip = Duration::from_secs_f64(log_normal(&mut self.random, 0.006, 0.6).min(0.5));
-        let mut call = Call {
-            stamp: wall,
-            attempt,
-            arrives: Some(now + round_trip / 2),
-            ends: now + round_trip,
-            answered: true,
-        };
-        let lost = |call: &mut Call| {
-            call.arrives = None;
-            call.ends = now + CALL_TIMEOUT;
-            call.answered = false;
-        };
         let effects: Vec<Effect> = self.trouble.effects().collect();
-        if seen.reach == Reach::Refusing {
-            call.arrives = None;
-            call.answered = false;
-        } else if seen.reach == Reach::Silent || effects.contains(&Effect::Disconnected) {
-            lost(&mut call);
-        } else if effects.contains(&Effect::Lossy) {
-            match self.random.random_range(0..10) {
-                0..5 => lost(&mut call),
-                // The server does it and the answer is lost.
-                5..7 => {
-                    call.ends = now + CALL_TIMEOUT;
-                    call.answered = false;
-                }
-                // Sent again and again by TCP until it gets through.
-                _ => {
-                    let late = Duration::from_secs_f64(self.random.random_range(0.4..9.0));
-                    call.arrives = Some(now + late);
-                    call.ends = now + late + round_trip / 2;
-                }
-            }
-        }
-        call
+        Call::send(now, wall, attempt, seen.reach, &effects, &mut self.random)
     }
 
     /// How long the runtime keeps the status that begins now.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use super::spec::NodeSpec;
+use super::{machine::Conditions, spec::NodeSpec};
 use crate::{api::NODE_LEASE_NAMESPACE, stamp};
 
 /// Reason and message of each condition while all is well, in the order in which the kubelet sets them.
@@ -140,30 +140,33 @@ pub(super) fn lease(spec: &NodeSpec, node_uid: &str, renewed: SystemTime) -> Val
     })
 }
 
-/// Puts a computed status into a Node: new heartbeat times and, unless only those are meant, the conditions of a node that is
-/// well.
+/// Status, reason and message of Ready while the runtime is down.
+const RUNTIME_DOWN: (&str, &str, &str) = ("False", "KubeletNotReady", "container runtime is down");
+
+/// Puts a computed status into a Node: new heartbeat times, and what the conditions say.
 pub(super) fn post_status(
     node: &mut Value,
     heartbeat: SystemTime,
-    heartbeat_only: bool,
+    conditions: Conditions,
     images_changed: bool,
 ) {
     let now = stamp::seconds(heartbeat);
-    for condition in node["status"]["conditions"]
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-    {
+    let known = node["status"]["conditions"].as_array_mut();
+    for condition in known.into_iter().flatten() {
         condition["lastHeartbeatTime"] = now.as_str().into();
+        let is_ready = condition["type"] == "Ready";
         let well = CONDITIONS
             .iter()
             .find(|(kind, ..)| condition["type"] == *kind);
-        if let (false, Some((_, status, reason, message))) = (heartbeat_only, well)
-            && condition["status"] != *status
-        {
-            condition["status"] = (*status).into();
-            condition["reason"] = (*reason).into();
-            condition["message"] = (*message).into();
+        let (status, reason, message) = match (conditions, well) {
+            (Conditions::Unchanged, _) | (_, None) => continue,
+            (Conditions::RuntimeDown, _) if is_ready => RUNTIME_DOWN,
+            (_, Some((_, status, reason, message))) => (*status, *reason, *message),
+        };
+        if condition["status"] != status {
+            condition["status"] = status.into();
+            condition["reason"] = reason.into();
+            condition["message"] = message.into();
             condition["lastTransitionTime"] = now.as_str().into();
         }
     }

@@ -23,6 +23,8 @@ pub enum Effect {
     ClockStep(f64),
     /// Calls to the runtime take this many times as long.
     SlowRuntime(f64),
+    /// The runtime is down for the kubelet, which itself says Ready=False.
+    RuntimeDown,
 }
 
 impl Effect {

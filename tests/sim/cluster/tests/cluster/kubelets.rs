@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nodegrace_sim_cluster::{
     Cluster, ClusterSpec,
+    api::{Key, Resource, condition},
     kubelet::{Channel, Effect, Kind, NodeSpec, Posted, fleet},
 };
 
@@ -124,6 +125,28 @@ async fn a_restarted_kubelet_renews_at_once_under_a_new_process() {
         .last()
         .unwrap();
     assert!((last.at - gone).abs_diff(seconds(20.0)) < seconds(0.2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kubelet_whose_runtime_is_down_says_so_itself_and_goes_on_beating() {
+    let clock = kit::clock();
+    let cluster = Cluster::start(
+        ClusterSpec::new(vec![NodeSpec::new("n", Kind::Healthy, 3)], 1),
+        &clock,
+    )
+    .unwrap();
+    let node = cluster.node("n").unwrap();
+    node.inject(Effect::RuntimeDown, seconds(60.0));
+    let reason = || {
+        let key = Key::cluster("n");
+        let node = cluster.server().store().get(Resource::Node, &key).unwrap();
+        condition(&node.value, "Ready").unwrap()["reason"].clone()
+    };
+    clock.sleep(seconds(30.0)).await;
+    assert_eq!(reason(), "KubeletNotReady");
+    clock.sleep(seconds(60.0)).await;
+    assert_eq!(reason(), "KubeletReady");
+    assert!(cluster.flips().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
