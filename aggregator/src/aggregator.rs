@@ -52,7 +52,7 @@ impl Aggregator {
         } = &*self.parts;
         loop {
             clock.sleep(TICK).await;
-            register.expire(clock.now());
+            register.expire(clock.now()).await;
         }
     }
 }

@@ -81,7 +81,8 @@ impl Session {
     fn take(&mut self, batch: ReportBatch) -> Result<ReportAck, Status> {
         let first = self.agent.as_ref().map(|agent| &agent.first);
         let envelope = Envelope::of(&batch, first)?;
-        if convert::record_count(&batch) > MAX_RECORDS {
+        let sent = convert::record_count(&batch);
+        if sent > MAX_RECORDS {
             let problem = format!("a batch must not hold more than {MAX_RECORDS} records");
             return Err(Status::resource_exhausted(problem));
         }
@@ -102,7 +103,11 @@ impl Session {
             rejections,
             highest,
         } = convert::batch(envelope, batch);
-        register.report(report, news, rejections.len(), clock.now());
+        let refused = sent - report.records.len();
+        if refused > 0 {
+            tracing::debug!(node = &*report.node, refused, "records refused");
+        }
+        register.report(report, news, refused, clock.now());
         self.acknowledged = self.acknowledged.max(highest);
         Ok(self.ack(rejections))
     }

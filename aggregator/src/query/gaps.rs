@@ -172,3 +172,51 @@ fn message(node: &str, gap: &Gap, controller: &ControllerSettings) -> v1::Gap {
         extra_poll: gap.start().may_earn_a_poll(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nodegrace_core::{Channel, WallTime};
+
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_token_leads_back_to_its_place(
+            numbers: (i64, i64, i64),
+            request: u64,
+            node in "[a-z0-9.-]{1,253}",
+        ) {
+            let (rank, end, start) = numbers;
+            let node = Arc::from(node);
+            let place = Place { rank, end, start, node };
+            let token = place.token(request);
+            assert_eq!(Place::parse(&token), Some((request, place)));
+            assert!(Place::after(&token, !request).is_err(), "of another request");
+        }
+
+        #[test]
+        fn no_text_makes_a_token_panic(text in "\\PC{0,80}|[0-9a-f]{64,70}") {
+            let _ = Place::parse(&text);
+        }
+    }
+
+    #[test]
+    fn descending_reverses_every_order() {
+        let gap = |end| Gap {
+            duration: Duration::from_secs(20),
+            start_time: WallTime::from_unix_nanos(0),
+            end_time: WallTime::from_unix_nanos(end),
+            start_channel: Channel::Lease,
+            end_channel: Channel::Lease,
+            since_lease: None,
+            uncertainty: Duration::ZERO,
+            flip_seen: false,
+        };
+        let node = Arc::from("node");
+        let place = |end, descending| Place::of(&gap(end), &node, Figure::EndTime, descending);
+        assert!(place(1, false) < place(2, false) && place(1, true) > place(2, true));
+        assert!(place(i64::MIN, true) > place(i64::MAX, true));
+    }
+}

@@ -203,6 +203,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(
+            text in "(\\PC|[-a-z_ ()<>=!:*\"'\\\\]|AND |OR |NOT |margin |state ){0,40}",
+        ) {
+            if let Ok(filter) = Filter::parse(&text) {
+                filter.matches(&node);
+            }
+        }
+    }
+
     #[test]
     fn a_filter_too_long_or_too_deep_is_refused() {
         assert!(error(&"x".repeat(MAX_LENGTH + 1)).contains("longer than"));

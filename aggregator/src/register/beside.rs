@@ -1,0 +1,73 @@
+//! What is kept of a node beside the fleet's figures.
+
+use std::time::Duration;
+
+use nodegrace_core::{Fleet, State, Verdict};
+use nodegrace_proto::v1;
+
+/// What is known of a node beside the fleet's figures, as it came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// The agent that reports.
+    pub(crate) agent: v1::AgentInstance,
+    /// What it sees of each channel now.
+    pub(crate) views: Vec<v1::ChannelView>,
+    /// The latest sample. Absent: none came yet.
+    pub(crate) sample: Option<v1::Sample>,
+    /// The Node object's facts. Absent: not known.
+    pub(crate) facts: Option<v1::NodeFacts>,
+    /// The kubelet's settings. Absent: not known.
+    pub(crate) settings: Option<v1::KubeletSettings>,
+    /// What was last told of it to whoever watches.
+    pub(super) pulse: Option<Pulse>,
+}
+
+/// What a batch says besides what the fleet takes. Absent: nothing new.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// What the agent sees of each channel now.
+    pub(crate) views: Vec<v1::ChannelView>,
+    /// The latest sample.
+    pub(crate) sample: Option<v1::Sample>,
+    /// The Node object's facts.
+    pub(crate) facts: Option<v1::NodeFacts>,
+    /// The kubelet's settings.
+    pub(crate) settings: Option<v1::KubeletSettings>,
+}
+
+/// What time alone can change of a node and whoever watches wants to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pulse {
+    state: State,
+    /// The controller can have flipped it for the gap running now. Absent: that gap is not known.
+    can_be_flipped: Option<bool>,
+}
+
+impl Beside {
+    /// Takes what is new; the rest stays.
+    pub(super) fn take(&mut self, news: News) {
+        let News {
+            views,
+            sample,
+            facts,
+            settings,
+        } = news;
+        self.views = views;
+        self.sample = sample.or(self.sample.take());
+        self.facts = facts.or(self.facts.take());
+        self.settings = settings.or(self.settings.take());
+    }
+}
+
+impl Pulse {
+    /// The pulse of `node` at `now`. Absent: it is not known.
+    pub(super) fn of(fleet: &Fleet, node: &str, now: Duration) -> Option<Self> {
+        let (config, history) = (fleet.config(), fleet.history(node)?);
+        Some(Self {
+            state: Verdict::of(history, config, now).state,
+            can_be_flipped: history
+                .running_gap(config, now)
+                .map(|gap| gap.earliest_flip_in.is_zero()),
+        })
+    }
+}
