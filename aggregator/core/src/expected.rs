@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    controller::ControllerSettings,
+    controller::Judge,
     gap_history::GapHistory,
     stats::{Interval, poisson_interval},
 };
@@ -37,24 +37,26 @@ pub struct Risk {
     /// The part of `expected` that comes from the sketch.
     sketched: f64,
     variance: f64,
+    /// Expected time as not ready, in seconds.
+    outage: f64,
     risky_gaps: u64,
     observed: Duration,
 }
 
 impl Risk {
     /// The risk that the gaps of one node run under such a controller.
-    pub fn of(gaps: &GapHistory, settings: &ControllerSettings) -> Self {
+    pub fn of(gaps: &GapHistory, judge: &Judge) -> Self {
         let mut risk = Self {
             observed: gaps.measured(),
             ..Self::default()
         };
-        for gap in gaps.beyond(settings.grace_period) {
-            let probability = settings.flip_probability(gap.duration, gap.start);
-            if probability > 0.0 {
-                let count = gap.count as f64;
+        for gap in gaps.beyond(judge.settings().grace_period) {
+            if let Some(judgement) = judge.judge(gap.duration, gap.start) {
+                let (probability, count) = (judgement.flip_probability, gap.count as f64);
                 risk.expected += probability * count;
                 risk.sketched += if gap.exact { 0.0 } else { probability * count };
                 risk.variance += probability * (1.0 - probability) * count;
+                risk.outage += judgement.mean_outage.as_secs_f64() * count;
                 risk.risky_gaps += gap.count;
             }
         }
@@ -68,6 +70,7 @@ impl Risk {
             expected: self.expected + other.expected,
             sketched: self.sketched + other.sketched,
             variance: self.variance + other.variance,
+            outage: self.outage + other.outage,
             risky_gaps: self.risky_gaps + other.risky_gaps,
             observed: self.observed + other.observed,
         }
@@ -76,6 +79,11 @@ impl Risk {
     /// Sum of the flip probabilities.
     pub const fn expected(&self) -> f64 {
         self.expected
+    }
+
+    /// Time for which nodes would have stood as not ready, their heartbeats being late and not gone.
+    pub fn outage(&self) -> Duration {
+        Duration::from_secs_f64(self.outage)
     }
 
     /// Share of the expected flips that comes from gaps known within the sketch's error only. 0: all are exact.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    controller::{ControllerSettings, SettingsError},
+    controller::{ControllerSettings, Judge, SettingsError},
     event::{Event, Losses},
     expected::Risk,
     figures::{FleetFigures, NodeFigures},
@@ -136,9 +136,9 @@ impl Fleet {
     }
 
     /// The risk that the gaps of all nodes run under such a controller.
-    pub fn risk(&self, controller: &ControllerSettings) -> Risk {
+    pub fn risk(&self, judge: &Judge) -> Risk {
         self.histories()
-            .map(|node| Risk::of(node.gaps(), controller))
+            .map(|node| Risk::of(node.gaps(), judge))
             .fold(Risk::default(), Risk::plus)
     }
 
@@ -169,7 +169,7 @@ impl Fleet {
             connected_agents: count(NodeHistory::is_connected),
             gap: gap.quantiles(None),
             expected_flips: self
-                .risk(&self.config.controller)
+                .risk(&Judge::new(self.config.controller))
                 .per_fleet(self.measured_nodes()),
             flips_seen: sum(NodeHistory::flips_seen),
             heartbeats: sum(NodeHistory::heartbeats),

@@ -9,7 +9,7 @@ pub use thresholds::Thresholds;
 use words::{Seconds, rate};
 
 use crate::{
-    controller::GapStart,
+    controller::{GapStart, Judge},
     event::{Channel, ConditionStatus},
     expected::Risk,
     figures::RunningGap,
@@ -151,7 +151,7 @@ fn flipping(node: &NodeHistory, config: &Config, now: Duration) -> Option<Verdic
 
 /// The reason when more flips are expected than that, and there are gaps enough to judge.
 fn expected_above(node: &NodeHistory, config: &Config, per_day: f64) -> Option<String> {
-    let flips = Risk::of(node.gaps(), &config.controller).per_node()?;
+    let flips = Risk::of(node.gaps(), &Judge::new(config.controller)).per_node()?;
     let known = node.gaps().sketch().count() >= config.thresholds.learning_gaps;
     (known && flips.per_day > per_day).then(|| {
         let (rate, observed) = (rate(flips.per_day), Seconds(flips.observed));

@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    controller::{ControllerSettings, GapStart, SettingsError},
+    controller::{ControllerSettings, GapStart, Judge, SettingsError},
     expected::{DAY, ExpectedFlips, Risk},
     fleet::Fleet,
     gap_history::GapHistory,
@@ -175,7 +175,8 @@ impl<'a> Replay<'a> {
             tail: Tail::fit(long, complete_above.as_secs_f64()),
             present: Duration::ZERO,
         };
-        replay.present = replay.not_ready_per_day(&fleet.config().controller);
+        let present = fleet.risk(&Judge::new(fleet.config().controller)).outage();
+        replay.present = present.mul_f64(replay.per_day());
         replay
     }
 
@@ -212,12 +213,13 @@ impl<'a> Replay<'a> {
         candidate: Candidate,
         running_pods: &impl Fn(&str) -> Option<u32>,
     ) -> WhatIf {
-        let controller = &self.settings(candidate);
+        let judge = Judge::new(self.settings(candidate));
+        let controller = judge.settings();
         let mut risk = Risk::default();
         let mut affected = Vec::new();
         let mut lost_pods = Some(0.0);
         for node in self.fleet.histories() {
-            let own = Risk::of(node.gaps(), controller);
+            let own = Risk::of(node.gaps(), &judge);
             risk = risk.plus(own);
             if own.expected() > 0.0
                 && let Some(flips) = own.per_node()
@@ -231,7 +233,7 @@ impl<'a> Replay<'a> {
             }
         }
         affected.sort_by(|left, right| right.flips.per_day.total_cmp(&left.flips.per_day));
-        let not_ready_per_day = self.not_ready_per_day(controller);
+        let not_ready_per_day = risk.outage().mul_f64(self.per_day());
         WhatIf {
             candidate,
             flips: risk.per_fleet(self.nodes),
@@ -244,19 +246,6 @@ impl<'a> Replay<'a> {
             mean_detection: controller.mean_detection(),
             latest_detection: controller.latest_flip(GapStart::Once),
         }
-    }
-
-    fn not_ready_per_day(&self, controller: &ControllerSettings) -> Duration {
-        let not_ready: Duration = self
-            .fleet
-            .histories()
-            .flat_map(|node| node.gaps().beyond(controller.grace_period))
-            .map(|gap| {
-                let outage = controller.mean_outage(gap.duration, gap.start);
-                outage.saturating_mul(u32::try_from(gap.count).unwrap_or(u32::MAX))
-            })
-            .sum();
-        not_ready.mul_f64(self.per_day())
     }
 
     fn extrapolate(&self, controller: &ControllerSettings) -> Option<Extrapolation> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::NodeHistory;
 use crate::{
     channel::ChannelHistory,
-    controller::ControllerSettings,
+    controller::{ControllerSettings, Judge},
     event::{AgentId, Channel, Visibility},
     expected::Risk,
     figures::{Margin, NodeFigures, Observation, RunningGap},
@@ -29,7 +29,7 @@ impl NodeHistory {
             gap,
             running_gap: self.running_gap(config, now),
             margin,
-            expected_flips: Risk::of(&self.gaps, controller).per_node(),
+            expected_flips: Risk::of(&self.gaps, &Judge::new(*controller)).per_node(),
             flips_seen: self.flips_seen,
             ready: self.ready.clone(),
             channels: Channel::ALL.map(|channel| self.channels[channel.index()].figures()),

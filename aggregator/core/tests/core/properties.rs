@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use nodegrace_core::{
     Channel, ControllerSettings, Gap, GapBounds, GapHistory, GapStart, PassDuration, Risk,
-    WallTime, controller::first_flip,
+    WallTime,
+    controller::{Judge, first_flip},
 };
 use proptest::prelude::*;
 
@@ -164,6 +165,28 @@ proptest! {
     }
 
     #[test]
+    fn a_judge_says_what_the_closed_form_says(
+        settings in controllers(),
+        spread in 0.0..3.0_f64,
+        length in 1.0..200.0_f64,
+        since_lease in prop::option::of(0.0..60.0_f64),
+    ) {
+        let start = GapStart::after(since_lease.map(s));
+        let settings = ControllerSettings {
+            pass: PassDuration {
+                shortest: settings.pass.shortest,
+                longest: settings.pass.shortest + s(spread),
+            },
+            ..settings
+        };
+        let judgement = Judge::new(settings).judge(s(length), start);
+        let probability = judgement.map_or(0.0, |judgement| judgement.flip_probability);
+        let outage = judgement.map_or(Duration::ZERO, |judgement| judgement.mean_outage);
+        prop_assert!((probability - settings.flip_probability(s(length), start)).abs() < 1e-9);
+        prop_assert!(outage.abs_diff(settings.mean_outage(s(length), start)) < s(1e-6));
+    }
+
+    #[test]
     fn two_histories_merged_are_the_history_of_the_union(left in gaps(), right in gaps()) {
         let mut merged = history(&left);
         merged.merge(&history(&right));
@@ -173,8 +196,8 @@ proptest! {
         prop_assert_eq!(merged.dropped(), union.dropped());
         prop_assert_eq!(merged.exact_above(), union.exact_above());
         prop_assert_eq!(merged.measured(), union.measured());
-        let settings = ControllerSettings::default();
-        let (merged, union) = (Risk::of(&merged, &settings), Risk::of(&union, &settings));
+        let judge = Judge::new(ControllerSettings::default());
+        let (merged, union) = (Risk::of(&merged, &judge), Risk::of(&union, &judge));
         prop_assert!((merged.expected() - union.expected()).abs() < 1e-9);
     }
 }
