@@ -1,5 +1,7 @@
 //! The log of the process: filtered by `--log`, written to stderr as text or JSON.
 
+use std::io::{self, IsTerminal as _};
+
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
@@ -20,7 +22,8 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter {filter:?}"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),

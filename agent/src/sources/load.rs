@@ -5,7 +5,7 @@ use std::path::Path;
 use nodegrace_proto::v1::Load;
 use procfs::{FromRead as _, LoadAverage};
 
-use super::{Reading, read_file, unreadable};
+use super::{Reading, hundredths, read_file, unreadable};
 
 pub(super) fn read(proc_root: &Path) -> Reading<Load> {
     parse(&read_file(&proc_root.join("loadavg"))?)
@@ -14,9 +14,9 @@ pub(super) fn read(proc_root: &Path) -> Reading<Load> {
 fn parse(text: &str) -> Reading<Load> {
     let load = LoadAverage::from_read(text.as_bytes()).map_err(unreadable("loadavg"))?;
     Ok(Load {
-        load1: load.one.into(),
-        load5: load.five.into(),
-        load15: load.fifteen.into(),
+        load1: hundredths(load.one),
+        load5: hundredths(load.five),
+        load15: hundredths(load.fifteen),
         runnable_tasks: load.cur,
         tasks: load.max,
         // /proc/stat tells it.
@@ -30,8 +30,8 @@ mod tests {
 
     #[test]
     fn load_averages_and_the_run_queue_are_read() {
-        let load = parse("12.50 3.25 1.00 7/1234 98765\n").unwrap();
-        assert_eq!((load.load1, load.load5, load.load15), (12.5, 3.25, 1.0));
+        let load = parse("10.62 3.25 1.00 7/1234 98765\n").unwrap();
+        assert_eq!((load.load1, load.load5, load.load15), (10.62, 3.25, 1.0));
         assert_eq!((load.runnable_tasks, load.tasks), (7, 1234));
     }
 

@@ -51,6 +51,11 @@ fn unreadable(file: &str) -> impl Fn(procfs::ProcError) -> Missing {
     move |error| Missing::Failed(format!("{file}: {error}"))
 }
 
+/// A figure that the kernel writes with two decimals, without what procfs's `f32` adds to it.
+fn hundredths(figure: f32) -> f64 {
+    (f64::from(figure) * 100.0).round() / 100.0
+}
+
 /// `now - before` of a counter, per second; `None` when it went back.
 fn rate(before: u64, now: u64, seconds: f64) -> Option<f64> {
     let difference = now.checked_sub(before)?;

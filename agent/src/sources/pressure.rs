@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use nodegrace_proto::v1::{Pressure, PressureStall};
 use procfs::{PressureRecord, parse_pressure_record};
 
-use super::{Missing, Reading, read_file, unreadable};
+use super::{Missing, Reading, hundredths, read_file, unreadable};
 use crate::wire;
 
 /// Reads the three resources. One that the kernel does not report leaves the others alone; when it reports none, that is
@@ -47,7 +47,7 @@ fn record(line: &str) -> Reading<PressureRecord> {
 
 /// The kernel writes per cent.
 fn ratio(percent: f32) -> f64 {
-    f64::from(percent) / 100.0
+    hundredths(percent) / 100.0
 }
 
 /// The kernel writes microseconds.

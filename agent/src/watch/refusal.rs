@@ -74,6 +74,9 @@ impl Refusal {
             kube::Error::Api(status) => return Self::from_status(status),
             // The agent has no valid credentials to show.
             kube::Error::Auth(_) => BlindReason::Forbidden,
+            kube::Error::Service(error) if error.is::<kube::client::AuthError>() => {
+                BlindReason::Forbidden
+            }
             // It answered, but not in a way that can be understood.
             kube::Error::SerdeError(_)
             | kube::Error::FromUtf8(_)

@@ -4,10 +4,16 @@
 //! minutes, far beyond any grace period. Credentials, CA and impersonation come from kube's configuration as they are. There
 //! is no retrying layer: a retry would hide what is measured.
 
+mod token_file;
+
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use http::{HeaderValue, Request, header::USER_AGENT, uri::Scheme};
+use http::{
+    HeaderValue, Request,
+    header::{AUTHORIZATION, USER_AGENT},
+    uri::Scheme,
+};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -19,6 +25,7 @@ use kube::{
 };
 use tower::{BoxError, ServiceBuilder};
 
+use self::token_file::TokenFile;
 use crate::config::Timeouts;
 
 /// How servers see the agent in their logs.
@@ -107,6 +114,17 @@ fn build(
         .http2_keep_alive_timeout(timeouts.keepalive_timeout)
         .build::<_, Body>(https);
 
+    let mut config = config.clone();
+    // kube prefers a token to a token file, and so does this.
+    let token_file = config
+        .auth_info
+        .token_file
+        .take()
+        .filter(|_| config.auth_info.token.is_none());
+    let token_file = token_file
+        .map(|file| TokenFile::open(Path::new(&file)))
+        .transpose()?;
+
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer().context("credentials")?)
@@ -115,13 +133,18 @@ fn build(
                 .extra_headers_layer()
                 .context("impersonation settings")?,
         )
-        .map_request(|mut request: Request<Body>| {
+        .map_request(move |mut request: Request<Body>| {
             request.headers_mut().insert(USER_AGENT, AGENT);
+            if let Some(token) = &token_file {
+                request
+                    .headers_mut()
+                    .insert(AUTHORIZATION, token.authorization());
+            }
             request
         })
         .map_err(BoxError::from)
         .service(http);
-    Ok(kube::Client::new(service, config.default_namespace.clone()))
+    Ok(kube::Client::new(service, config.default_namespace))
 }
 
 /// Makes ring the process's TLS cryptography, for every part that asks rustls for its default. Does nothing when there is
@@ -129,3 +152,6 @@ fn build(
 pub fn install_crypto() {
     let _: Result<(), Arc<_>> = rustls::crypto::ring::default_provider().install_default();
 }
+
+#[cfg(test)]
+mod tests;
