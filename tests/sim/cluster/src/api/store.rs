@@ -75,14 +75,19 @@ impl Store {
     pub fn list(&self, resource: Resource, selector: &Selector) -> (Vec<Arc<Object>>, u64) {
         let inner = self.lock();
         let collection = &inner.collections[resource.index()];
-        let objects = match selector.only_key(resource.names().namespaced) {
-            Some(key) => collection.objects.get(&key).cloned().into_iter().collect(),
-            None => collection.objects.values().cloned().collect::<Vec<_>>(),
+        let is_meant = |object: &&Arc<Object>| selector.matches(object);
+        let meant = match selector.only_key(resource.names().namespaced) {
+            Some(key) => {
+                let object = collection.objects.get(&key).filter(is_meant);
+                object.cloned().into_iter().collect()
+            }
+            None => collection
+                .objects
+                .values()
+                .filter(is_meant)
+                .cloned()
+                .collect(),
         };
-        let meant = objects
-            .into_iter()
-            .filter(|object| selector.matches(object))
-            .collect();
         (meant, inner.revision)
     }
 

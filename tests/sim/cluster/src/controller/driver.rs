@@ -12,7 +12,8 @@ use std::{
 use nodegrace_clock::Clock;
 
 use super::{
-    endpoints, mark,
+    endpoints::Slices,
+    mark,
     rule::{Lost, NodeLifecycle, NodeView, ReadyView, Rule},
 };
 use crate::{
@@ -161,6 +162,7 @@ impl Controller {
         let store = self.0.server.store();
         loop {
             let mut nodes = store.watch(Resource::Node, Selector::default(), Since::State)?;
+            let mut slices = Slices::default();
             let mut pods = store.watch(Resource::Pod, Selector::default(), Since::State)?;
             loop {
                 let event = tokio::select! {
@@ -169,7 +171,7 @@ impl Controller {
                 };
                 match event {
                     Some(Event::Change(_, object)) => {
-                        if let Err(refusal) = self.follow(&object) {
+                        if let Err(refusal) = self.follow(&object, &mut slices) {
                             tracing::debug!(object = %object.key.name, %refusal, "object gone meanwhile");
                         }
                     }
@@ -181,11 +183,11 @@ impl Controller {
         }
     }
 
-    fn follow(&self, object: &Object) -> Result<(), Refusal> {
+    fn follow(&self, object: &Object, slices: &mut Slices) -> Result<(), Refusal> {
         let store = self.0.server.store();
         match object.resource {
             Resource::Node if is_ready(object) => mark::untaint(store, object),
-            Resource::Pod => endpoints::follow(store, object, self.0.clock.wall()),
+            Resource::Pod => slices.follow(store, object, self.0.clock.wall()),
             _ => Ok(()),
         }
     }
