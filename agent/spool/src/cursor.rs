@@ -35,7 +35,13 @@ impl Cursor {
     }
 
     /// Moves over the record with this ordinal. `instance_first` is the ordinal its instance began at.
-    pub(crate) fn pass(&mut self, position: Position, class: Class, ordinal: u64, instance_first: u64) {
+    pub(crate) fn pass(
+        &mut self,
+        position: Position,
+        class: Class,
+        ordinal: u64,
+        instance_first: u64,
+    ) {
         if position.instance != self.position.instance {
             self.missed = PerClass::default();
         }

@@ -163,7 +163,8 @@ impl Log {
     /// Closes the segment being written when it is full for such a record, or began before `horizon`.
     pub(crate) fn close_full(&mut self, payload: usize, horizon: i64) {
         if let Some(active) = self.active()
-            && (active.extent.len + (HEAD + payload) as u64 > self.segment_bytes || active.oldest < horizon)
+            && (active.extent.len + (HEAD + payload) as u64 > self.segment_bytes
+                || active.oldest < horizon)
         {
             self.close();
         }
@@ -180,7 +181,13 @@ impl Log {
     }
 
     /// Appends a record in memory.
-    pub(crate) fn push(&mut self, instance: &Arc<Instance>, sequence: u64, now: &Moment, payload: &[u8]) {
+    pub(crate) fn push(
+        &mut self,
+        instance: &Arc<Instance>,
+        sequence: u64,
+        now: &Moment,
+        payload: &[u8],
+    ) {
         self.ledger.appended += 1;
         self.ledger.held += 1;
         if !self.open {

@@ -18,7 +18,7 @@ pub struct Recovery {
     pub set_aside_files: u64,
     /// Their bytes.
     pub set_aside_bytes: u64,
-    /// True when the state was damaged or of a newer version: replicas start anew, and what was deleted before counts as lost.
+    /// True when no state is readable, because of damage or a newer version: replicas start anew, and what was deleted before counts as lost.
     pub state_lost: bool,
 }
 

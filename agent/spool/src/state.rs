@@ -1,4 +1,7 @@
-//! The small file beside the segments: the ledgers, the replicas' cursors and the number of the last instance.
+//! What is kept beside the segments: the ledgers, the replicas' cursors and the number of the last instance.
+//!
+//! Two files of fixed size take turns, the newest whole one counts. Unlike a file that is replaced by renaming, they need no
+//! space when they are written: the account has to be closed just when the disk is full and something must go.
 
 use bytes::{Buf, BufMut};
 
@@ -8,32 +11,31 @@ use crate::{
     ledger::Ledger,
     limits,
     replicas::{MOST_NAME, MOST_REPLICAS, Replica, Replicas},
-    segment::Unreadable,
+    segment::{MOST_NUMBER, Unreadable},
 };
 
-/// The file.
-pub(crate) const NAME: &str = "state";
-/// What is written before it is renamed to [`NAME`].
-pub(crate) const DRAFT: &str = "state.draft";
+/// The two files.
+pub(crate) const NAMES: [&str; 2] = ["state-0", "state-1"];
 
 const MAGIC: [u8; 8] = *b"ngstate\n";
 const VERSION: u16 = 1;
 const CHECKSUM: usize = 4;
+const LENGTH_AT: usize = 8 + 2;
 
 const REPLICA_BYTES: usize = 1 + MOST_NAME + (2 + 3 + 3 + 1) * 8;
 const CLASS_BYTES: usize = 4 * 8;
-/// Most bytes of a state.
-const MOST: usize = 8 + 2 + 8 + 3 * CLASS_BYTES + 1 + MOST_REPLICAS * REPLICA_BYTES + CHECKSUM;
+/// Most bytes of a state, and the size of each file.
+pub(crate) const MOST: usize =
+    8 + 2 + 4 + 8 + 8 + 3 * CLASS_BYTES + 1 + MOST_REPLICAS * REPLICA_BYTES + CHECKSUM;
 
-/// Bytes set apart for the state and its draft, and a block for the lock.
+/// Bytes set apart for both files, and a block for the lock.
 pub(crate) const RESERVE: u64 = 2 * limits::charge(MOST as u64) + limits::BLOCK;
 
-/// Bytes of the file that are looked at; a newer version may write more than this one.
-pub(crate) const MOST_FILE: u64 = 1024 * 1024;
-
-/// What the file says.
+/// What the newest file says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
+    /// How manieth state it is. An even one is in the first file, an odd one in the second.
+    pub(crate) generation: u64,
     pub(crate) last_instance: u64,
     pub(crate) classes: PerClass<ClassState>,
     /// Replicas with their names; `seen` is wall time in milliseconds here.
@@ -72,8 +74,14 @@ impl ClassState {
     }
 }
 
+/// The file that a state of this generation goes to: the one that does not hold the state before it.
+pub(crate) const fn name(generation: u64) -> &'static str {
+    NAMES[(generation % 2) as usize]
+}
+
 /// The file's bytes. `wall_of` gives the wall time of a moment at which a replica was seen.
 pub(crate) fn encode(
+    generation: u64,
     last_instance: u64,
     classes: &PerClass<ClassState>,
     replicas: &Replicas,
@@ -82,6 +90,9 @@ pub(crate) fn encode(
     let mut bytes = Vec::with_capacity(MOST);
     bytes.put_slice(&MAGIC);
     bytes.put_u16_le(VERSION);
+    // Takes the length at the end.
+    bytes.put_u32_le(0);
+    bytes.put_u64_le(generation);
     bytes.put_u64_le(last_instance);
     for (_, class) in classes.iter() {
         bytes.put_u64_le(class.appended);
@@ -102,37 +113,49 @@ pub(crate) fn encode(
         }
         bytes.put_i64_le(wall_of(*seen));
     }
+    let len = (bytes.len() + CHECKSUM) as u32;
+    bytes[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&len.to_le_bytes());
     bytes.put_u32_le(crc32fast::hash(&bytes));
     bytes
 }
 
-/// Reads the file, whatever its bytes are.
+/// Reads a file, whatever its bytes are. What lies behind the state is older.
 pub(crate) fn parse(bytes: &[u8]) -> Result<State, Unreadable> {
     parse_whole(bytes).unwrap_or(Err(Unreadable::Damaged))
 }
 
+/// A number that can be counted on from. `None`: it is cut off, or nonsense.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    rest.try_get_u64_le()
+        .ok()
+        .filter(|number| *number <= MOST_NUMBER)
+}
+
 /// `None`: damaged.
 fn parse_whole(bytes: &[u8]) -> Option<Result<State, Unreadable>> {
-    let (body, mut checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
-    let mut rest = body.strip_prefix(&MAGIC)?;
-    if checksum.get_u32_le() != crc32fast::hash(body) {
+    let mut rest = bytes.strip_prefix(&MAGIC)?;
+    let version = rest.try_get_u16_le().ok()?;
+    let len = rest.try_get_u32_le().ok()? as usize;
+    let body = bytes.get(..len.checked_sub(CHECKSUM)?)?;
+    if bytes.get(body.len()..)?.try_get_u32_le().ok()? != crc32fast::hash(body) {
         return None;
     }
-    // Magic, version and checksum stay where they are in every version.
-    let version = rest.try_get_u16_le().ok()?;
+    // Magic, version, length and checksum stay where they are in every version.
     if version > VERSION {
         return Some(Err(Unreadable::Newer { version }));
     }
+    let mut rest = body.get(LENGTH_AT + 4..)?;
     let mut state = State {
-        last_instance: rest.try_get_u64_le().ok()?,
+        generation: number(&mut rest)?,
+        last_instance: number(&mut rest)?,
         ..State::default()
     };
     for class in Class::ALL {
         state.classes[class] = ClassState {
-            appended: rest.try_get_u64_le().ok()?,
-            acknowledged: rest.try_get_u64_le().ok()?,
-            dropped: rest.try_get_u64_le().ok()?,
-            held_from: rest.try_get_u64_le().ok()?,
+            appended: number(&mut rest)?,
+            acknowledged: number(&mut rest)?,
+            dropped: number(&mut rest)?,
+            held_from: number(&mut rest)?,
         };
     }
     for _ in 0..rest.try_get_u8().ok()? {
@@ -145,16 +168,16 @@ fn parse_replica(rest: &mut &[u8]) -> Option<(String, Replica)> {
     let len = usize::from(rest.try_get_u8().ok()?);
     let name = str::from_utf8(rest.split_off(..len)?).ok()?.to_owned();
     let position = Position {
-        instance: rest.try_get_u64_le().ok()?,
-        sequence: rest.try_get_u64_le().ok()?,
+        instance: number(rest)?,
+        sequence: number(rest)?,
     };
     let mut cursor = Cursor {
         position,
         ..Cursor::default()
     };
     for class in Class::ALL {
-        cursor.passed[class] = rest.try_get_u64_le().ok()?;
-        cursor.missed[class] = rest.try_get_u64_le().ok()?;
+        cursor.passed[class] = number(rest)?;
+        cursor.missed[class] = number(rest)?;
     }
     let seen = rest.try_get_i64_le().ok()?;
     Some((name, Replica { cursor, seen }))
@@ -168,13 +191,15 @@ mod tests {
         let mut replicas = Replicas::default();
         let start = Cursor::default();
         replicas.connect("aggregator-0", start, 5).unwrap();
-        encode(7, &PerClass::default(), &replicas, |seen| seen + 1000)
+        encode(4, 7, &PerClass::default(), &replicas, |seen| seen + 1000)
     }
 
     #[test]
     fn a_state_comes_back_as_it_was_written() {
-        let state = parse(&bytes()).unwrap();
-        assert_eq!(state.last_instance, 7);
+        let mut bytes = bytes();
+        bytes.extend(b"the end of a longer one before it");
+        let state = parse(&bytes).unwrap();
+        assert_eq!((state.generation, state.last_instance), (4, 7));
         assert_eq!(state.classes, PerClass::default());
         assert_eq!(state.replicas[0].0, "aggregator-0");
         assert_eq!(state.replicas[0].1.seen, 1005);
@@ -200,7 +225,7 @@ mod tests {
             let name = format!("{number:0>MOST_NAME$}");
             replicas.connect(&name, Cursor::default(), 0).unwrap();
         }
-        let bytes = encode(u64::MAX, &PerClass::default(), &replicas, |seen| seen);
+        let bytes = encode(1, 1, &PerClass::default(), &replicas, |seen| seen);
         assert_eq!(bytes.len(), MOST);
     }
 }

@@ -104,10 +104,6 @@ impl Files for Directory {
         Ok(bytes)
     }
 
-    fn create(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        fs::write(self.path.join(name), bytes)
-    }
-
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         OpenOptions::new()
             .write(true)

@@ -17,9 +17,6 @@ pub trait Files: Debug + Send {
     /// The file's first bytes, at most `limit`.
     fn read(&mut self, name: &str, limit: u64) -> io::Result<Vec<u8>>;
 
-    /// Makes the file's content `bytes`, whatever it was. After an error it may be anything.
-    fn create(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
-
     /// Writes at `offset`, in one write where the system takes it; makes the file when there is none. After an error some of
     /// `bytes` may have been written.
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()>;

@@ -52,7 +52,8 @@ impl<'a> Frame<'a> {
         let wall_millis = fields.get_i64_le();
         let payload = bytes.get(HEAD..)?.get(..len)?;
         // Zeroes, what a crash of the machine leaves of a file, could pass a checksum; sequence numbers begin at 1.
-        let whole = sequence > 0 && len <= MOST_PAYLOAD && checksum(seed, payload) == fields.get_u32_le();
+        let whole =
+            sequence > 0 && len <= MOST_PAYLOAD && checksum(seed, payload) == fields.get_u32_le();
         whole.then_some(Self {
             index,
             sequence,

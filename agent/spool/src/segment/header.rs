@@ -22,6 +22,9 @@ const MOST: usize = FIXED + MOST_IDENTITY;
 /// Most bytes of both copies.
 pub(super) const MOST_BOTH: usize = 2 * MOST;
 
+/// Numbers above are nonsense that happens to have a good checksum; below, adding to them never overflows.
+pub(crate) const MOST_NUMBER: u64 = u64::MAX / 8;
+
 /// Why no record of a segment can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
@@ -94,7 +97,11 @@ pub(super) fn find(bytes: &[u8]) -> Result<Found, Unreadable> {
                 header,
                 checksum,
                 end: 2 * len,
-                damaged: if second == Some(&bytes[..len]) { 0 } else { len },
+                damaged: if second == Some(&bytes[..len]) {
+                    0
+                } else {
+                    len
+                },
             })
         }
         Err(newer @ Unreadable::Newer { .. }) => Err(newer),
@@ -142,7 +149,11 @@ fn parse_copy(bytes: &[u8]) -> Option<Result<(Header, u32, usize), Unreadable>> 
     let first = rest.try_get_u64_le().ok()?;
     let instance_first = rest.try_get_u64_le().ok()?;
     let class = Class::from_code(rest.try_get_u8().ok()?)?;
-    if version == 0 || first == 0 || instance == 0 || rest.len() > MOST_IDENTITY {
+    let sound = 1..=MOST_NUMBER;
+    let numbered = [instance, first, instance_first]
+        .iter()
+        .all(|number| sound.contains(number));
+    if version == 0 || !numbered || rest.len() > MOST_IDENTITY {
         return None;
     }
     let header = Header {

@@ -3,7 +3,7 @@
 mod frame;
 mod header;
 
-pub(crate) use self::frame::HEAD;
+pub(crate) use self::{frame::HEAD, header::MOST_NUMBER};
 pub use self::{
     frame::{Frame, MOST_PAYLOAD},
     header::{Header, MOST_IDENTITY, Unreadable, VERSION},
@@ -48,7 +48,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Unreadable> {
     };
     let mut at = found.end;
     while at < bytes.len() {
-        let frame = Frame::parse(&bytes[at..], parsed.seed).filter(|frame| parsed.continues_with(frame));
+        let frame =
+            Frame::parse(&bytes[at..], parsed.seed).filter(|frame| parsed.continues_with(frame));
         if let Some(frame) = frame {
             parsed.damaged_spots += u64::from(parsed.torn_bytes > 0);
             parsed.damaged_bytes += parsed.torn_bytes;
@@ -73,7 +74,9 @@ impl Parsed<'_> {
 
     /// How many records were written to it, as far as the last whole one tells.
     pub(crate) fn span(&self) -> u64 {
-        self.frames.last().map_or(0, |last| u64::from(last.index) + 1)
+        self.frames
+            .last()
+            .map_or(0, |last| u64::from(last.index) + 1)
     }
 }
 

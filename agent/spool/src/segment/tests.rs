@@ -64,7 +64,10 @@ fn a_flipped_bit_costs_at_most_the_record_it_is_in() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         let parsed = parse(&flipped).unwrap();
         let in_header = bit / 8 < ends[0];
-        assert_eq!(parsed.frames.len(), PAYLOADS.len() - usize::from(!in_header));
+        assert_eq!(
+            parsed.frames.len(),
+            PAYLOADS.len() - usize::from(!in_header)
+        );
         assert_eq!(parsed.header, header());
         assert_eq!(parsed.damaged_spots + u64::from(parsed.torn_bytes > 0), 1);
     }
@@ -88,7 +91,10 @@ fn zeroes_behind_the_records_are_a_torn_end() {
     let (mut bytes, _) = segment(&PAYLOADS);
     bytes.extend([0; 5000]);
     let parsed = parse(&bytes).unwrap();
-    assert_eq!((parsed.frames.len(), parsed.torn_bytes), (PAYLOADS.len(), 5000));
+    assert_eq!(
+        (parsed.frames.len(), parsed.torn_bytes),
+        (PAYLOADS.len(), 5000)
+    );
 }
 
 #[test]

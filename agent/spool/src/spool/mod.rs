@@ -2,6 +2,7 @@
 
 mod open;
 mod read;
+mod recover;
 mod room;
 mod write;
 
@@ -44,6 +45,8 @@ pub struct Spool {
     state_changed: bool,
     /// Files were made, renamed or removed since the directory was synced.
     names_changed: bool,
+    /// Generation of the state on disk.
+    state_generation: u64,
     /// When the state was written last, in milliseconds of monotonic time.
     state_written: i64,
     /// The last write failed because the disk is full.
@@ -67,7 +70,13 @@ impl Spool {
     ///
     /// # Errors
     /// [`AppendError`] when the record makes no sense; the spool is as good as before.
-    pub fn append(&mut self, class: Class, sequence: u64, payload: &[u8], now: Moment) -> Result<(), AppendError> {
+    pub fn append(
+        &mut self,
+        class: Class,
+        sequence: u64,
+        payload: &[u8],
+        now: Moment,
+    ) -> Result<(), AppendError> {
         if sequence <= self.last_sequence {
             return Err(AppendError::OutOfOrder {
                 given: sequence,
@@ -151,8 +160,16 @@ impl Spool {
         Condition {
             failures: self.failures,
             failing: self.failing.clone(),
-            unwritten_bytes: if on_disk { logs().map(Log::unwritten).sum() } else { 0 },
-            disk_bytes: if on_disk { logs().map(Log::on_disk).sum() } else { 0 },
+            unwritten_bytes: if on_disk {
+                logs().map(Log::unwritten).sum()
+            } else {
+                0
+            },
+            disk_bytes: if on_disk {
+                logs().map(Log::on_disk).sum()
+            } else {
+                0
+            },
         }
     }
 

@@ -57,7 +57,11 @@ impl Spool {
     fn instance_behind(&self, position: Position) -> Option<Arc<Instance>> {
         self.logs
             .iter()
-            .filter_map(|(_, log)| log.segments.iter().find(|segment| segment.reaches_behind(position)))
+            .filter_map(|(_, log)| {
+                log.segments
+                    .iter()
+                    .find(|segment| segment.reaches_behind(position))
+            })
             .map(|segment| &segment.instance)
             .min_by_key(|instance| instance.number)
             .cloned()
@@ -71,7 +75,8 @@ impl Spool {
             for class in Class::ALL {
                 self.fill(class, &mut lanes[class], batch.instance.number, after)?;
             }
-            let sequence = |class: &Class| lanes[*class].ready.front().map(|next| next.record.sequence);
+            let sequence =
+                |class: &Class| lanes[*class].ready.front().map(|next| next.record.sequence);
             let first = Class::ALL
                 .into_iter()
                 .filter(|class| sequence(class).is_some())
@@ -92,14 +97,22 @@ impl Spool {
                 instance: batch.instance.number,
                 sequence: record.sequence,
             };
-            batch.end.pass(position, record.class, ordinal, instance_first);
+            batch
+                .end
+                .pass(position, record.class, ordinal, instance_first);
             batch.records.push(record);
         }
         Ok(())
     }
 
     /// Reads on in a class until a record is ready or its part of the instance ends.
-    fn fill(&mut self, class: Class, lane: &mut Lane, instance: u64, after: Position) -> io::Result<()> {
+    fn fill(
+        &mut self,
+        class: Class,
+        lane: &mut Lane,
+        instance: u64,
+        after: Position,
+    ) -> io::Result<()> {
         while lane.ready.is_empty()
             && let Some(segment) = self.logs[class].segments.get(lane.next)
             && segment.instance.number <= instance
@@ -113,29 +126,38 @@ impl Spool {
     }
 
     /// The records of a segment behind a position.
-    fn load(&mut self, class: Class, index: usize, after: Position) -> io::Result<VecDeque<Numbered>> {
+    fn load(
+        &mut self,
+        class: Class,
+        index: usize,
+        after: Position,
+    ) -> io::Result<VecDeque<Numbered>> {
         let log = &mut self.logs[class];
         let segment = &mut log.segments[index];
         let read;
         let bytes = match (&segment.resident, &mut self.files) {
             (Some(bytes), _) => bytes,
             (None, None) => return Ok(VecDeque::new()),
-            (None, Some(files)) => match files.read(&file_name(class, segment.first), segment.extent.len) {
-                Ok(bytes) => {
-                    read = bytes;
-                    &read
-                }
-                Err(error) => {
-                    segment.failed_reads += 1;
-                    if error.kind() == io::ErrorKind::NotFound || segment.failed_reads >= MOST_FAILED_READS {
-                        log.ledger.lose(segment.extent.held);
-                        segment.vanish();
-                        return Ok(VecDeque::new());
+            (None, Some(files)) => {
+                match files.read(&file_name(class, segment.first), segment.extent.len) {
+                    Ok(bytes) => {
+                        read = bytes;
+                        &read
                     }
-                    self.note(&error);
-                    return Err(error);
+                    Err(error) => {
+                        segment.failed_reads += 1;
+                        if error.kind() == io::ErrorKind::NotFound
+                            || segment.failed_reads >= MOST_FAILED_READS
+                        {
+                            log.ledger.lose(segment.extent.held);
+                            segment.vanish();
+                            return Ok(VecDeque::new());
+                        }
+                        self.note(&error);
+                        return Err(error);
+                    }
                 }
-            },
+            }
         };
         let frames = segment::parse(bytes).map_or(Vec::new(), |parsed| parsed.frames);
         let whole = frames.len() as u64;

@@ -23,7 +23,15 @@ pub(super) struct Gone {
 
 impl Gone {
     pub(super) const fn new(class: Class, name: String, charge: u64) -> Self {
-        Self { class, name, charge }
+        Self {
+            class,
+            name,
+            charge,
+        }
+    }
+
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        self.name == name
     }
 }
 
@@ -43,7 +51,8 @@ impl Spool {
                     Some((of, payload)) if of == class => log.growth(payload, header),
                     _ => 0,
                 };
-                let must = oldest.newest < horizon || log.charged() + growth > self.limits.budget[class];
+                let must =
+                    oldest.newest < horizon || log.charged() + growth > self.limits.budget[class];
                 if !must && !log.oldest_is_behind(acknowledged) {
                     break;
                 }
@@ -90,35 +99,42 @@ impl Spool {
             return 0;
         };
         let frames = segment::parse(bytes).map(|parsed| parsed.frames);
-        let behind = frames.iter().flatten().filter(|frame| frame.sequence <= position.sequence);
+        let behind = frames
+            .iter()
+            .flatten()
+            .filter(|frame| frame.sequence <= position.sequence);
         (behind.count() as u64).min(segment.extent.held)
     }
 
-    /// Removes the files of segments that are accounted for. The account is written first: a crash in between leaves files
-    /// that the state says are gone, and opening removes them. On a disk too full for that the files go all the same.
+    /// Removes the files of segments that are accounted for.
     fn delete(&mut self, gone: Vec<Gone>, now: &Moment) {
-        if gone.is_empty() || self.files.is_none() {
-            return;
+        if self.files.is_some() && !gone.is_empty() {
+            for gone in &gone {
+                self.logs[gone.class].stuck += gone.charge;
+            }
+            self.stuck.extend(gone);
+            self.remove_stuck(now);
         }
-        if let Err(error) = self.write_state(now) {
-            self.note(&error);
-        }
-        self.stuck.extend(gone.into_iter().inspect(|gone| {
-            self.logs[gone.class].stuck += gone.charge;
-        }));
-        self.remove_stuck();
     }
 
-    /// Removes files that should be gone; those that resist are charged and tried again by the next sync.
-    pub(super) fn remove_stuck(&mut self) {
+    /// Removes files that should be gone. The account is written first: a crash in between leaves files that the state says are
+    /// gone, and opening removes them. What resists is charged and tried again by the next sync.
+    pub(super) fn remove_stuck(&mut self, now: &Moment) {
+        let counted = self.write_state(now);
+        if let Err(error) = &counted {
+            self.note(error);
+            if !self.disk_full {
+                return;
+            }
+        }
         let Some(files) = &mut self.files else {
             return;
         };
-        let mut failed = None;
+        let mut resists = None;
         for gone in mem::take(&mut self.stuck) {
             match files.remove(&gone.name) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    failed = Some(error);
+                    resists = Some(error);
                     self.stuck.push(gone);
                 }
                 _ => {
@@ -127,7 +143,11 @@ impl Spool {
                 }
             }
         }
-        if let Some(error) = failed {
+        if counted.is_err() {
+            // Writing the state needs space only on a file system that never writes in place: there the files had to go first.
+            resists = self.write_state(now).err().or(resists);
+        }
+        if let Some(error) = resists {
             self.note(&error);
         }
     }
@@ -139,7 +159,9 @@ impl Spool {
             return;
         }
         let acknowledged = self.replicas.acknowledged_by_all();
-        if self.disk_full && let Some(victim) = self.victim(class) {
+        if self.disk_full
+            && let Some(victim) = self.victim(class)
+        {
             let gone = self.take_oldest(victim, acknowledged);
             self.delete(gone.into_iter().collect(), now);
             self.write_or_note(class);
@@ -167,7 +189,10 @@ impl Spool {
     /// stays; without one, its file (a torn write may have left some of it) is to be removed.
     fn take_waiting(&mut self, class: Class, acknowledged: Position) -> Option<Gone> {
         let log = &mut self.logs[class];
-        let index = log.segments.iter().position(|segment| segment.unwritten() > 0)?;
+        let index = log
+            .segments
+            .iter()
+            .position(|segment| segment.unwritten() > 0)?;
         // Its records are numbered without holes, so the next one begins another segment.
         log.open &= index + 1 < log.segments.len();
         let mut segment = log.segments.remove(index)?;

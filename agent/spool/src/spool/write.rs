@@ -25,13 +25,19 @@ impl Spool {
             self.make_room(&now, None);
             return Ok(());
         }
-        self.remove_stuck();
+        if !self.stuck.is_empty() {
+            self.remove_stuck(&now);
+        }
         self.make_room(&now, None);
         let written = Class::ALL.map(|class| self.write(class));
         let synced = self.sync_segments();
         let state_due = self.state_changed
             || (self.replicas.changed && now.millis() - self.state_written >= STATE_PERIOD);
-        let kept = if state_due { self.write_state(&now) } else { Ok(()) };
+        let kept = if state_due {
+            self.write_state(&now)
+        } else {
+            Ok(())
+        };
         let result = written.into_iter().chain([synced, kept]).collect();
         match &result {
             Ok(()) => self.failing = None,
@@ -69,8 +75,13 @@ impl Spool {
         let first = log.segments.len() - waiting;
         for (index, segment) in log.segments.iter_mut().enumerate().skip(first) {
             if let Some(bytes) = &segment.resident {
+                let name = file_name(class, segment.first);
+                if self.stuck.iter().any(|gone| gone.has_name(&name)) {
+                    // A torn file of an earlier run; once it is gone, its name is free.
+                    return Err(io::ErrorKind::ResourceBusy.into());
+                }
                 let written = segment.written.len;
-                files.write_at(&file_name(class, segment.first), written, &bytes[written as usize..])?;
+                files.write_at(&name, written, &bytes[written as usize..])?;
                 self.names_changed |= written == 0;
             }
             segment.written = segment.extent;
@@ -89,10 +100,17 @@ impl Spool {
         let mut result = Ok(());
         for class in Class::ALL {
             let log = &mut self.logs[class];
-            for segment in log.segments.iter_mut().filter(|segment| segment.synced < segment.written.len) {
+            for segment in log
+                .segments
+                .iter_mut()
+                .filter(|segment| segment.synced < segment.written.len)
+            {
                 match files.sync(&file_name(class, segment.first)) {
                     Ok(()) => segment.synced = segment.written.len,
-                    Err(error) if segment.resident.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                    Err(error)
+                        if segment.resident.is_none()
+                            && error.kind() == io::ErrorKind::NotFound =>
+                    {
                         // Somebody deleted it: there is nothing left to make durable, now or later.
                         log.ledger.lose(segment.extent.held);
                         segment.vanish();
@@ -121,12 +139,18 @@ impl Spool {
             let log = &self.logs[class];
             ClassState::of(&log.ledger, log.held_from)
         });
-        let bytes = state::encode(self.instance.number, &classes, &self.replicas, |seen| now.wall_of(seen));
-        files.create(state::DRAFT, &bytes)?;
-        files.sync(state::DRAFT)?;
-        files.rename(state::DRAFT, state::NAME)?;
-        files.sync_directory()?;
-        self.names_changed = false;
+        let generation = self.state_generation + 1;
+        let bytes = state::encode(
+            generation,
+            self.instance.number,
+            &classes,
+            &self.replicas,
+            |seen| now.wall_of(seen),
+        );
+        let name = state::name(generation);
+        files.write_at(name, 0, &bytes)?;
+        files.sync(name)?;
+        self.state_generation = generation;
         self.state_changed = false;
         self.replicas.changed = false;
         self.state_written = now.millis();

@@ -85,6 +85,20 @@ fn after_a_crash_of_the_machine_at_any_write_everything_synced_is_there_or_accou
 }
 
 #[test]
+fn a_crash_of_the_machine_soon_after_a_kill_finds_no_more_missing_than_was_accounted_for() {
+    for write in 1..=write_points() {
+        for seed in 0..4 {
+            let mut world = World::new(limits());
+            world.disk.crash_at(write);
+            live(&mut world);
+            world.crash(Crash::Process);
+            world.crash(Crash::Machine(seed * 1000 + write));
+            world.check();
+        }
+    }
+}
+
+#[test]
 fn a_crash_while_coming_back_from_a_crash_costs_nothing_more() {
     let writes = write_points();
     for write in (1..=writes).step_by(5) {

@@ -79,7 +79,7 @@ fn take(world: &mut World, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn the_books_balance_whatever_happens(steps in prop::collection::vec(step(), 1..150), seed: u64) {

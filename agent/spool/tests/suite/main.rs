@@ -1,5 +1,10 @@
 //! The spool on a simulated disk that does everything a disk can do wrong, and on a real one.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the kit is test code too: a failed step fails the test"
+)]
+
 mod bounds;
 mod crash;
 mod damage;

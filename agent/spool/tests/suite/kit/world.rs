@@ -11,11 +11,11 @@ use super::disk::{Crash, Disk};
 
 /// A record that was appended.
 #[derive(Clone, Debug)]
-struct Given {
-    position: Position,
-    payload: Vec<u8>,
+pub(super) struct Given {
+    pub(super) position: Position,
+    pub(super) payload: Vec<u8>,
     /// It had left the process: killing that must not lose it.
-    written: bool,
+    pub(super) written: bool,
     /// It was synced: nothing must lose it.
     synced: bool,
     /// It was neither, and a crash took it.
@@ -46,18 +46,37 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
-const ALL: ReadLimit = ReadLimit {
-    records: usize::MAX,
-    bytes: usize::MAX,
-};
+/// When every world begins.
+fn beginning() -> Moment {
+    Moment {
+        monotonic: Duration::from_secs(5000),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+    }
+}
 
+impl Disk {
+    /// A spool of the usual limits on this disk, for tests that need no world around it.
+    pub(crate) fn open(&self) -> Spool {
+        Spool::open_on(Box::new(self.clone()), b"another run", limits(), soon()).unwrap()
+    }
+}
+
+/// A moment ten minutes after the beginning.
+pub(crate) fn soon() -> Moment {
+    let mut now = beginning();
+    now.monotonic += Duration::from_secs(600);
+    now.wall += Duration::from_secs(600);
+    now
+}
+
+/// A spool, the disk it is on, and the truth.
 pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) limits: Limits,
     pub(crate) now: Moment,
     pub(crate) replicas: BTreeMap<&'static str, Replica>,
-    spool: Option<Spool>,
-    given: PerClass<Vec<Given>>,
+    pub(super) spool: Option<Spool>,
+    pub(super) given: PerClass<Vec<Given>>,
     /// An append that the process died in: it may be there or not.
     in_flight: Option<(Class, Given)>,
     sequence: u64,
@@ -70,10 +89,7 @@ impl World {
         let mut world = Self {
             disk: Disk::new(),
             limits,
-            now: Moment {
-                monotonic: Duration::from_secs(5000),
-                wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
-            },
+            now: beginning(),
             replicas: BTreeMap::new(),
             spool: None,
             given: PerClass::default(),
@@ -98,7 +114,13 @@ impl World {
     pub(crate) fn open(&mut self) {
         self.sequence = 0;
         let identity = format!("run at {:?}", self.now.monotonic);
-        let spool = Spool::open_on(Box::new(self.disk.clone()), identity.as_bytes(), self.limits, self.now).unwrap();
+        let spool = Spool::open_on(
+            Box::new(self.disk.clone()),
+            identity.as_bytes(),
+            self.limits,
+            self.now,
+        )
+        .unwrap();
         let ledger = spool.ledger();
         self.spool = Some(spool);
         for class in Class::ALL {
@@ -109,16 +131,24 @@ impl World {
                 given.push(in_flight);
             }
             let kept = ledger[class].appended as usize;
-            assert!(kept <= given.len(), "{class:?}: {ledger:?}, given {}", given.len());
+            assert!(
+                kept <= given.len(),
+                "{class:?}: {ledger:?}, given {}",
+                given.len()
+            );
             let gone = given.split_off(kept);
-            assert!(gone.iter().all(|record| !record.written), "{class:?}: a written record was forgotten");
+            assert!(
+                gone.iter().all(|record| !record.written),
+                "{class:?}: a written record was forgotten"
+            );
             self.lost_unsynced[class] += gone.len() as u64;
         }
         self.in_flight = None;
         let held = self.read_all();
         for class in Class::ALL {
             for record in &mut self.given[class] {
-                record.taken |= !record.written && held[class].binary_search(&record.position).is_err();
+                record.taken |=
+                    !record.written && held[class].binary_search(&record.position).is_err();
             }
         }
         self.check();
@@ -141,13 +171,19 @@ impl World {
     /// Tries to open the spool on a disk that dies on the way.
     pub(crate) fn crash_while_opening(&mut self) {
         self.spool = None;
-        let _ = Spool::open_on(Box::new(self.disk.clone()), b"short-lived", self.limits, self.now);
+        let _ = Spool::open_on(
+            Box::new(self.disk.clone()),
+            b"short-lived",
+            self.limits,
+            self.now,
+        );
     }
 
     pub(crate) fn close(&mut self) {
         let now = self.now;
         if let Some(spool) = self.spool.take()
             && spool.close(now).is_ok()
+            && !self.disk.is_down()
         {
             self.mark_synced();
         }
@@ -174,7 +210,9 @@ impl World {
             taken: false,
         };
         let now = self.now;
-        self.spool().append(class, sequence, &record.payload, now).unwrap();
+        self.spool()
+            .append(class, sequence, &record.payload, now)
+            .unwrap();
         if self.disk.is_down() {
             self.in_flight = Some((class, record));
             return;
@@ -182,9 +220,16 @@ impl World {
         self.given[class].push(record);
         if self.spool().condition().unwritten_bytes == 0 {
             for class in Class::ALL {
-                self.given[class].iter_mut().for_each(|record| record.promise(false));
+                self.given[class]
+                    .iter_mut()
+                    .for_each(|record| record.promise(false));
             }
         }
+    }
+
+    /// Others use all that is free; what the spool gives up it may use again.
+    pub(crate) fn fill_the_disk(&self) {
+        self.disk.set_capacity(self.disk.used());
     }
 
     pub(crate) fn sync(&mut self) -> bool {
@@ -204,7 +249,10 @@ impl World {
             self.replicas.insert(name, Replica { cursor, got: 0 });
         }
         let before = self.replicas[name].cursor;
-        let limit = ReadLimit { records, bytes: 4000 };
+        let limit = ReadLimit {
+            records,
+            bytes: 4000,
+        };
         let Ok(Some(batch)) = self.spool().read(&before, limit) else {
             return 0;
         };
@@ -217,7 +265,10 @@ impl World {
             assert!(position > last, "{position:?} after {last:?}");
             last = position;
             let given = &self.given[record.class];
-            let truth = given.iter().find(|given| given.position == position).unwrap();
+            let truth = given
+                .iter()
+                .find(|given| given.position == position)
+                .unwrap();
             assert_eq!(truth.payload, record.payload);
         }
         assert_eq!(batch.end.position(), last);
@@ -243,64 +294,5 @@ impl World {
             let cursor = self.spool().connect(name, now).unwrap();
             self.replicas.get_mut(name).unwrap().cursor = cursor;
         }
-    }
-
-    /// Reads everything held and balances the books.
-    pub(crate) fn check(&mut self) {
-        if self.disk.is_down() {
-            return;
-        }
-        let held = self.read_all();
-        let spool = self.spool.as_ref().unwrap();
-        let ledger = spool.ledger();
-        for class in Class::ALL {
-            let account = ledger[class];
-            let (held, given) = (&held[class], &self.given[class]);
-            assert_eq!(account.appended, given.len() as u64, "{class:?}");
-            assert_eq!(account.held, held.len() as u64, "{class:?}");
-            assert_eq!(
-                account.appended,
-                account.held + account.acknowledged + account.dropped + account.lost,
-                "{class:?}: {account:?}"
-            );
-            let missing = given
-                .iter()
-                .filter(|record| record.written && held.binary_search(&record.position).is_err())
-                .count() as u64;
-            assert!(
-                missing <= account.acknowledged + account.dropped,
-                "{class:?}: {missing} written records are missing: {account:?}"
-            );
-        }
-        assert!(self.disk.peak() <= self.limits.total(), "{} bytes on disk", self.disk.peak());
-    }
-
-    /// The positions of all records held, each as it was given.
-    pub(crate) fn read_all(&mut self) -> PerClass<Vec<Position>> {
-        let mut positions = PerClass::<Vec<Position>>::default();
-        let mut cursor = Cursor::default();
-        while let Some(batch) = self.spool().read(&cursor, ALL).unwrap() {
-            for record in &batch.records {
-                let position = Position {
-                    instance: batch.instance.number,
-                    sequence: record.sequence,
-                };
-                let given = &self.given[record.class];
-                let truth = given.iter().find(|given| given.position == position).unwrap();
-                assert_eq!(truth.payload, record.payload);
-                positions[record.class].push(position);
-            }
-            cursor = batch.end;
-        }
-        positions
-    }
-
-    /// Whether the records held of each class are the newest ones, without a hole.
-    pub(crate) fn holds_the_newest(&mut self) -> bool {
-        let held = self.read_all();
-        Class::ALL.into_iter().all(|class| {
-            let newest = self.given[class].iter().rev().map(|given| given.position);
-            held[class].iter().rev().copied().eq(newest.take(held[class].len()))
-        })
     }
 }
