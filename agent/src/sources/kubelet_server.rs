@@ -172,3 +172,92 @@ fn report<T>(path: &str, reading: &Reading<T>, condition: &mut Condition) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+    use http_body_util::Full;
+    use hyper::body::Bytes;
+    use kube::client::Body;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::journal::{BatchLimits, Cursor};
+
+    const METRICS: &str = include_str!("../../tests/written/kubelet-metrics-1.txt");
+    const CONFIGZ: &str =
+        r#"{"kubeletconfig":{"nodeStatusUpdateFrequency":"10s","nodeLeaseDurationSeconds":40}}"#;
+
+    /// Lets a kubelet that answers like this be asked for so many seconds.
+    async fn ask(
+        seconds: u64,
+        answer: fn(&str) -> (u16, &'static str),
+    ) -> (KubeletServer, Arc<Journal>) {
+        let kubelet = service_fn(move |request: Request<Body>| {
+            let (code, text) = answer(request.uri().path());
+            let body = Full::new(Bytes::from_static(text.as_bytes()));
+            async move { Response::builder().status(code).body(body) }
+        });
+        let client = kube::Client::new(kubelet, "default");
+        let clock = Clock::scaled(1.0, std::time::UNIX_EPOCH);
+        let journal = Arc::new(Journal::new(1 << 20));
+        let server = KubeletServer::new(
+            Some(client.clone()),
+            &Config::new("a"),
+            clock.clone(),
+            Arc::clone(&journal),
+        );
+        let deadline = clock.now() + Duration::from_secs(seconds);
+        tokio::select! {
+            never = server.rounds(&client) => match never {},
+            () = clock.sleep_until(deadline) => {}
+        }
+        (server, journal)
+    }
+
+    fn settings(journal: &Journal) -> Option<KubeletSettings> {
+        let limits = BatchLimits {
+            records: 1,
+            bytes: 1,
+        };
+        journal
+            .next(&mut Cursor::default(), limits)
+            .batch
+            .kubelet_settings
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn metrics_go_to_samples_and_settings_to_the_journal() {
+        let (server, journal) = ask(25, |path| match path {
+            "/metrics" => (200, METRICS),
+            _ => (200, CONFIGZ),
+        })
+        .await;
+        let metrics = server.metrics().take(Duration::ZERO).reading.unwrap();
+        assert_eq!(metrics.running_pods, Some(12));
+        assert_eq!(
+            metrics.runtime_operations[0].calls, 0,
+            "nothing happened between two scrapes"
+        );
+        assert_eq!(server.config().take(Duration::ZERO).reading, Ok(()));
+        assert!(settings(&journal).is_some_and(|settings| settings.node_lease_duration.is_some()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kubelet_that_forbids_its_settings_still_tells_its_metrics() {
+        let (server, journal) = ask(25, |path| match path {
+            "/metrics" => (200, METRICS),
+            _ => (
+                403,
+                "Forbidden (user=agent, verb=get, resource=nodes, subresource=proxy)",
+            ),
+        })
+        .await;
+        assert!(server.metrics().take(Duration::ZERO).reading.is_ok());
+        let Err(Missing::Failed(reason)) = server.config().take(Duration::ZERO).reading else {
+            panic!("it is forbidden");
+        };
+        assert!(reason.contains("403"), "{reason}");
+        assert!(settings(&journal).is_none());
+    }
+}

@@ -173,3 +173,6 @@ impl Round<'_> {
 fn count(objects: usize) -> u32 {
     u32::try_from(objects).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
