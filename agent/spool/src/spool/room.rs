@@ -170,6 +170,11 @@ impl Spool {
             let gone = self.take_waiting(class, acknowledged);
             self.delete(gone.into_iter().collect(), now);
         }
+        if self.state_changed
+            && let Err(error) = self.write_state(now)
+        {
+            self.note(&error);
+        }
     }
 
     /// The lowest class, down to `class`, whose oldest segment would free space.
