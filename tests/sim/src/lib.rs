@@ -1,1 +1,9 @@
-//! .
+//! Real agents and a real aggregator on the simulated cluster, in one process: what the demo, the suite and the benches run.
+
+pub mod args;
+pub mod demo;
+pub mod pace;
+pub mod report;
+pub mod system;
+
+pub use system::{System, SystemSpec};

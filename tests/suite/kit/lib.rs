@@ -1,1 +1,3 @@
-//! .
+//! The kit of the suite: real processes, and whole systems in virtual time.
+
+pub mod process;

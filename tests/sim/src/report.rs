@@ -1,0 +1,125 @@
+//! The demo's report in words and tables: what the aggregator answered, beside what the simulated controller really did.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use nodegrace_proto::v1;
+
+/// What the simulated cluster knows of a node and the aggregator does not: the truth to hold its answers against.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    /// What the node was simulated as, such as "overloaded".
+    pub kind: String,
+    /// How often the simulated controller flipped it for lost heartbeats.
+    pub flips: u64,
+}
+
+/// The truth about every node, by name.
+pub type Truths = BTreeMap<String, Truth>;
+
+/// The ranking as a table, worst node first, each row beside the truth about its node.
+pub fn ranking(nodes: &[v1::Node], truth: &Truths) -> String {
+    let mut table = table(&[
+        "#",
+        "node",
+        "simulated as",
+        "state",
+        "gap p50",
+        "p99",
+        "max",
+        "margin p99",
+        "expected flips",
+        "actual",
+    ]);
+    for (index, node) in nodes.iter().enumerate() {
+        let gap = node.gap.unwrap_or_default();
+        let margin = node.margin.as_ref().and_then(|margin| margin.p99);
+        let known = truth.get(&node.name);
+        table.add_row([
+            right((index + 1).to_string()),
+            Cell::new(&node.name),
+            Cell::new(known.map_or("", |truth| truth.kind.as_str())),
+            Cell::new(state(node.state())),
+            right(seconds(gap.p50)),
+            right(seconds(gap.p99)),
+            right(seconds(gap.max)),
+            right(seconds(margin)),
+            right(expected(node.expected_flips.as_ref())),
+            right(known.map_or(0, |truth| truth.flips).to_string()),
+        ]);
+    }
+    table.to_string()
+}
+
+/// Predicted against actual flips in two sentences, and whether the flips happened where the ranking says.
+pub fn verdict(nodes: &[v1::Node], fleet: &v1::Fleet, truth: &Truths) -> String {
+    let actual: u64 = truth.values().map(|truth| truth.flips).sum();
+    let flips_of = |node: &v1::Node| truth.get(&node.name).map_or(0, |truth| truth.flips);
+    let worst = nodes
+        .iter()
+        .rposition(|node| flips_of(node) > 0)
+        .map_or(0, |index| index + 1);
+    let flipped = nodes.iter().filter(|node| flips_of(node) > 0).count();
+    let predicted = fleet.expected_flips.as_ref().map_or_else(
+        || "Predicted flips: unknown, no gap was measured.".to_owned(),
+        |flips| {
+            let days = duration(flips.observed).as_secs_f64() / 86_400.0;
+            format!(
+                "Predicted flips: {:.1} (95 % interval {:.1} to {:.1}). Actual flips: {actual}.",
+                flips.expected,
+                flips.per_day_lower * days,
+                flips.per_day_upper * days,
+            )
+        },
+    );
+    let place = if actual == 0 {
+        "The controller flipped no node.".to_owned()
+    } else {
+        format!("They happened on {flipped} nodes, all of them among the {worst} ranked worst.")
+    };
+    format!("{predicted}\n{place}")
+}
+
+/// An empty table in the report's one style.
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header);
+    table
+}
+
+/// A cell of figures, aligned so that they compare at a glance.
+pub fn right(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A duration in seconds with one digit; a dash where it is unknown.
+pub fn seconds(value: Option<v1_time::Duration>) -> String {
+    value.map_or_else(
+        || "-".to_owned(),
+        |value| {
+            format!(
+                "{:.1} s",
+                value.seconds as f64 + f64::from(value.nanos) / 1e9
+            )
+        },
+    )
+}
+
+/// The protobuf time types.
+use nodegrace_proto::prost_types as v1_time;
+
+fn duration(value: Option<v1_time::Duration>) -> Duration {
+    value
+        .and_then(|value| Duration::try_from(value).ok())
+        .unwrap_or_default()
+}
+
+fn expected(flips: Option<&v1::ExpectedFlips>) -> String {
+    flips.map_or_else(|| "-".to_owned(), |flips| format!("{:.2}", flips.expected))
+}
+
+/// A state without the prefix of its enum.
+pub fn state(state: v1::State) -> &'static str {
+    state.as_str_name().trim_start_matches("STATE_")
+}

@@ -1,0 +1,188 @@
+//! A whole system: the simulated cluster, one real agent for each of its nodes, and a real aggregator.
+
+mod memory;
+mod tcp;
+
+use anyhow::Context as _;
+use nodegrace_agent::Config as AgentConfig;
+use nodegrace_aggregator::{Aggregator, Config as AggregatorConfig};
+use nodegrace_clock::Clock;
+use nodegrace_core::ControllerSettings;
+use nodegrace_sim_cluster::{Cluster, ClusterSpec, kubelet::SimNode};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+/// What a system is made of.
+#[derive(Clone, Debug)]
+pub struct SystemSpec {
+    /// The simulated cluster.
+    pub cluster: ClusterSpec,
+    /// The aggregator.
+    pub aggregator: AggregatorConfig,
+}
+
+impl SystemSpec {
+    /// A cluster with an aggregator that is told the grace and monitor period its controller really has.
+    pub fn new(cluster: ClusterSpec) -> Self {
+        let mut aggregator = AggregatorConfig::default();
+        aggregator.fleet.controller = ControllerSettings::default()
+            .with_periods(cluster.rule.grace_period, cluster.rule.monitor_period);
+        Self {
+            cluster,
+            aggregator,
+        }
+    }
+}
+
+/// A running system.
+#[derive(Debug)]
+pub struct System {
+    cluster: Cluster,
+    clock: Clock,
+    queries: Channel,
+    agents: JoinSet<anyhow::Result<()>>,
+    stop_agents: CancellationToken,
+    aggregator: JoinSet<anyhow::Result<()>>,
+    stop_aggregator: CancellationToken,
+}
+
+impl System {
+    /// Starts a system whose parts talk over TCP on this machine.
+    ///
+    /// # Errors
+    /// When the simulated API server cannot listen or a part refuses its configuration.
+    pub async fn over_tcp(
+        spec: SystemSpec,
+        clock: Clock,
+        grpc: TcpListener,
+        http: TcpListener,
+    ) -> anyhow::Result<Self> {
+        let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
+        let links = tcp::Links::open(&cluster, &grpc).await?;
+        let (mut aggregator, stop_aggregator) = (JoinSet::new(), CancellationToken::new());
+        aggregator.spawn(nodegrace_aggregator::run(
+            spec.aggregator,
+            clock.clone(),
+            grpc,
+            http,
+            stop_aggregator.clone(),
+        ));
+        let mut system = Self {
+            cluster,
+            clock,
+            queries: links.aggregator()?,
+            agents: JoinSet::new(),
+            stop_agents: CancellationToken::new(),
+            aggregator,
+            stop_aggregator,
+        };
+        for node in system.cluster.nodes().to_vec() {
+            let mut config = system.agent_config(&node);
+            config.kubelet = Some(links.kubelet(&node.spec().name)?);
+            system.start_agent(&node, config, links.api_server()?, links.aggregator()?);
+        }
+        Ok(system)
+    }
+
+    /// Starts a system whose parts talk over pipes in memory, so that it also runs in virtual time.
+    ///
+    /// # Errors
+    /// When a part refuses its configuration.
+    pub fn in_memory(spec: SystemSpec, clock: Clock) -> anyhow::Result<Self> {
+        let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
+        let (links, incoming) = memory::Links::open(&cluster);
+        let (mut tasks, stop_aggregator) = (JoinSet::new(), CancellationToken::new());
+        let aggregator = Aggregator::new(spec.aggregator, clock.clone())?;
+        let stop = stop_aggregator.clone();
+        tasks.spawn(async move { aggregator.serve_grpc(incoming, stop).await });
+        let mut system = Self {
+            cluster,
+            clock,
+            queries: links.aggregator(),
+            agents: JoinSet::new(),
+            stop_agents: CancellationToken::new(),
+            aggregator: tasks,
+            stop_aggregator,
+        };
+        for node in system.cluster.nodes().to_vec() {
+            let config = system.agent_config(&node);
+            system.start_agent(&node, config, links.api_server(), links.aggregator());
+        }
+        Ok(system)
+    }
+
+    /// What a DaemonSet would tell the agent of this node.
+    fn agent_config(&self, node: &SimNode) -> AgentConfig {
+        let name = &node.spec().name;
+        let mut config = AgentConfig::new(name);
+        config.boot_id = Some(node.boot_id().to_owned());
+        if let Some(paths) = self.cluster.machine_paths(name) {
+            config.proc_root = paths.proc_root;
+            config.cri_socket = Some(paths.cri_socket);
+        }
+        config
+    }
+
+    fn start_agent(
+        &mut self,
+        node: &SimNode,
+        config: AgentConfig,
+        api_server: kube::Client,
+        aggregator: Channel,
+    ) {
+        self.agents.spawn(nodegrace_agent::run(
+            config,
+            api_server,
+            aggregator,
+            node.machine_clock().clone(),
+            self.stop_agents.clone(),
+        ));
+    }
+
+    /// The simulated cluster, with its knobs and its truth.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The clock everything runs by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// A connection to the aggregator.
+    pub fn queries(&self) -> Channel {
+        self.queries.clone()
+    }
+
+    /// Waits for the first part that ends by itself: none should.
+    ///
+    /// # Errors
+    /// Says which part ended, and why.
+    pub async fn failure(&mut self) -> anyhow::Result<()> {
+        let (part, ended) = tokio::select! {
+            Some(ended) = self.agents.join_next() => ("an agent", ended),
+            Some(ended) = self.aggregator.join_next() => ("the aggregator", ended),
+        };
+        ended.context(part)?.context(part)?;
+        anyhow::bail!("{part} ended by itself")
+    }
+
+    /// Stops the agents, then the aggregator, then the cluster, each of them drained.
+    ///
+    /// # Errors
+    /// The first failure among the parts.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop_agents.cancel();
+        let mut outcome = Ok(());
+        while let Some(ended) = self.agents.join_next().await {
+            outcome = outcome.and(ended.context("an agent").flatten());
+        }
+        self.stop_aggregator.cancel();
+        while let Some(ended) = self.aggregator.join_next().await {
+            outcome = outcome.and(ended.context("the aggregator").flatten());
+        }
+        self.cluster.stop().await;
+        outcome
+    }
+}
