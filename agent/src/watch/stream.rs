@@ -28,10 +28,14 @@ const QUIET: Duration = Duration::from_secs(75);
 enum Belief {
     /// It said nothing yet; the server may still answer that the version is too old.
     Opened,
-    /// It said something, or lived long enough.
+    /// It lived long enough to be taken as seeing the channel, though it has said nothing.
+    Assumed,
+    /// It said something.
     Proven,
     /// It was silent while the object changed.
     Doubted,
+    /// It stayed silent.
+    Deaf,
 }
 
 impl<O: Observer> Follower<O> {
@@ -45,31 +49,24 @@ impl<O: Observer> Follower<O> {
         let mut belief = Belief::Opened;
         let mut stream = pin!(stream);
         loop {
-            let patience = if belief == Belief::Proven {
-                QUIET
-            } else {
-                PROOF
-            };
             let event = tokio::select! {
                 event = stream.next() => event,
-                () = self.clock.sleep(patience) => {
-                    belief = match belief {
-                        Belief::Opened => {
-                            self.regain(opened, true);
-                            Belief::Proven
-                        }
-                        Belief::Proven if self.changed_unseen().await => Belief::Doubted,
-                        Belief::Proven => Belief::Proven,
-                        Belief::Doubted => return Err(self.broken(Refusal::deaf_watch(), belief, version)),
-                    };
+                judged = self.judge_silence(belief) => {
+                    if judged == Belief::Deaf {
+                        return Err(self.broken(Refusal::deaf_watch(), judged, version));
+                    }
+                    if belief == Belief::Opened {
+                        self.regain(opened, true);
+                    }
+                    belief = judged;
                     continue;
                 }
             };
             let at = Moment::now(&self.clock);
             match event {
                 Some(Ok(WatchEvent::Error(status))) => {
+                    // A watch that spoke told everything until now. One that only seemed to live may never have begun.
                     if belief == Belief::Proven {
-                        // The server speaks, so that everything before was told.
                         self.sure = at.monotonic;
                     }
                     return Err(self.broken(Refusal::from_status(&status), belief, version));
@@ -81,12 +78,12 @@ impl<O: Observer> Follower<O> {
                     version = self.take(event, at).unwrap_or(version);
                 }
                 Some(Err(error)) => {
-                    if belief == Belief::Proven {
+                    if belief.is_well() {
                         self.sure = self.sure.max(self.before_silence(at));
                     }
                     return Err(self.broken(Refusal::from_error(&error), belief, version));
                 }
-                None if belief == Belief::Proven => {
+                None if belief.is_well() => {
                     debug!(channel = self.channel(), "watch ended, opening it again");
                     self.sure = at.monotonic;
                     return Ok(Step::Watch(version));
@@ -117,7 +114,7 @@ impl<O: Observer> Follower<O> {
             },
             trouble: refusal.trouble,
             since: self.sure,
-            worked: belief == Belief::Proven,
+            worked: belief.is_well(),
         }
     }
 
@@ -151,19 +148,32 @@ impl<O: Observer> Follower<O> {
         }
     }
 
+    /// Waits until silence means something, and what it then means.
+    async fn judge_silence(&self, belief: Belief) -> Belief {
+        let patience = if belief.is_well() { QUIET } else { PROOF };
+        self.clock.sleep(patience).await;
+        match belief {
+            Belief::Opened => Belief::Assumed,
+            Belief::Assumed | Belief::Proven if self.changed_unseen().await => Belief::Doubted,
+            Belief::Assumed | Belief::Proven => belief,
+            Belief::Doubted | Belief::Deaf => Belief::Deaf,
+        }
+    }
+
     /// Whether the object was written since it was last seen. False while that cannot be told: a dead connection is the
     /// keepalive's to notice.
-    async fn changed_unseen(&mut self) -> bool {
+    async fn changed_unseen(&self) -> bool {
         let Ok(list) = self.fetch().await else {
             return false;
         };
-        let version = list
-            .named(&self.target.name)
-            .map(|object| object.metadata().resource_version.clone());
-        if version != self.seen {
-            return true;
-        }
-        self.sure = self.clock.now();
-        false
+        let object = list.named(&self.target.name);
+        object.map(|object| object.metadata().resource_version.clone()) != self.seen
+    }
+}
+
+impl Belief {
+    /// Whether the watch is taken as seeing the channel.
+    fn is_well(self) -> bool {
+        matches!(self, Self::Assumed | Self::Proven)
     }
 }

@@ -124,6 +124,28 @@ async fn a_resumed_watch_that_turns_out_expired_keeps_the_spell_from_its_start()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_expiry_that_a_slow_server_tells_late_leaves_all_of_the_silence_uncertain() {
+    let story = follow(
+        60,
+        vec![
+            list(1, 0),
+            Answer::Watch(vec![(10, modified(2, 10))], End::Broken(8)),
+            Answer::Watch(vec![(4, error(410, "too old"))], End::After(0)),
+            list(9, 20),
+            Answer::Watch(vec![], End::Never),
+        ],
+    )
+    .await;
+    assert_eq!(story.spells(), [(14, 18, true), (14, 22, false)]);
+    let uncertain = story.batch.heartbeats[2].arrival_uncertainty.as_ref();
+    assert_eq!(
+        uncertain.map(|span| span.seconds),
+        Some(2),
+        "stamped at 20, seen at 22"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_finds_the_same_version_shows_that_nothing_was_missed() {
     let events = vec![(10, modified(2, 10)), (2, error(410, "too old"))];
     let story = follow(
