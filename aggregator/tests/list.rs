@@ -157,6 +157,28 @@ async fn pages_show_every_node_once_while_figures_change() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_of_large_nodes_ends_before_it_is_too_large_to_take() {
+    let world = World::new();
+    let _agents = world.crowd(400).await;
+    let mut request = v1::ListNodesRequest {
+        page_size: 400,
+        view: v1::NodeView::Full.into(),
+        ..v1::ListNodesRequest::default()
+    };
+    let (mut pages, mut nodes) = (0, 0);
+    loop {
+        let page = world.query().list_nodes(request.clone()).await;
+        let page = page.expect("within a client's limit").into_inner();
+        (pages, nodes) = (pages + 1, nodes + page.nodes.len());
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert!(pages > 1 && nodes == 400, "{nodes} nodes on {pages} pages");
+}
+
+#[tokio::test(start_paused = true)]
 async fn long_gaps_are_listed_by_page() {
     let world = World::new();
     three_nodes(&world).await;

@@ -1,15 +1,19 @@
 //! `ListNodes`: a page of nodes in an order.
 
 use nodegrace_proto::v1;
+use prost::Message;
 use tonic::Status;
 
 use super::{
     filter::Filter,
     node::{self, Shape},
     order::Order,
-    page::{self, Names, Orders},
+    page::{self, Names, Orders, Walk},
 };
 use crate::aggregator::Parts;
+
+/// Size in bytes at which a page ends early, as AIP-158 allows: clients take messages up to 4 MiB unless told otherwise.
+const MAX_PAGE_BYTES: usize = 3 << 20;
 
 /// The page that `request` asks for.
 pub(super) async fn nodes(
@@ -24,31 +28,29 @@ pub(super) async fn nodes(
     let fingerprint = page::fingerprint(&[&request.order_by, &request.filter]);
     let now = parts.clock.now();
 
-    let (names, total, next_page_token) = if request.page_token.is_empty() {
-        let names = ordered(parts, &order, &filter).await;
-        let total = names.len();
-        let (page, next) = orders.first_page(names, size, fingerprint, now);
-        (page, total, next)
+    let walk = if request.page_token.is_empty() {
+        Walk::new(ordered(parts, &order, &filter).await)
     } else {
-        orders.next_page(&request.page_token, size, fingerprint, now)?
+        orders.resume(&request.page_token, fingerprint, now)?
     };
-    let mut nodes = Vec::with_capacity(names.len());
+    let (mut nodes, mut taken, mut bytes) = (Vec::new(), 0, 0);
     let register = &parts.register;
-    register
-        .visit(&names, |known| {
+    for name in walk.rest().iter().take(size) {
+        if bytes > MAX_PAGE_BYTES {
+            break;
+        }
+        taken += 1;
+        let node = register.node(name, |known| {
             let figures = known.figures(now);
-            nodes.push(node::message(
-                &figures,
-                known.beside,
-                register.origin(),
-                shape,
-            ));
-        })
-        .await;
+            node::message(&figures, known.beside, register.origin(), shape)
+        });
+        bytes += node.as_ref().map_or(0, Message::encoded_len);
+        nodes.extend(node);
+    }
     Ok(v1::ListNodesResponse {
         nodes,
-        next_page_token,
-        total_size: i32::try_from(total).unwrap_or(i32::MAX),
+        next_page_token: orders.next_token(&walk, taken, fingerprint, now),
+        total_size: i32::try_from(walk.total()).unwrap_or(i32::MAX),
     })
 }
 

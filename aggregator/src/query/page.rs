@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use tonic::Status;
 
 /// Page size where none is asked for.
 const DEFAULT_PAGE_SIZE: usize = 100;
-/// Largest page: a thousand full nodes stay well below gRPC's usual limit of 4 MiB a message.
+/// Largest page: more than anyone reads, and enough for programs to be done in few calls.
 const MAX_PAGE_SIZE: usize = 1000;
 /// Orders kept for their next pages. At 16 bytes a node, 32 orders of 100,000 nodes take 50 MB.
 const MAX_KEPT: usize = 32;
@@ -51,6 +51,15 @@ pub(crate) fn foreign_token() -> Status {
 /// Names in the order of a first page.
 pub(crate) type Names = Arc<[Arc<str>]>;
 
+/// How far a walk through an order has come.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    names: Names,
+    offset: usize,
+    /// Number of the order where it is kept already.
+    kept: Option<u64>,
+}
+
 /// The orders kept for their next pages.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -82,6 +91,27 @@ struct Token {
     request: u64,
 }
 
+impl Walk {
+    /// The walk through an order just made.
+    pub(crate) fn new(names: Names) -> Self {
+        Self {
+            names,
+            offset: 0,
+            kept: None,
+        }
+    }
+
+    /// The names that are still to come.
+    pub(crate) fn rest(&self) -> &[Arc<str>] {
+        &self.names[self.offset..]
+    }
+
+    /// The number of names in the whole order.
+    pub(crate) fn total(&self) -> usize {
+        self.names.len()
+    }
+}
+
 impl Orders {
     /// No orders. `run` is a number that differs from run to run.
     pub(crate) fn new(run: u64) -> Self {
@@ -91,61 +121,43 @@ impl Orders {
         }
     }
 
-    /// The page of `size` names from `offset` of an order just made, and the token of the next, if there is one.
-    pub(crate) fn first_page(
-        &self,
-        names: Names,
-        size: usize,
-        request: u64,
-        now: Duration,
-    ) -> (Names, String) {
-        if names.len() <= size {
-            return (names, String::new());
-        }
-        let mut kept = self.lock();
-        kept.forget_before(now.saturating_sub(KEPT_FOR));
-        let id = kept.next_id;
-        kept.next_id += 1;
-        let page = names[..size].into();
-        kept.orders.push_back(KeptOrder {
-            id,
-            names,
-            used: now,
-        });
-        (page, self.token(id, size, request))
-    }
-
-    /// The page that `token` stands for, the number of names in its whole order, and the token of the next page.
+    /// The walk that `token` continues.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` when the token is malformed, of another request or run, or expired.
-    pub(crate) fn next_page(
-        &self,
-        token: &str,
-        size: usize,
-        request: u64,
-        now: Duration,
-    ) -> Result<(Names, usize, String), Status> {
+    pub(crate) fn resume(&self, token: &str, request: u64, now: Duration) -> Result<Walk, Status> {
         let token = Token::parse(token)
             .filter(|token| token.run == self.run && token.request == request)
             .ok_or_else(foreign_token)?;
         let mut kept = self.lock();
-        kept.forget_before(now.saturating_sub(KEPT_FOR));
+        kept.expire(now);
         let names = kept.used(token.order, now).ok_or_else(foreign_token)?;
-        let start = usize::try_from(token.offset)
+        let offset = usize::try_from(token.offset)
             .ok()
-            .filter(|start| *start < names.len())
+            .filter(|offset| *offset < names.len())
             .ok_or_else(foreign_token)?;
-        let end = names.len().min(start + size);
-        let next = if end < names.len() {
-            self.token(token.order, end, request)
-        } else {
-            String::new()
-        };
-        Ok((names[start..end].into(), names.len(), next))
+        Ok(Walk {
+            names,
+            offset,
+            kept: Some(token.order),
+        })
     }
 
-    fn token(&self, order: u64, offset: usize, request: u64) -> String {
+    /// The token of the page after one that took so many names; empty when none is left.
+    pub(crate) fn next_token(
+        &self,
+        walk: &Walk,
+        taken: usize,
+        request: u64,
+        now: Duration,
+    ) -> String {
+        let offset = walk.offset + taken;
+        if offset >= walk.names.len() {
+            return String::new();
+        }
+        let order = walk
+            .kept
+            .unwrap_or_else(|| self.lock().keep(Arc::clone(&walk.names), now));
         Token {
             run: self.run,
             order,
@@ -155,18 +167,31 @@ impl Orders {
         .encode()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         // Nothing in here is left half done by a panic.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kept {
-    fn forget_before(&mut self, moment: Duration) {
-        self.orders.retain(|order| order.used >= moment);
-        while self.orders.len() >= MAX_KEPT {
+    /// Keeps an order, and drops the least recently used one when there are too many.
+    fn keep(&mut self, names: Names, now: Duration) -> u64 {
+        self.expire(now);
+        if self.orders.len() >= MAX_KEPT {
             self.orders.pop_front();
         }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.orders.push_back(KeptOrder {
+            id,
+            names,
+            used: now,
+        });
+        id
+    }
+
+    fn expire(&mut self, now: Duration) {
+        self.orders.retain(|order| order.used + KEPT_FOR >= now);
     }
 
     /// The names of an order, which by this becomes the most recently used one.
@@ -215,16 +240,25 @@ mod tests {
         (0..count).map(|n| Arc::from(format!("node-{n}"))).collect()
     }
 
+    /// The token of the second page of an order of five.
+    fn second_page(orders: &Orders, now: Duration) -> String {
+        orders.next_token(&Walk::new(names(5)), 2, 9, now)
+    }
+
     #[test]
     fn pages_walk_through_the_whole_order_once() {
         let orders = Orders::new(1);
-        let (page, mut token) = orders.first_page(names(7), 3, 9, NOW);
-        let mut walked = page.to_vec();
-        while !token.is_empty() {
-            let (page, total, next) = orders.next_page(&token, 2, 9, NOW).expect("a page");
-            assert_eq!(total, 7);
-            walked.extend_from_slice(&page);
-            token = next;
+        let mut walk = Walk::new(names(7));
+        let mut walked = Vec::new();
+        loop {
+            assert_eq!(walk.total(), 7);
+            let page = &walk.rest()[..walk.rest().len().min(3)];
+            walked.extend_from_slice(page);
+            let token = orders.next_token(&walk, page.len(), 9, NOW);
+            if token.is_empty() {
+                break;
+            }
+            walk = orders.resume(&token, 9, NOW).expect("a token just given");
         }
         assert_eq!(walked, names(7).to_vec());
     }
@@ -232,27 +266,28 @@ mod tests {
     #[test]
     fn a_token_of_another_request_or_run_or_of_nobody_is_refused() {
         let orders = Orders::new(1);
-        let (_, token) = orders.first_page(names(5), 2, 9, NOW);
-        assert!(orders.next_page(&token, 2, 8, NOW).is_err());
-        assert!(Orders::new(2).next_page(&token, 2, 9, NOW).is_err());
+        let token = second_page(&orders, NOW);
+        assert!(orders.resume(&token, 8, NOW).is_err());
+        assert!(Orders::new(2).resume(&token, 9, NOW).is_err());
         for nonsense in ["x", &"é".repeat(32), &"0".repeat(64), &token[1..]] {
-            assert!(orders.next_page(nonsense, 2, 9, NOW).is_err(), "{nonsense}");
+            assert!(orders.resume(nonsense, 9, NOW).is_err(), "{nonsense}");
         }
     }
 
     #[test]
     fn an_order_expires_when_left_alone_and_when_too_many_are_newer() {
         let orders = Orders::new(1);
-        let (_, token) = orders.first_page(names(5), 2, 9, NOW);
+        let token = second_page(&orders, NOW);
         let later = NOW + KEPT_FOR;
-        assert!(orders.next_page(&token, 2, 9, later).is_ok());
-        let (_, other) = orders.first_page(names(5), 2, 9, later);
+        assert!(orders.resume(&token, 9, later).is_ok());
         let much_later = later + KEPT_FOR + Duration::from_secs(1);
-        assert!(orders.next_page(&token, 2, 9, much_later).is_err());
+        assert!(orders.resume(&token, 9, much_later).is_err());
+
+        let token = second_page(&orders, later);
         for _ in 0..MAX_KEPT {
-            orders.first_page(names(5), 2, 9, later);
+            second_page(&orders, later);
         }
-        assert!(orders.next_page(&other, 2, 9, later).is_err());
+        assert!(orders.resume(&token, 9, later).is_err());
     }
 
     #[test]

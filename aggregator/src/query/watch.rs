@@ -134,7 +134,7 @@ impl Watch {
                         self.pending.push_back(Event::Synced(true));
                         self.phase = Phase::Pause;
                     } else {
-                        self.look_at(&chunk);
+                        self.look_at(&chunk).await;
                     }
                 }
                 Phase::Changes(until) => {
@@ -147,7 +147,7 @@ impl Watch {
                         Some((number, _)) => {
                             self.seen = *number;
                             let names: Vec<_> = chunk.into_iter().map(|(_, name)| name).collect();
-                            self.look_at(&names);
+                            self.look_at(&names).await;
                         }
                     }
                 }
@@ -166,8 +166,8 @@ impl Watch {
         }
     }
 
-    /// Looks at a chunk of nodes and makes the messages about them.
-    fn look_at(&mut self, names: &[Arc<str>]) {
+    /// Looks at a chunk of nodes, makes the messages about them, and lets others work.
+    async fn look_at(&mut self, names: &[Arc<str>]) {
         let register = &self.parts.register;
         let mut matching = HashSet::with_capacity(names.len());
         let now = self.parts.clock.now();
@@ -186,6 +186,7 @@ impl Watch {
             }
         }
         self.told.extend(matching);
+        tokio::task::yield_now().await;
     }
 
     /// Tells of the nodes that the register has forgotten, which is rare: silent for days.

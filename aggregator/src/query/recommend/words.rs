@@ -10,46 +10,59 @@ use nodegrace_core::{
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
-/// What to do, and what it costs.
+/// What to do, what it costs, and how far the data vouch for it.
 pub(super) fn summary(recommendation: &Recommendation) -> String {
     let Recommendation {
         present,
         recommended,
+        safe,
         shortage,
         ..
     } = recommendation;
     match (recommended, shortage) {
-        (Some(recommended), _) => advice(present, recommended),
+        (Some(recommended), _) => {
+            let advice = advice(present, recommended);
+            format!("{advice} {}", reserve(recommended, safe.as_ref()))
+        }
         (None, Some(shortage)) => obstacle(*shortage, present),
         (None, None) => "Nothing to recommend.".to_owned(),
     }
 }
 
 fn advice(present: &WhatIf, recommended: &WhatIf) -> String {
-    let (from, to) = (
+    let (now, then) = (
         seconds(present.candidate.grace_period),
         seconds(recommended.candidate.grace_period),
     );
-    let flips = format!(
-        "{} instead of {} flips a day",
-        rate(recommended),
-        rate(present)
-    );
-    let (now, then) = (present.mean_detection, recommended.mean_detection);
-    let detection = format!(
-        "a node that really dies is marked after {} instead of {} on average",
-        seconds(then),
-        seconds(now)
-    );
-    if from == to {
-        format!(
-            "Keep the grace period of {to}: {} flips a day are expected in the fleet.",
+    if now == then {
+        return format!(
+            "Keep the grace period of {now}: {} are expected in the fleet.",
             rate(present)
-        )
-    } else {
-        format!(
-            "Set the grace period to {to} (now {from}): {flips} are expected in the fleet; {detection}."
-        )
+        );
+    }
+    format!(
+        "Set the grace period to {then} (now {now}): {} are expected in the fleet instead of {}; a node that really dies is \
+         marked after {} instead of {} on average.",
+        rate(recommended),
+        rate(present),
+        seconds(recommended.mean_detection),
+        seconds(present.mean_detection)
+    )
+}
+
+/// How sure that is.
+fn reserve(recommended: &WhatIf, safe: Option<&WhatIf>) -> String {
+    match safe.map(|safe| safe.candidate.grace_period) {
+        Some(safe) if safe <= recommended.candidate.grace_period => {
+            "The goal is met at the upper end of the interval too.".to_owned()
+        }
+        Some(safe) => format!(
+            "At the upper end of the interval the goal is met from {} on.",
+            seconds(safe)
+        ),
+        None => "Too little was observed to vouch for it: the upper end of the interval misses the goal for every grace period \
+                 considered."
+            .to_owned(),
     }
 }
 
@@ -69,22 +82,31 @@ fn obstacle(shortage: Shortage, present: &WhatIf) -> String {
     }
 }
 
-/// The best figure for flips a day.
+/// The best figure for flips a day, with its interval.
 fn rate(what_if: &WhatIf) -> String {
     what_if.estimate().map_or_else(
-        || "an unknown number of".to_owned(),
-        |estimate| number(estimate.per_day),
+        || "an unknown number of flips a day".to_owned(),
+        |estimate| {
+            format!(
+                "{} flips a day (95 % interval {} to {})",
+                number(estimate.per_day),
+                number(estimate.interval.lower),
+                number(estimate.interval.upper)
+            )
+        },
     )
 }
 
-/// Three digits, and no more zeros than needed to say "hardly any".
+/// Two or three digits; a goal may be as low as thousandths.
 fn number(value: f64) -> String {
     if value >= 100.0 {
         format!("{value:.0}")
-    } else if value >= 0.01 {
-        format!("{value:.2}")
+    } else if value >= 1.0 {
+        format!("{value:.1}")
+    } else if value >= 0.0001 {
+        format!("{value:.4}")
     } else {
-        "less than 0.01".to_owned()
+        "0".to_owned()
     }
 }
 
