@@ -4,7 +4,11 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
-use crate::{controller::GapStart, gap::Gap, sketch::Sketch};
+use crate::{
+    controller::{ControllerSettings, GapStart},
+    gap::Gap,
+    sketch::Sketch,
+};
 
 /// How many gaps are kept exactly, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +20,12 @@ pub struct GapBounds {
 }
 
 impl Default for GapBounds {
-    /// Longer than 15 s: any gap that a grace period worth considering could judge. 160 gaps of 64 bytes: a node that only
-    /// posts its status every 20 to 50 s fills that in two hours and then keeps those above some 45 s, for 10 KiB.
+    /// Longer than 15 s: any gap that a grace period worth considering could judge. 100 gaps of 72 bytes: a node that only
+    /// posts its status every 20 to 50 s fills that in an hour and then keeps those above some 45 s.
     fn default() -> Self {
         Self {
             exact_above: Duration::from_secs(15),
-            most: 160,
+            most: 100,
         }
     }
 }
@@ -77,13 +81,25 @@ impl GapHistory {
     }
 
     fn keep(&mut self, gap: Gap) {
-        self.exact.push(Reverse(gap));
-        if self.exact.len() > self.bounds.most
-            && let Some(Reverse(shortest)) = self.exact.pop()
-        {
-            self.rest.insert(shortest.duration);
-            self.dropped += 1;
+        let kept = self.exact.len();
+        if kept < self.bounds.most {
+            if kept == self.exact.capacity() {
+                // Half as much again, not twice as much: most nodes have few.
+                let more = (kept / 2).max(4).min(self.bounds.most - kept);
+                self.exact.reserve_exact(more);
+            }
+            self.exact.push(Reverse(gap));
+            return;
         }
+        self.dropped += 1;
+        let mut shorter = gap;
+        if let Some(mut shortest) = self.exact.peek_mut()
+            && shortest.0 < gap
+        {
+            shorter = shortest.0;
+            *shortest = Reverse(gap);
+        }
+        self.rest.insert(shorter.duration);
     }
 
     /// Counts an interval between heartbeats that is no measured gap.
@@ -155,6 +171,19 @@ impl GapHistory {
             let long = move |gap: &LongGap| gap.duration > grace_period;
             exact.filter(long).chain(rest.take_while(long))
         })
+    }
+
+    /// Mean flip probability of the gaps that lasted longer than `duration`. Absent: none did.
+    pub fn flip_probability_beyond(
+        &self,
+        duration: Duration,
+        controller: &ControllerSettings,
+    ) -> Option<f64> {
+        let (flips, gaps) = self.beyond(duration).fold((0.0, 0), |(flips, gaps), gap| {
+            let probability = controller.flip_probability(gap.duration, gap.start);
+            (flips + probability * gap.count as f64, gaps + gap.count)
+        });
+        (gaps > 0).then(|| flips / gaps as f64)
     }
 
     /// Bytes on the heap.

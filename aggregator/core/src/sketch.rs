@@ -3,6 +3,9 @@
 //!
 //! A quantile is the midpoint of its bucket, so its relative error is at most (b-1)/(b+1) with b = 2^(1/64): 0.55 %. Count,
 //! sum, smallest and largest value are exact, and two sketches merge without any loss.
+//!
+//! Memory is bounded: beyond [`MOST_BUCKETS`] buckets in use the lowest are taken together (as `DDSketch` does; Masson, Rim and
+//! Lee, VLDB 2019), so that high quantiles keep their error whatever comes.
 
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use crate::figures::{Quantiles, Spread};
 const BUCKETS_PER_OCTAVE: f64 = 64.0;
 /// Values up to this count as nothing: no figure here means anything below a millisecond.
 const FLOOR: f64 = 1.0 / 1024.0;
+/// Most buckets in use: five octaves without a hole. The periods and gaps of a node, however bad, spread over some 100.
+pub const MOST_BUCKETS: usize = 320;
 /// Bound on the relative error of a quantile above a millisecond: (b-1)/(b+1) for b = 2^(1/64), rounded up.
 pub const RELATIVE_ERROR: f64 = 0.0055;
 
@@ -82,7 +87,30 @@ impl Sketch {
     fn add(&mut self, index: i16, count: u32) {
         match self.buckets.binary_search_by_key(&index, |b| b.index) {
             Ok(at) => self.buckets[at].count = self.buckets[at].count.saturating_add(count),
-            Err(at) => self.buckets.insert(at, Bucket { index, count }),
+            // Below everything kept, with no room: it counts as the lowest.
+            Err(0) if self.buckets.len() == MOST_BUCKETS => {
+                self.buckets[0].count = self.buckets[0].count.saturating_add(count);
+            }
+            Err(at) if self.buckets.len() == MOST_BUCKETS => {
+                // The lowest goes into the one above it, and what is below `at` moves down by one.
+                let lowest = self.buckets[0].count;
+                self.buckets[..at].rotate_left(1);
+                self.buckets[at - 1] = Bucket { index, count };
+                self.buckets[0].count = self.buckets[0].count.saturating_add(lowest);
+            }
+            Err(at) => {
+                self.grow();
+                self.buckets.insert(at, Bucket { index, count });
+            }
+        }
+    }
+
+    /// Makes room for a bucket: half as much again, not twice as much, since most sketches stay small.
+    fn grow(&mut self) {
+        let length = self.buckets.len();
+        if length == self.buckets.capacity() {
+            let more = (length / 2).max(4).min(MOST_BUCKETS - length);
+            self.buckets.reserve_exact(more);
         }
     }
 
@@ -185,6 +213,14 @@ mod tests {
         prop::collection::vec((5.0..14.0_f64).prop_map(|e| 10_f64.powf(e) as u64), 1..300)
     }
 
+    /// More of them than there are buckets.
+    fn many_durations() -> impl Strategy<Value = Vec<u64>> {
+        prop::collection::vec(
+            (5.0..14.0_f64).prop_map(|e| 10_f64.powf(e) as u64),
+            600..900,
+        )
+    }
+
     proptest! {
         #[test]
         fn a_quantile_is_within_the_stated_error_of_the_true_one(
@@ -204,6 +240,25 @@ mod tests {
             let mut merged = sketch_of(&left);
             merged.merge(&sketch_of(&right));
             prop_assert_eq!(merged, sketch_of(&[left, right].concat()));
+        }
+
+        #[test]
+        fn beyond_its_memory_a_sketch_keeps_the_high_quantiles_and_still_merges(
+            mut left in many_durations(),
+            right in many_durations(),
+        ) {
+            let mut merged = sketch_of(&left);
+            merged.merge(&sketch_of(&right));
+            left.extend(right);
+            prop_assert_eq!(&merged, &sketch_of(&left));
+            prop_assert_eq!(merged.buckets.capacity(), MOST_BUCKETS);
+            left.sort_unstable();
+            for quantile in [0.9, 0.99, 0.999] {
+                let found = merged.quantile(quantile).expect("not empty").as_secs_f64();
+                let rank = (quantile * left.len() as f64).ceil() as usize;
+                let truth = left[rank - 1] as f64 * 1e-9;
+                prop_assert!((found - truth).abs() <= truth * RELATIVE_ERROR, "{found} for {truth}");
+            }
         }
 
         #[test]

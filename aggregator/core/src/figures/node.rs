@@ -78,6 +78,9 @@ pub struct RunningGap {
     pub earliest_flip_in: Duration,
     /// Probability that it has flipped the node by now.
     pub flip_probability: f64,
+    /// Probability that it flips the node before this gap ends: the mean flip probability of the node's gaps that lasted
+    /// longer than this one has by now. Absent: none did.
+    pub flip_probability_at_end: Option<f64>,
 }
 
 /// The Ready condition as seen last.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::NodeHistory;
 use crate::{
     channel::ChannelHistory,
-    controller::{ControllerSettings, Judge},
+    controller::Judge,
     event::{AgentId, Channel, Visibility},
     expected::Risk,
     figures::{Margin, NodeFigures, Observation, RunningGap},
@@ -91,8 +91,14 @@ impl NodeHistory {
             return None;
         }
         let running = self.chain.running()?;
-        let duration = self.since_boot(running.since, now)?;
-        Some(running_gap(&config.controller, duration, running.start()))
+        let (duration, start) = (self.since_boot(running.since, now)?, running.start());
+        let controller = &config.controller;
+        Some(RunningGap {
+            duration,
+            earliest_flip_in: controller.earliest_flip(start).saturating_sub(duration),
+            flip_probability: controller.flip_probability(duration, start),
+            flip_probability_at_end: self.gaps.flip_probability_beyond(duration, controller),
+        })
     }
 
     /// The agent whose records are kept. Absent: none came yet.
@@ -103,17 +109,5 @@ impl NodeHistory {
     /// Ready's status and reason as seen last. Absent: not seen.
     pub(crate) const fn ready(&self) -> Option<&crate::figures::Ready> {
         self.ready.as_ref()
-    }
-}
-
-fn running_gap(
-    controller: &ControllerSettings,
-    duration: Duration,
-    start: crate::GapStart,
-) -> RunningGap {
-    RunningGap {
-        duration,
-        earliest_flip_in: controller.earliest_flip(start).saturating_sub(duration),
-        flip_probability: controller.flip_probability(duration, start),
     }
 }

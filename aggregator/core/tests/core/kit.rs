@@ -135,6 +135,13 @@ impl Agent {
         self.push(Record::Heartbeat(heartbeat));
     }
 
+    /// A heartbeat arrived at `at`, stamped `delay` before.
+    pub(crate) fn delayed(&mut self, channel: Channel, at: f64, delay: f64) {
+        let mut heartbeat = self.heartbeat(channel, at);
+        heartbeat.stamp = wall(at - delay);
+        self.push(Record::Heartbeat(heartbeat));
+    }
+
     /// The Lease was renewed up to `uncertainty` before `at`, when it was seen.
     pub(crate) fn late_lease(&mut self, at: f64, uncertainty: f64) {
         let mut heartbeat = self.heartbeat(Channel::Lease, at);

@@ -3,6 +3,7 @@
 mod chains;
 mod kit;
 mod properties;
+mod scale;
 mod trials;
 mod verdict;
 mod what_if;

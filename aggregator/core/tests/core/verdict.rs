@@ -112,6 +112,27 @@ fn a_running_gap_past_the_grace_period_says_how_likely_the_flip_is() {
 }
 
 #[test]
+fn a_running_gap_says_how_gaps_that_lasted_as_long_have_ended() {
+    let (mut fleet, mut agent, at) = beating(&[10.0, 10.0, 30.0, 50.0], 20);
+    agent.send(&mut fleet, at);
+    let at_end = |after: f64| {
+        let running = figures(&fleet, at + after).running_gap.expect("known");
+        running.flip_probability_at_end
+    };
+    assert!((at_end(5.0).expect("most did") - 0.25).abs() < 0.02);
+    assert!((at_end(20.0).expect("some did") - 0.5).abs() < 1e-9);
+    assert!((at_end(40.0).expect("some did") - 1.0).abs() < 1e-9);
+    agent.send(&mut fleet, at + 51.0);
+    assert_eq!(
+        figures(&fleet, at + 51.0)
+            .running_gap
+            .expect("known")
+            .flip_probability_at_end,
+        None
+    );
+}
+
+#[test]
 fn a_node_that_is_not_ready_says_who_said_so() {
     let (mut fleet, mut agent, at) = beating(&[10.0], 100);
     agent.ready(ConditionStatus::False, at);
