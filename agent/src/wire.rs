@@ -38,10 +38,22 @@ pub(crate) fn clip(mut words: String) -> String {
 /// An error and its causes on one line. Causes that the text so far already contains are left out: many libraries repeat
 /// their source in their own words.
 pub fn one_line(error: &(dyn Error + 'static)) -> String {
-    let mut line = flat(error);
-    let mut cause = error.source();
+    with_causes(flat(&error.to_string()), error.source())
+}
+
+/// What a gRPC call failed with, and why, on one line.
+pub(crate) fn status_line(status: &tonic::Status) -> String {
+    let words = if status.message().is_empty() {
+        status.code().description()
+    } else {
+        status.message()
+    };
+    with_causes(flat(words), status.source())
+}
+
+fn with_causes(mut line: String, mut cause: Option<&(dyn Error + 'static)>) -> String {
     while let Some(error) = cause {
-        let words = flat(error);
+        let words = flat(&error.to_string());
         if !line.contains(&words) {
             line.push_str(": ");
             line.push_str(&words);
@@ -51,13 +63,9 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// An error's own words without line breaks.
-fn flat(error: &dyn Error) -> String {
-    error
-        .to_string()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+/// Words without line breaks.
+fn flat(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -82,6 +90,13 @@ mod tests {
             one_line(error.as_ref()),
             "list nodes: connect to 10.0.0.1: connection refused"
         );
+    }
+
+    #[test]
+    fn a_grpc_status_is_told_by_its_message() {
+        let status = tonic::Status::unavailable("shutting down");
+        assert_eq!(status_line(&status), "shutting down");
+        assert!(!status_line(&tonic::Status::unavailable("")).is_empty());
     }
 
     #[test]

@@ -26,7 +26,7 @@ use kube::{
 use tower::{BoxError, ServiceBuilder};
 
 use self::token_file::TokenFile;
-use crate::config::Timeouts;
+use crate::{config::Timeouts, wire::one_line};
 
 /// How servers see the agent in their logs.
 const AGENT: HeaderValue =
@@ -145,6 +145,23 @@ fn build(
         .map_err(BoxError::from)
         .service(http);
     Ok(kube::Client::new(service, config.default_namespace))
+}
+
+/// What a request failed with, on one line and without kube's words around it.
+pub(crate) fn failure(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => {
+            let words = if status.message.is_empty() {
+                &status.reason
+            } else {
+                &status.message
+            };
+            format!("{words} ({})", status.code)
+        }
+        kube::Error::Service(error) => one_line(error.as_ref()),
+        kube::Error::ReadEvents(error) => one_line(error),
+        error => one_line(error),
+    }
 }
 
 /// Makes ring the process's TLS cryptography, for every part that asks rustls for its default. Does nothing when there is

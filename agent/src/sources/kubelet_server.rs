@@ -14,7 +14,9 @@ use super::{
     Missing, Reading, kubelet_config, kubelet_metrics::Scrape, runtime_socket::SHORTEST_INTERVAL,
     slot::Slot,
 };
-use crate::{condition::Condition, config::Config, journal::Journal, moment::Moment, wire};
+use crate::{
+    condition::Condition, config::Config, journal::Journal, kube_client, moment::Moment, wire,
+};
 
 /// Most bytes of /metrics that are read; a kubelet with 500 pods writes about 2 MiB.
 const LARGEST_METRICS: u64 = 32 << 20;
@@ -156,10 +158,7 @@ fn get(path: &'static str) -> Request<Vec<u8>> {
 }
 
 fn refused(error: &kube::Error) -> Missing {
-    Missing::Failed(match error {
-        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
-        error => wire::one_line(error),
-    })
+    Missing::Failed(kube_client::failure(error))
 }
 
 /// Logs a change of how a source goes.

@@ -151,7 +151,7 @@ impl Round<'_> {
         self.slot.wait(method, start);
         let (answer, error) = match timeout(self.clock.to_real(self.deadline), call).await {
             Ok(Ok(answer)) => (Some(answer.into_inner()), String::new()),
-            Ok(Err(status)) => (None, wire::one_line(&status)),
+            Ok(Err(status)) => (None, wire::status_line(&status)),
             Err(_) => {
                 self.stuck = true;
                 (

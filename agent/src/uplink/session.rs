@@ -93,7 +93,7 @@ impl Session<'_> {
         let opening = client.report(ReceiverStream::new(outgoing));
         let mut acks = match timeout(self.uplink.timeouts.acknowledgement, opening).await {
             Ok(Ok(answer)) => answer.into_inner(),
-            Ok(Err(status)) => return Err(wire::one_line(&status)),
+            Ok(Err(status)) => return Err(wire::status_line(&status)),
             Err(_) => return Err("the aggregator does not answer".into()),
         };
 
@@ -118,7 +118,7 @@ impl Session<'_> {
                         self.take(&ack);
                     }
                     Ok(None) => return Err("the aggregator ended the stream".into()),
-                    Err(status) => return Err(wire::one_line(&status)),
+                    Err(status) => return Err(wire::status_line(&status)),
                 },
                 permit = self.ready(open) => {
                     // Whatever was written until now travels with this batch.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::core::Status;
 use nodegrace_proto::v1::BlindReason;
 
-use crate::{observe::Trouble, wire};
+use crate::{kube_client, observe::Trouble};
 
 /// An answer that is none.
 #[derive(Debug)]
@@ -50,28 +50,22 @@ impl Refusal {
         )
     }
 
-    /// The server's own words: the body of an error answer, or the object of an ERROR event.
-    pub(super) fn from_status(status: &Status) -> Self {
-        let reason = match status.code {
-            401 | 403 => BlindReason::Forbidden,
-            410 => BlindReason::Expired,
-            _ => BlindReason::ServerError,
-        };
-        let words = if status.message.is_empty() {
-            &status.reason
-        } else {
-            &status.message
-        };
-        Self {
-            not_found: status.code == 404,
-            malformed: matches!(status.code, 400 | 404 | 422),
-            ..Self::new(reason, format!("{words} ({})", status.code))
-        }
+    /// The server's own words: the object of an ERROR event.
+    pub(super) fn from_status(status: Box<Status>) -> Self {
+        Self::from_error(&kube::Error::Api(status))
     }
 
     pub(super) fn from_error(error: &kube::Error) -> Self {
+        let code = match error {
+            kube::Error::Api(status) => Some(status.code),
+            _ => None,
+        };
         let reason = match error {
-            kube::Error::Api(status) => return Self::from_status(status),
+            kube::Error::Api(status) => match status.code {
+                401 | 403 => BlindReason::Forbidden,
+                410 => BlindReason::Expired,
+                _ => BlindReason::ServerError,
+            },
             // The agent has no valid credentials to show.
             kube::Error::Auth(_) => BlindReason::Forbidden,
             kube::Error::Service(error) if error.is::<kube::client::AuthError>() => {
@@ -83,7 +77,11 @@ impl Refusal {
             | kube::Error::BuildRequest(_) => BlindReason::ServerError,
             _ => BlindReason::Connection,
         };
-        Self::new(reason, wire::one_line(error))
+        Self {
+            not_found: code == Some(404),
+            malformed: matches!(code, Some(400 | 404 | 422)),
+            ..Self::new(reason, kube_client::failure(error))
+        }
     }
 
     /// Whether a watch can only go on after a new list.
@@ -128,7 +126,7 @@ mod tests {
         let kube::core::WatchEvent::Error(status) = event else {
             panic!("an ERROR event");
         };
-        let refusal = Refusal::from_status(&status);
+        let refusal = Refusal::from_status(status);
         assert!(refusal.needs_list());
         assert_eq!(
             refusal.trouble.message,

@@ -69,7 +69,7 @@ impl<O: Observer> Follower<O> {
                     if belief == Belief::Proven {
                         self.sure = at.monotonic;
                     }
-                    return Err(self.broken(Refusal::from_status(&status), belief, version));
+                    return Err(self.broken(Refusal::from_status(status), belief, version));
                 }
                 Some(Ok(event)) => {
                     belief = Belief::Proven;
