@@ -5,7 +5,7 @@ mod thresholds;
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
-use nodegrace_core::ControllerSettings;
+use nodegrace_core::{ControllerSettings, SettingsError};
 use tracing_subscriber::EnvFilter;
 
 pub use self::thresholds::ThresholdArgs;
@@ -114,7 +114,14 @@ impl Args {
         }
         let controller =
             ControllerSettings::default().with_periods(self.grace_period, self.monitor_period);
-        controller.validate().map_err(refusal)?;
+        controller.validate().map_err(|error| {
+            let flags = match error {
+                SettingsError::NoGracePeriod => "--grace-period",
+                SettingsError::NoMonitorPeriod => "--monitor-period",
+                _ => "--grace-period, --monitor-period",
+            };
+            refusal(format_args!("{flags}: {error}"))
+        })?;
         Ok(Config {
             fleet: nodegrace_core::Config {
                 controller,
@@ -135,4 +142,58 @@ fn log_filter(text: &str) -> Result<String, String> {
         .parse(text)
         .map(|_| text.to_owned())
         .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Config, String> {
+        Args::try_parse_from([&["nodegrace-aggregator"], arguments].concat())
+            .and_then(|args| args.config())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_kubernetes_and_of_the_core() {
+        let config = parsed(&[]).expect("the defaults are valid");
+        assert_eq!(config.fleet, nodegrace_core::Config::default());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_its_flag() {
+        for (argument, wanted) in [
+            (
+                "--grace-period=0s",
+                "--grace-period: the grace period must be",
+            ),
+            (
+                "--monitor-period=0s",
+                "--monitor-period: the monitor period must be",
+            ),
+            (
+                "--grace-period=30days",
+                "--grace-period, --monitor-period: a setting",
+            ),
+            ("--near-ratio=0", "--near-ratio 0 must be above 0"),
+            (
+                "--overdue-median-factor=NaN",
+                "--overdue-median-factor NaN must be",
+            ),
+            ("--stale-after=0s", "--stale-after must be longer than zero"),
+            ("--learning-gaps=0", "--learning-gaps must be at least 1"),
+            ("--log=info,x=loud", "--log"),
+            ("--http=0.0.0.0:4851", "--http 0.0.0.0:4851 can be reached"),
+        ] {
+            let error = parsed(&[argument]).expect_err(wanted);
+            assert!(error.contains(wanted), "{argument}: {error}");
+        }
+    }
+
+    #[test]
+    fn beyond_loopback_needs_a_word() {
+        assert!(parsed(&["--listen=[::]:4850"]).is_err());
+        assert!(parsed(&["--listen=[::]:4850", "--insecure"]).is_ok());
+        assert!(parsed(&["--listen=[::1]:4850", "--http=127.0.0.2:1"]).is_ok());
+    }
 }

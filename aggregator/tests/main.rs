@@ -11,6 +11,7 @@ mod drain;
 mod ingest;
 mod limits;
 mod list;
+mod process;
 mod reflection;
 mod watch;
 mod what_if;

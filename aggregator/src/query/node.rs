@@ -187,6 +187,7 @@ fn running_gap(gap: RunningGap) -> v1::RunningGap {
         duration: Some(wire::to_duration(gap.duration)),
         earliest_flip_in: Some(wire::to_duration(gap.earliest_flip_in)),
         flip_probability_now: gap.flip_probability,
+        flip_probability_at_end: gap.flip_probability_at_end,
     }
 }
 
