@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     controller::Judge,
     gap_history::GapHistory,
-    stats::{Interval, poisson_interval},
+    stats::{CountRange, Interval, likely_counts, poisson_interval},
 };
 
 /// Seconds of a day.
@@ -13,7 +13,8 @@ pub(crate) const DAY: f64 = 86_400.0;
 
 /// Flips expected over a time observed.
 ///
-/// The sum of the flip probabilities of all gaps; its interval is [`poisson_interval`]'s.
+/// The sum of the flip probabilities of all gaps. Two things are uncertain about it: the rate behind the gaps, which
+/// [`poisson_interval`] bounds, and the flips that come from just these gaps, which [`ExpectedFlips::likely`] bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExpectedFlips {
     /// Sum of the flip probabilities.
@@ -28,6 +29,13 @@ pub struct ExpectedFlips {
     pub risky_gaps: u64,
     /// Time observed: the sum of the gaps measured.
     pub observed: Duration,
+}
+
+impl ExpectedFlips {
+    /// The flips that come from just these gaps with 95 % probability: what the flips seen are to be held against.
+    pub fn likely(&self) -> CountRange {
+        likely_counts(self.expected)
+    }
 }
 
 /// Risks being added up.

@@ -41,5 +41,5 @@ pub use infer::{InferredGrace, infer_fleet_grace, infer_grace};
 pub use node::{FlipCause, NodeHistory, SeenFlip};
 pub use sketch::Sketch;
 pub use state::{State, Thresholds, Verdict};
-pub use stats::{Interval, poisson_interval};
+pub use stats::{CountRange, Interval, likely_counts, poisson_interval};
 pub use time::{SignedDuration, WallTime};

@@ -6,4 +6,4 @@ mod poisson;
 
 pub(crate) use pareto::Tail;
 pub(crate) use poisson::RULE_OF_THREE;
-pub use poisson::{Interval, poisson_interval};
+pub use poisson::{CountRange, Interval, likely_counts, poisson_interval};

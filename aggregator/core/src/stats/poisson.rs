@@ -34,8 +34,8 @@ pub(crate) const RULE_OF_THREE: f64 = 3.0;
 ///
 /// For whole numbers Garwood's exact interval (Biometrika 1936), half a chi-squared quantile with 2 n and 2 n + 2 degrees of
 /// freedom; the same gamma quantiles carry it to the sums of probabilities counted here. Such a sum varies less than the
-/// count of flips it stands for (the probabilities replace coin tosses by their mean), so the interval holds for both the
-/// rate and the flips that really came in the same time. With nothing risky seen it reaches from 0 to the rule of three.
+/// count of flips it stands for (the probabilities replace coin tosses by their mean), so the interval is rather too wide.
+/// With nothing risky seen it reaches from 0 to the rule of three.
 pub fn poisson_interval(expected: f64) -> Interval {
     if expected <= 0.0 {
         return Interval {
@@ -46,6 +46,47 @@ pub fn poisson_interval(expected: f64) -> Interval {
     Interval {
         lower: gamma::quantile(expected, 0.025),
         upper: gamma::quantile(expected + 1.0, 0.975),
+    }
+}
+
+/// Whole numbers from `least` to `most`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountRange {
+    /// The smallest.
+    pub least: u64,
+    /// The largest.
+    pub most: u64,
+}
+
+impl CountRange {
+    /// True when `count` is one of them.
+    pub fn contains(&self, count: u64) -> bool {
+        (self.least..=self.most).contains(&count)
+    }
+}
+
+/// The counts that come with 95 % probability where `expected` is the sum of the probabilities of what is counted: at most
+/// 2.5 % lie on either side.
+///
+/// The count is taken to be a Poisson variable. A sum of coin tosses with these probabilities varies less, so the range is
+/// rather too wide.
+pub fn likely_counts(expected: f64) -> CountRange {
+    if expected <= 0.0 {
+        return CountRange { least: 0, most: 0 };
+    }
+    // P(count <= k) is the probability that a gamma variable of shape k + 1 is above the mean.
+    let at_most = |count: u64| 1.0 - gamma::lower(count as f64 + 1.0, expected);
+    // Both ends lie within five deviations, and a little more for small means.
+    let deviations = 5.0 * expected.sqrt();
+    let first = (expected - deviations).max(0.0) as u64;
+    let last = (expected + deviations) as u64 + 5;
+    CountRange {
+        least: (first..last)
+            .find(|&count| at_most(count) > 0.025)
+            .unwrap_or(last),
+        most: (first..last)
+            .find(|&count| at_most(count) >= 0.975)
+            .unwrap_or(last),
     }
 }
 
@@ -64,6 +105,17 @@ mod tests {
             assert!((interval.lower / lower - 1.0).abs() < 1e-2, "{interval:?}");
             assert!((interval.upper / upper - 1.0).abs() < 1e-3, "{interval:?}");
         }
+    }
+
+    #[test]
+    fn likely_counts_leave_a_fortieth_on_either_side() {
+        let range = |least, most| CountRange { least, most };
+        // From tables of the Poisson distribution.
+        assert_eq!(likely_counts(0.0), range(0, 0));
+        assert_eq!(likely_counts(0.02), range(0, 0));
+        assert_eq!(likely_counts(3.0), range(0, 7));
+        assert_eq!(likely_counts(10.0), range(4, 17));
+        assert_eq!(likely_counts(100.0), range(81, 120));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the core decides, one file per behaviour.
 
 mod chains;
+mod interval;
 mod kit;
 mod properties;
 mod scale;
