@@ -1,7 +1,7 @@
 //! The centre of nodegrace: takes what agents report and answers which nodes are near the controller's timeout.
 //!
-//! Data flows one way: [`ingest`] checks and converts what arrives and applies it to the [`register`], which holds the pure
-//! `nodegrace_core::Fleet`; [`query`] reads from there and changes nothing.
+//! Data flows one way: `ingest` checks and converts what arrives and applies it to the `register`, which holds the pure
+//! `nodegrace_core::Fleet`; `query` reads from there and changes nothing.
 
 mod aggregator;
 mod args;
