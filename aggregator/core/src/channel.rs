@@ -113,19 +113,16 @@ impl ChannelHistory {
         self.continuous && !self.awaits_baseline && !self.blindness.hides(after, arrival)
     }
 
-    /// Notes a blind spell; returns whether it can have hidden a heartbeat.
-    pub(crate) fn blind(&mut self, start: Duration, end: Duration, resumed: bool) -> bool {
-        let hides = !resumed && !self.too_short_to_hide(end.saturating_sub(start));
-        if hides {
-            self.blindness.add(start, end);
-        }
-        hides
+    /// Heartbeats of this channel may have come unseen in this span.
+    pub(crate) fn blind(&mut self, start: Duration, end: Duration) {
+        self.blindness.add(start, end);
     }
 
-    /// True for a span shorter than half of the usual period: it may delay a heartbeat, but both its neighbours are seen.
-    fn too_short_to_hide(&self, span: Duration) -> bool {
-        self.period.count() >= PERIODS_FOR_MEDIAN
-            && self.period.median().is_some_and(|median| span < median / 2)
+    /// True unless the span is shorter than half of the usual period: that may delay a heartbeat, but then both its
+    /// neighbours are seen.
+    pub(crate) fn can_hide(&self, span: Duration) -> bool {
+        self.period.count() < PERIODS_FOR_MEDIAN
+            || self.period.median().is_none_or(|median| span >= median / 2)
     }
 
     /// The next heartbeat does not follow the last one.

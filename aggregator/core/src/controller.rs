@@ -10,12 +10,13 @@
 //! gives each node up to one more grace period after an outage of the whole cluster.
 
 mod closed_form;
+mod gap_start;
 mod judge;
 mod looks;
 mod settings;
 mod simulator;
 
-pub use closed_form::GapStart;
+pub use gap_start::GapStart;
 pub use judge::{Judge, Judgement};
 pub use looks::{Looks, Ramp};
 pub use settings::{ControllerSettings, PassDuration, SettingsError};

@@ -1,6 +1,10 @@
 //! The controller's rule, poll by poll: given what its caches hold at each look at a node, says when it credits and flips.
 //!
 //! The closed form is the average of this over the phase of the poll; a property test holds the two together.
+//!
+//! From Kubernetes 1.37 on the controller reads a Lease live before it marks a node. Where the live one is newer than the cached
+//! one, it credits that and marks nothing until its cache has caught up (kubernetes/kubernetes pull 138698). For one node both
+//! come to the same: no flip at this look, and a new grace period.
 
 use std::time::Duration;
 

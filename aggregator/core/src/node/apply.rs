@@ -80,7 +80,6 @@ impl NodeHistory {
                     .iter_mut()
                     .for_each(ChannelHistory::forget_arrivals);
                 self.chain.forget_arrivals();
-                self.last_report = None;
             }
         }
         self.losses_before = self.losses();
@@ -129,38 +128,34 @@ impl NodeHistory {
         for channel in Channel::ALL {
             let view = report.views.iter().find(|view| view.channel == channel);
             let visibility = view.map(|view| view.visibility);
-            self.channels[channel.index()].see(visibility);
-            if let Some(Visibility::Blind { since }) = visibility {
-                self.go_blind(channel, since, report.sent, false, tolerance);
+            let history = &mut self.channels[channel.index()];
+            history.see(visibility);
+            // Whether the spell hides heartbeats of its own channel shows when it ends; from gaps it does.
+            if let Some(Visibility::Blind { since }) = visibility
+                && history.can_hide(report.sent.saturating_sub(since))
+            {
+                self.chain.blind(since, report.sent);
             }
         }
         for (number, record) in &report.records {
             if let Record::BlindSpell(spell) = record
                 && *number > self.instance.highest()
             {
-                let BlindSpell {
-                    channel,
-                    start,
-                    end,
-                    resumed,
-                } = *spell;
-                self.go_blind(channel, start, end, resumed, tolerance);
+                self.go_blind(spell, tolerance);
             }
         }
     }
 
-    fn go_blind(
-        &mut self,
-        channel: Channel,
-        start: Duration,
-        end: Duration,
-        resumed: bool,
-        tolerance: Duration,
-    ) {
-        let hides = self.channels[channel.index()].blind(start, end, resumed);
+    fn go_blind(&mut self, spell: &BlindSpell, tolerance: Duration) {
+        let &BlindSpell { start, end, .. } = spell;
+        let span = end.saturating_sub(start);
+        let history = &mut self.channels[spell.channel.index()];
+        let hides = !spell.resumed && history.can_hide(span);
+        if hides {
+            history.blind(start, end);
+        }
         // Events of a resumed watch come late, but come: they split the gaps of the other channel later than they should.
-        let delays = resumed && end.saturating_sub(start) > tolerance;
-        if hides || delays {
+        if hides || (spell.resumed && span > tolerance) {
             self.chain.blind(start, end);
         }
     }

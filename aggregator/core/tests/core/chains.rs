@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use nodegrace_core::{
-    ConditionStatus, Event, Fleet, Losses, NodeFigures,
-    event::{Channel, Visibility},
-};
+use nodegrace_core::{ConditionStatus, Event, Fleet, NodeFigures, event::Channel};
 
 use crate::kit::{Agent, NODE, figures, fleet, now, s};
 
 /// A fleet whose node renews its Lease every 10 s from 1,000 s to 1,200 s, and its agent.
-fn steady() -> (Fleet, Agent) {
+pub(crate) fn steady() -> (Fleet, Agent) {
     let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
     for beat in 0..=20 {
         agent.lease(1000.0 + 10.0 * f64::from(beat));
@@ -20,7 +17,7 @@ fn steady() -> (Fleet, Agent) {
 }
 
 /// Gaps counted and not counted.
-fn gaps(figures: &NodeFigures) -> (u64, u64) {
+pub(crate) fn gaps(figures: &NodeFigures) -> (u64, u64) {
     (figures.gap.count, figures.observation.unmeasured_gaps)
 }
 
@@ -131,98 +128,20 @@ fn a_reboot_is_no_gap_because_the_clocks_do_not_compare() {
 }
 
 #[test]
-fn a_long_blind_spell_with_a_relist_hides_heartbeats() {
-    let (mut fleet, mut agent) = steady();
-    agent.blind(Channel::Lease, 1201.0, 1224.0, false);
-    agent.lease(1230.0);
-    agent.lease(1240.0);
-    agent.send(&mut fleet, 1240.0);
-    let figures = figures(&fleet, 1240.0);
-    assert_eq!(gaps(&figures), (21, 1));
-    assert_eq!(figures.channels[0].period.count, 21);
-    assert_eq!(figures.observation.blind, s(23.0));
-    assert_eq!(figures.observation.blind_spells, 1);
-}
-
-#[test]
-fn the_order_of_a_blind_spell_and_the_heartbeat_it_uncovers_does_not_matter() {
-    let (mut fleet, mut agent) = steady();
-    agent.late_lease(1224.0, 22.0);
-    agent.blind(Channel::Lease, 1201.0, 1224.0, false);
-    agent.lease(1230.0);
-    agent.send(&mut fleet, 1230.0);
-    let figures = figures(&fleet, 1230.0);
-    assert_eq!(gaps(&figures), (20, 2));
-    assert_eq!(figures.channels[0].period.count, 21);
-}
-
-#[test]
-fn a_blind_spell_too_short_to_hide_a_heartbeat_breaks_nothing() {
-    let (mut fleet, mut agent) = steady();
-    agent.blind(Channel::Lease, 1208.0, 1212.0, false);
-    agent.late_lease(1212.0, 3.0);
-    agent.lease(1220.0);
-    agent.send(&mut fleet, 1220.0);
-    let figures = figures(&fleet, 1220.0);
-    assert_eq!(gaps(&figures), (22, 0));
-    assert_eq!(figures.channels[0].period.count, 22);
-}
-
-#[test]
-fn a_resumed_watch_misses_nothing_but_its_late_arrivals_measure_nothing() {
-    let (mut fleet, mut agent) = steady();
-    agent.blind(Channel::Lease, 1201.0, 1224.0, true);
-    agent.late_lease(1224.0, 14.0);
-    agent.late_lease(1224.0, 4.0);
-    agent.lease(1230.0);
-    agent.send(&mut fleet, 1230.0);
-    let figures = figures(&fleet, 1230.0);
-    assert_eq!(figures.channels[0].period.count, 23);
-    assert_eq!(gaps(&figures), (21, 2));
-}
-
-#[test]
-fn while_one_channel_is_blind_the_other_alone_measures_no_gap() {
-    let (mut fleet, mut agent) = steady();
-    let blind = Visibility::Blind { since: s(1203.0) };
-    agent.view(Channel::NodeStatus, Some(blind));
-    agent.lease(1210.0);
-    agent.lease(1220.0);
-    agent.send(&mut fleet, 1220.0);
-    let figures = figures(&fleet, 1221.0);
-    assert_eq!(gaps(&figures), (20, 2));
-    assert_eq!(figures.channels[0].period.count, 22);
-    assert_eq!(figures.running_gap, None);
-    assert_eq!(figures.observation.blind, s(18.0));
-}
-
-#[test]
-fn dropped_heartbeats_leave_a_hole_that_is_no_gap() {
-    let (mut fleet, mut agent) = steady();
-    agent.skip_numbers(2);
-    agent.lose(Losses {
-        dropped_heartbeats: 2,
-        ..Losses::default()
-    });
-    agent.lease(1230.0);
-    agent.lease(1240.0);
-    agent.send(&mut fleet, 1240.0);
-    let figures = figures(&fleet, 1240.0);
-    assert_eq!(gaps(&figures), (21, 1));
-    assert_eq!(figures.losses.expect("some").dropped_heartbeats, 2);
-}
-
-#[test]
-fn dropped_samples_break_nothing() {
-    let (mut fleet, mut agent) = steady();
-    agent.skip_numbers(1);
-    agent.lose(Losses {
-        dropped_samples: 1,
-        ..Losses::default()
-    });
-    agent.lease(1210.0);
-    agent.send(&mut fleet, 1210.0);
-    assert_eq!(gaps(&figures(&fleet, 1210.0)), (21, 0));
+fn a_reboot_keeps_the_history() {
+    let (mut fleet, _) = steady();
+    let (node, agent) = (NODE.into(), Agent::new("boot-2", 30.0).id());
+    fleet.apply(
+        Event::Connected {
+            node,
+            agent: agent.clone(),
+        },
+        now(1300.0),
+    );
+    let node = NODE.into();
+    fleet.apply(Event::Disconnected { node, agent }, now(1301.0));
+    assert!(fleet.expire(now(1302.0)).is_empty());
+    assert_eq!(gaps(&figures(&fleet, 1302.0)), (20, 0));
 }
 
 #[test]
@@ -235,19 +154,6 @@ fn a_node_created_again_starts_over() {
     agent.lease(1300.0);
     agent.send(&mut fleet, 1300.0);
     assert_eq!(gaps(&figures(&fleet, 1300.0)), (21, 1));
-}
-
-#[test]
-fn what_an_earlier_run_acknowledged_is_said_to_be_forgotten() {
-    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
-    agent.skip_numbers(500);
-    agent.lose(Losses {
-        dropped_samples: 20,
-        ..Losses::default()
-    });
-    agent.lease(1000.0);
-    agent.send(&mut fleet, 1000.0);
-    assert_eq!(figures(&fleet, 1000.0).observation.forgotten_records, 480);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the core decides, one file per behaviour.
 
+mod blindness;
 mod chains;
 mod interval;
 mod kit;

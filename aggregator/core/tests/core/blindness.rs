@@ -1,0 +1,133 @@
+//! What the agent could not see, or had to drop, is never a gap of the kubelet.
+
+use nodegrace_core::{
+    Losses,
+    event::{Channel, Visibility},
+};
+
+use crate::{
+    chains::{gaps, steady},
+    kit::{Agent, figures, fleet, s},
+};
+
+#[test]
+fn a_long_blind_spell_with_a_relist_hides_heartbeats() {
+    let (mut fleet, mut agent) = steady();
+    agent.blind(Channel::Lease, 1201.0, 1224.0, false);
+    agent.lease(1230.0);
+    agent.lease(1240.0);
+    agent.send(&mut fleet, 1240.0);
+    let figures = figures(&fleet, 1240.0);
+    assert_eq!(gaps(&figures), (21, 1));
+    assert_eq!(figures.channels[0].period.count, 21);
+    assert_eq!(figures.observation.blind, s(23.0));
+    assert_eq!(figures.observation.blind_spells, 1);
+}
+
+#[test]
+fn the_order_of_a_blind_spell_and_the_heartbeat_it_uncovers_does_not_matter() {
+    let (mut fleet, mut agent) = steady();
+    agent.late_lease(1224.0, 22.0);
+    agent.blind(Channel::Lease, 1201.0, 1224.0, false);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let figures = figures(&fleet, 1230.0);
+    assert_eq!(gaps(&figures), (20, 2));
+    assert_eq!(figures.channels[0].period.count, 21);
+}
+
+#[test]
+fn a_blind_spell_too_short_to_hide_a_heartbeat_breaks_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.blind(Channel::Lease, 1208.0, 1212.0, false);
+    agent.late_lease(1212.0, 3.0);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    let figures = figures(&fleet, 1220.0);
+    assert_eq!(gaps(&figures), (22, 0));
+    assert_eq!(figures.channels[0].period.count, 22);
+}
+
+#[test]
+fn a_resumed_watch_misses_nothing_but_its_late_arrivals_measure_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.blind(Channel::Lease, 1201.0, 1224.0, true);
+    agent.late_lease(1224.0, 14.0);
+    agent.late_lease(1224.0, 4.0);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let figures = figures(&fleet, 1230.0);
+    assert_eq!(figures.channels[0].period.count, 23);
+    assert_eq!(gaps(&figures), (21, 2));
+}
+
+#[test]
+fn while_one_channel_is_blind_the_other_alone_measures_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1203.0) };
+    agent.view(Channel::NodeStatus, Some(blind));
+    agent.lease(1210.0);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    let figures = figures(&fleet, 1221.0);
+    assert_eq!(gaps(&figures), (20, 2));
+    assert_eq!(figures.channels[0].period.count, 22);
+    assert_eq!(figures.running_gap, None);
+    assert_eq!(figures.observation.blind, s(18.0));
+}
+
+#[test]
+fn a_resumed_watch_keeps_the_periods_even_when_a_batch_was_sent_meanwhile() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1201.0) };
+    agent.view(Channel::Lease, Some(blind));
+    agent.send(&mut fleet, 1215.0);
+    agent.view(Channel::Lease, Some(Visibility::Observed));
+    agent.blind(Channel::Lease, 1201.0, 1219.0, true);
+    agent.late_lease(1219.0, 9.0);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    assert_eq!(figures(&fleet, 1220.0).channels[0].period.count, 22);
+}
+
+#[test]
+fn dropped_heartbeats_leave_a_hole_that_is_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(2);
+    agent.lose(Losses {
+        dropped_heartbeats: 2,
+        ..Losses::default()
+    });
+    agent.lease(1230.0);
+    agent.lease(1240.0);
+    agent.send(&mut fleet, 1240.0);
+    let figures = figures(&fleet, 1240.0);
+    assert_eq!(gaps(&figures), (21, 1));
+    assert_eq!(figures.losses.expect("some").dropped_heartbeats, 2);
+}
+
+#[test]
+fn dropped_samples_break_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(1);
+    agent.lose(Losses {
+        dropped_samples: 1,
+        ..Losses::default()
+    });
+    agent.lease(1210.0);
+    agent.send(&mut fleet, 1210.0);
+    assert_eq!(gaps(&figures(&fleet, 1210.0)), (21, 0));
+}
+
+#[test]
+fn what_an_earlier_run_acknowledged_is_said_to_be_forgotten() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    agent.skip_numbers(500);
+    agent.lose(Losses {
+        dropped_samples: 20,
+        ..Losses::default()
+    });
+    agent.lease(1000.0);
+    agent.send(&mut fleet, 1000.0);
+    assert_eq!(figures(&fleet, 1000.0).observation.forgotten_records, 480);
+}
