@@ -8,7 +8,7 @@ use crate::controller::{ControllerSettings, GapStart, Looks, PassDuration};
 /// Fewest flips from which passes are measured; with fewer, the settings hold.
 const FLIPS_TO_MEASURE: usize = 20;
 /// Share of the flips that must come in the pass that the measured passes say. By chance it would be a twentieth; a busy
-/// controller, whose credits cannot be seen, reaches nine tenths.
+/// controller reaches nineteen twentieths.
 const SHARE_TO_EXPLAIN: f64 = 0.7;
 
 /// The controller's passes.

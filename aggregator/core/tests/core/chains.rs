@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nodegrace_core::{ConditionStatus, Event, Fleet, NodeFigures, event::Channel};
+use nodegrace_core::{ConditionStatus, Event, Fleet, FlipCause, NodeFigures, event::Channel};
 
 use crate::kit::{Agent, NODE, figures, fleet, now, s};
 
@@ -171,6 +171,26 @@ fn a_flip_is_counted_once_and_marks_its_gap() {
         panic!("one long gap");
     };
     assert!(gap.flip_seen && gap.duration == s(50.0));
+}
+
+#[test]
+fn a_flip_within_the_grace_period_is_the_controllers_own_stale_view() {
+    let (mut fleet, mut agent) = steady();
+    agent.ready(ConditionStatus::Unknown, 1207.0);
+    agent.ready(ConditionStatus::True, 1208.0);
+    agent.lease(1210.0);
+    agent.ready(ConditionStatus::Unknown, 1253.0);
+    agent.send(&mut fleet, 1253.0);
+    let flips = fleet.history(NODE).expect("it reported").flips();
+    let controller = fleet.config().controller;
+    let causes = [flips[0], flips[1]].map(|flip| flip.cause(&controller));
+    assert_eq!(
+        causes,
+        [
+            Some(FlipCause::ControllerStale),
+            Some(FlipCause::HeartbeatLost)
+        ]
+    );
 }
 
 #[test]
