@@ -9,7 +9,9 @@ pub use checks::{Check, LiveSettings, Outcome, check};
 
 use crate::{
     controller::{ControllerSettings, SettingsError},
+    expected::DAY,
     fleet::Fleet,
+    stats::RULE_OF_THREE,
     what_if::{Basis, Candidate, Replay, WhatIf},
 };
 
@@ -38,6 +40,9 @@ impl Default for Goal {
 pub struct Recommendation {
     /// The goal, for the fleet per day.
     pub goal_per_day: f64,
+    /// How many times longer than was observed one would have to watch to see one flip at the goal's rate. Up to some ten
+    /// the recommendation rests on what was seen; above, on the shape of the tail. Absent: nothing was observed.
+    pub reach: Option<f64>,
     /// What the present settings lead to.
     pub present: WhatIf,
     /// The smallest grace period that meets the goal, and the checks. Absent: see `shortage`.
@@ -109,6 +114,7 @@ pub fn recommend(
     let judged = controller.with_periods(grace, controller.monitor_period);
     Ok(Recommendation {
         goal_per_day: search.goal_per_day,
+        reach: search.reach(),
         present,
         shortage,
         checks: check(&judged, live),
@@ -143,6 +149,11 @@ impl<'a> Search<'a> {
             controller: fleet.config().controller,
             goal,
         }
+    }
+
+    fn reach(&self) -> Option<f64> {
+        let observed_days = self.replay.observed().as_secs_f64() / DAY;
+        (observed_days > 0.0).then(|| 1.0 / (self.goal.flips_per_node_day * observed_days))
     }
 
     fn what_if(&self, grace_period: Duration) -> WhatIf {
@@ -209,8 +220,8 @@ impl<'a> Search<'a> {
                 longest: LONGEST_GRACE,
             };
         }
-        let days = crate::stats::RULE_OF_THREE / self.goal.flips_per_node_day;
-        let seconds = days * crate::expected::DAY;
+        let days = RULE_OF_THREE / self.goal.flips_per_node_day;
+        let seconds = days * DAY;
         Shortage::NotEnoughData {
             observed,
             needed: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),

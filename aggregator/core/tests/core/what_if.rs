@@ -176,6 +176,9 @@ fn too_little_data_recommends_nothing_and_says_how_much_is_missing() {
     };
     assert_eq!(observed, s(10_000.0));
     assert_eq!(needed.as_secs() / 86_400, 90_000);
+    let observed_days = 10_000.0 / 86_400.0;
+    let reach = recommendation.reach.expect("gaps were observed");
+    assert!((reach * observed_days - 30_000.0).abs() < 1e-6);
     let empty = recommend(
         &fleet_without_gaps(),
         Goal::default(),
