@@ -1,7 +1,8 @@
 //! The agent's spool: records kept, within bounds, until every aggregator replica has them.
 //!
 //! An agent appends records and syncs every few seconds; each replica reads from its own [`Cursor`] and acknowledges; segments
-//! that all of them have are deleted. The spool reads no clock and starts no thread: every call is handed a [`Moment`].
+//! that all of them have are deleted. The spool reads no clock and starts no thread: every call is handed a [`Moment`]. Without
+a directory ([`Spool::in_memory`]) the same rules hold in memory, so that an agent has one way to keep its records.
 //!
 //! # What survives
 //!
@@ -68,9 +69,9 @@
 //! | n | for each: length of its name (1), name, position (instance, sequence: 16), for each class the last ordinal passed and the records missed (3 x 16), wall time it was seen (8) |
 //! | 4 | checksum |
 //!
-//! Order of writes: a state is written after the segments it counts are synced, and before the segments it calls deleted are
-//! removed. So a crash at any point leaves either a segment that is still counted as held or a file that opening removes, and
-//! the number of lost records is always the difference.
+//! Order of writes: a state is written, and synced, before the segments it calls deleted are removed, and opening removes what
+//! the state calls deleted only after syncing a state of its own. So a crash at any point leaves either a segment that is still
+//! counted as held or a file that opening removes, and the number of lost records is always the difference.
 //!
 //! Files of a newer version (magic, version, length and checksum stay where they are) are renamed to `NAME.vVERSION.aside-N` and
 //! left alone: they are not counted against the limit, and whoever goes back to that version can rename them.

@@ -103,6 +103,7 @@ impl Spool {
         self.logs[class].push(&self.instance, sequence, &now, payload);
         self.write_or_note(class);
         self.bound_memory(class, &now);
+        self.commit(&now);
         Ok(())
     }
 

@@ -57,9 +57,7 @@ impl Spool {
     ) -> Result<Self, OpenError> {
         let mut spool = Self::empty(Some(files), identity, limits)?;
         spool.recover(identity, &now).map_err(OpenError::Unlisted)?;
-        if !spool.stuck.is_empty() {
-            spool.remove_stuck(&now);
-        }
+        spool.commit(&now);
         spool.make_room(&now, None);
         Ok(spool)
     }

@@ -113,13 +113,16 @@ impl Spool {
                 self.logs[gone.class].stuck += gone.charge;
             }
             self.stuck.extend(gone);
-            self.remove_stuck(now);
+            self.commit(now);
         }
     }
 
-    /// Removes files that should be gone. The account is written first: a crash in between leaves files that the state says are
-    /// gone, and opening removes them. What resists is charged and tried again by the next sync.
-    pub(super) fn remove_stuck(&mut self, now: &Moment) {
+    /// Writes down what changed in the account, and then removes the files that should be gone: a crash in between leaves files
+    /// that the state says are gone, and opening removes them. What resists is charged and tried again by the next call.
+    pub(super) fn commit(&mut self, now: &Moment) {
+        if !self.state_changed && self.stuck.is_empty() {
+            return;
+        }
         let counted = self.write_state(now);
         if let Err(error) = &counted {
             self.note(error);
@@ -169,11 +172,6 @@ impl Spool {
         while self.logs[class].unwritten() > self.limits.memory {
             let gone = self.take_waiting(class, acknowledged);
             self.delete(gone.into_iter().collect(), now);
-        }
-        if self.state_changed
-            && let Err(error) = self.write_state(now)
-        {
-            self.note(&error);
         }
     }
 

@@ -25,9 +25,7 @@ impl Spool {
             self.make_room(&now, None);
             return Ok(());
         }
-        if !self.stuck.is_empty() {
-            self.remove_stuck(&now);
-        }
+        self.commit(&now);
         self.make_room(&now, None);
         let written = Class::ALL.map(|class| self.write(class));
         let synced = self.sync_segments();
@@ -129,9 +127,8 @@ impl Spool {
         result
     }
 
-    /// Writes the state: the segments first, so that it never counts a record that a crash can still take.
+    /// Writes the state, over the older one of the two.
     pub(super) fn write_state(&mut self, now: &Moment) -> io::Result<()> {
-        self.sync_segments()?;
         let Some(files) = &mut self.files else {
             return Ok(());
         };
