@@ -76,8 +76,25 @@ pub struct Extrapolation {
 pub struct AffectedNode {
     /// Its name.
     pub name: Arc<str>,
-    /// Its flips.
-    pub flips: ExpectedFlips,
+    risk: Risk,
+    flips_per_day: f64,
+}
+
+impl AffectedNode {
+    /// A node at risk. Absent: it is at none.
+    fn of(node: &NodeHistory, risk: Risk) -> Option<Self> {
+        let days = risk.observed().as_secs_f64() / DAY;
+        (risk.expected() > 0.0).then(|| Self {
+            name: node.name().clone(),
+            flips_per_day: risk.expected() / days,
+            risk,
+        })
+    }
+
+    /// Its flips. Worked out when asked for: hardly anybody looks at more than the worst of ten thousand nodes.
+    pub fn flips(&self) -> Option<ExpectedFlips> {
+        self.risk.per_node()
+    }
 }
 
 /// Where the rate of a candidate comes from.
@@ -221,18 +238,15 @@ impl<'a> Replay<'a> {
         for node in self.fleet.histories() {
             let own = Risk::of(node.gaps(), &judge);
             risk = risk.plus(own);
-            if own.expected() > 0.0
-                && let Some(flips) = own.per_node()
-            {
-                let pods = running_pods(node.name()).map(f64::from);
+            if let Some(node) = AffectedNode::of(node, own) {
+                let pods = running_pods(&node.name).map(f64::from);
                 lost_pods = lost_pods
                     .zip(pods)
                     .map(|(lost, pods)| lost + pods * own.expected());
-                let name = node.name().clone();
-                affected.push(AffectedNode { name, flips });
+                affected.push(node);
             }
         }
-        affected.sort_by(|left, right| right.flips.per_day.total_cmp(&left.flips.per_day));
+        affected.sort_by(|left, right| right.flips_per_day.total_cmp(&left.flips_per_day));
         let not_ready_per_day = risk.outage().mul_f64(self.per_day());
         WhatIf {
             candidate,

@@ -154,7 +154,7 @@ pub(super) fn message(outcome: &WhatIf, named: usize) -> v1::GraceOutcome {
         affected_nodes: affected
             .map(|affected| v1::AffectedNode {
                 node_name: affected.name.to_string(),
-                flips: Some(node::expected_flips(affected.flips)),
+                flips: affected.flips().map(node::expected_flips),
             })
             .collect(),
         not_ready_per_day: Some(wire::to_duration(outcome.not_ready_per_day)),

@@ -51,7 +51,7 @@ fn what_if_by_nodes(most: u32) {
 fn what_if_by_gaps(nodes: u32) {
     let title = format!("what-if over 50 candidates, {nodes} nodes all bad");
     let mut table = Table::new(&title, "long gaps a node");
-    for gaps in [20, 40, 80, 160] {
+    for gaps in [12, 25, 50, 100] {
         let fleet = busy_fleet(nodes, gaps);
         table.row(gaps, || ask(&fleet, CANDIDATES));
     }
