@@ -1,4 +1,8 @@
-//! .
+//! The behaviour of nodegrace end to end: one test binary, one file per behaviour.
+
+mod bad_input;
+mod processes;
+mod schedule;
 
 #[cfg(feature = "real")]
 mod real;

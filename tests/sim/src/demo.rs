@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    net::SocketAddr,
     path::Path,
     time::Duration,
 };
@@ -31,7 +32,7 @@ const PAGE: i32 = 1000;
 /// # Errors
 /// When a part of the system fails.
 pub async fn run(args: Args, grpc: TcpListener, http: TcpListener) -> anyhow::Result<()> {
-    let (listen, page) = (grpc.local_addr()?, http.local_addr()?);
+    let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
     let machines = TempDir::new().context("directory for the simulated machines")?;
     let clock = Clock::scaled(1.0, Clock::real().wall());
     let mut pace = JoinSet::new();
@@ -58,7 +59,7 @@ pub async fn run(args: Args, grpc: TcpListener, http: TcpListener) -> anyhow::Re
     }
     println!("{}", conclusion(&system).await?);
     if !args.once {
-        println!("{}", how_to_query(&listen.to_string(), &page.to_string()));
+        println!("{}", how_to_query(grpc_address, http_address));
         tokio::select! {
             outcome = interrupted() => outcome?,
             outcome = system.failure() => outcome?,
@@ -121,10 +122,23 @@ async fn conclusion(system: &System) -> anyhow::Result<String> {
     let nodes = nodes(system.queries()).await?;
     let fleet = fleet(system.queries()).await?;
     let truth = truth(system);
+    let mut client = QueryClient::new(system.queries());
+    let what_if = client
+        .simulate_grace(v1::SimulateGraceRequest::default())
+        .await
+        .context("SimulateGrace")?
+        .into_inner();
+    let recommended = client
+        .recommend(v1::RecommendRequest::default())
+        .await
+        .context("Recommend")?
+        .into_inner();
     Ok(format!(
-        "{}\n\n{}\n",
+        "Ranking, the most endangered first\n\n{}\n\n{}\n\nWhat if the grace period were different?\n\n{}\n\n{}\n",
         report::ranking(&nodes, &truth),
-        report::verdict(&nodes, &fleet, &truth)
+        report::verdict(&nodes, &fleet, &truth),
+        report::what_if(&what_if),
+        report::recommendation(&recommended),
     ))
 }
 
@@ -178,7 +192,7 @@ async fn fleet(channel: Channel) -> anyhow::Result<v1::Fleet> {
     Ok(answer.into_inner())
 }
 
-fn how_to_query(listen: &str, http: &str) -> String {
+fn how_to_query(listen: SocketAddr, http: SocketAddr) -> String {
     format!(
         "Still running; Ctrl-C ends it. Ask the aggregator:
   grpcurl -plaintext {listen} list

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use nodegrace_proto::v1;
+use nodegrace_proto::{prost_types, v1};
 
 /// What the simulated cluster knows of a node and the aggregator does not: the truth to hold its answers against.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,7 @@ pub fn verdict(nodes: &[v1::Node], fleet: &v1::Fleet, truth: &Truths) -> String 
     let predicted = fleet.expected_flips.as_ref().map_or_else(
         || "Predicted flips: unknown, no gap was measured.".to_owned(),
         |flips| {
-            let days = duration(flips.observed).as_secs_f64() / 86_400.0;
+            let days = duration(flips.observed).as_secs_f64() / 86_400.0 / fleet.nodes as f64;
             format!(
                 "Predicted flips: {:.1} (95 % interval {:.1} to {:.1}). Actual flips: {actual}.",
                 flips.expected,
@@ -80,6 +80,64 @@ pub fn verdict(nodes: &[v1::Node], fleet: &v1::Fleet, truth: &Truths) -> String 
     format!("{predicted}\n{place}")
 }
 
+/// What other grace periods would have led to, replayed over the same heartbeats.
+pub fn what_if(answer: &v1::SimulateGraceResponse) -> String {
+    let mut table = table(&[
+        "grace period",
+        "flips per day",
+        "95 % interval",
+        "by",
+        "nodes",
+        "a dead node is noticed after",
+    ]);
+    let present = answer
+        .present
+        .as_ref()
+        .and_then(|present| present.grace_period);
+    for outcome in &answer.outcomes {
+        let mark = if outcome.grace_period == present {
+            " (now)"
+        } else {
+            ""
+        };
+        let estimate = outcome.estimate.as_ref();
+        table.add_row([
+            right(format!("{}{mark}", seconds(outcome.grace_period))),
+            right(estimate.map_or_else(dash, |flips| format!("{:.2}", flips.per_day))),
+            right(estimate.map_or_else(dash, |flips| {
+                format!("{:.2} to {:.2}", flips.per_day_lower, flips.per_day_upper)
+            })),
+            Cell::new(estimate.map_or("-", |flips| basis(flips.basis()))),
+            right(outcome.affected_node_count.to_string()),
+            right(seconds(outcome.mean_detection)),
+        ]);
+    }
+    table.to_string()
+}
+
+/// What the aggregator would set, in its own words, and the settings to paste.
+pub fn recommendation(answer: &v1::RecommendResponse) -> String {
+    let mut lines = vec![answer.summary.clone()];
+    for settings in &answer.settings {
+        lines.push(format!("\n  {}:", settings.place));
+        lines.extend(settings.text.lines().map(|line| format!("    {line}")));
+    }
+    lines.join("\n")
+}
+
+fn basis(basis: v1::EstimateBasis) -> &'static str {
+    match basis {
+        v1::EstimateBasis::Replayed => "replay",
+        v1::EstimateBasis::Extrapolated => "tail of the gaps",
+        v1::EstimateBasis::HardlySeen => "too little seen",
+        v1::EstimateBasis::Unspecified => "-",
+    }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
 /// An empty table in the report's one style.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -94,29 +152,23 @@ pub fn right(text: String) -> Cell {
 }
 
 /// A duration in seconds with one digit; a dash where it is unknown.
-pub fn seconds(value: Option<v1_time::Duration>) -> String {
-    value.map_or_else(
-        || "-".to_owned(),
-        |value| {
-            format!(
-                "{:.1} s",
-                value.seconds as f64 + f64::from(value.nanos) / 1e9
-            )
-        },
-    )
+pub fn seconds(value: Option<prost_types::Duration>) -> String {
+    value.map_or_else(dash, |value| {
+        format!(
+            "{:.1} s",
+            value.seconds as f64 + f64::from(value.nanos) / 1e9
+        )
+    })
 }
 
-/// The protobuf time types.
-use nodegrace_proto::prost_types as v1_time;
-
-fn duration(value: Option<v1_time::Duration>) -> Duration {
+fn duration(value: Option<prost_types::Duration>) -> Duration {
     value
         .and_then(|value| Duration::try_from(value).ok())
         .unwrap_or_default()
 }
 
 fn expected(flips: Option<&v1::ExpectedFlips>) -> String {
-    flips.map_or_else(|| "-".to_owned(), |flips| format!("{:.2}", flips.expected))
+    flips.map_or_else(dash, |flips| format!("{:.2}", flips.expected))
 }
 
 /// A state without the prefix of its enum.

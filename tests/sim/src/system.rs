@@ -45,6 +45,8 @@ pub struct System {
     stop_agents: CancellationToken,
     aggregator: JoinSet<anyhow::Result<()>>,
     stop_aggregator: CancellationToken,
+    /// For a system in memory: its pipes, and what its aggregator is started with.
+    pipes: Option<(memory::Links, AggregatorConfig)>,
 }
 
 impl System {
@@ -76,6 +78,7 @@ impl System {
             stop_agents: CancellationToken::new(),
             aggregator,
             stop_aggregator,
+            pipes: None,
         };
         for node in system.cluster.nodes().to_vec() {
             let mut config = system.agent_config(&node);
@@ -91,20 +94,18 @@ impl System {
     /// When a part refuses its configuration.
     pub fn in_memory(spec: SystemSpec, clock: Clock) -> anyhow::Result<Self> {
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
-        let (links, incoming) = memory::Links::open(&cluster);
-        let (mut tasks, stop_aggregator) = (JoinSet::new(), CancellationToken::new());
-        let aggregator = Aggregator::new(spec.aggregator, clock.clone())?;
-        let stop = stop_aggregator.clone();
-        tasks.spawn(async move { aggregator.serve_grpc(incoming, stop).await });
+        let links = memory::Links::new(&cluster);
         let mut system = Self {
             cluster,
             clock,
             queries: links.aggregator(),
             agents: JoinSet::new(),
             stop_agents: CancellationToken::new(),
-            aggregator: tasks,
-            stop_aggregator,
+            aggregator: JoinSet::new(),
+            stop_aggregator: CancellationToken::new(),
+            pipes: Some((links.clone(), spec.aggregator)),
         };
+        system.start_aggregator()?;
         for node in system.cluster.nodes().to_vec() {
             let config = system.agent_config(&node);
             system.start_agent(&node, config, links.api_server(), links.aggregator());
@@ -112,7 +113,28 @@ impl System {
         Ok(system)
     }
 
-    /// What a DaemonSet would tell the agent of this node.
+    /// Kills the aggregator of a system in memory, as a crash would, with all it holds in memory.
+    pub async fn crash_aggregator(&mut self) {
+        if let Some((links, _)) = &self.pipes {
+            links.break_aggregator();
+        }
+        self.aggregator.shutdown().await;
+    }
+
+    /// Starts the aggregator of a system in memory, again after a crash.
+    ///
+    /// # Errors
+    /// When it refuses its configuration, or for a system over TCP, whose ports went with the first aggregator.
+    pub fn start_aggregator(&mut self) -> anyhow::Result<()> {
+        let (links, config) = self.pipes.as_ref().context("the system is not in memory")?;
+        let aggregator = Aggregator::new(config.clone(), self.clock.clone())?;
+        let (incoming, stop) = (links.listen(), self.stop_aggregator.clone());
+        self.aggregator
+            .spawn(async move { aggregator.serve_grpc(incoming, stop).await });
+        Ok(())
+    }
+
+    /// What a `DaemonSet` would tell the agent of this node.
     fn agent_config(&self, node: &SimNode) -> AgentConfig {
         let name = &node.spec().name;
         let mut config = AgentConfig::new(name);

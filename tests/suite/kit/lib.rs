@@ -1,3 +1,5 @@
 //! The kit of the suite: real processes, and whole systems in virtual time.
 
 pub mod process;
+pub mod question;
+pub mod virtual_time;

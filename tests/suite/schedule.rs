@@ -1,0 +1,157 @@
+//! A kubelet's known schedule comes back from the aggregator: every heartbeat counted once, the periods as they were,
+//! whatever happens to the API server, its watches and the aggregator meanwhile.
+
+use std::time::Duration;
+
+use nodegrace_proto::v1;
+use nodegrace_sim::System;
+use nodegrace_sim_cluster::kubelet::{Channel, Kind, Posted};
+use nodegrace_tests::{
+    question,
+    virtual_time::{minutes, seconds, system},
+};
+
+/// Kinds whose heartbeats are frequent, rare, late, stalled, and stamped by a clock that is stepped.
+const KINDS: [Kind; 5] = [
+    Kind::Healthy,
+    Kind::Overloaded,
+    Kind::SlowRuntime,
+    Kind::CpuStarved,
+    Kind::RestartedKubelet,
+];
+const CHANNELS: [(Channel, v1::Channel); 2] = [
+    (Channel::Lease, v1::Channel::Lease),
+    (Channel::NodeStatus, v1::Channel::NodeStatus),
+];
+
+/// What the API server took from the kubelet of a node on one channel after the agent's first look.
+fn posted(system: &System, node: &str, channel: Channel) -> Vec<Posted> {
+    let posted = system.cluster().ledger().credited(node, channel);
+        "{node} {channel:?} {:?}",
+        posted
+            .iter()
+            .take(3)
+            .map(|p| (p.at, p.revision))
+            .collect::<Vec<_>>()
+    );
+    posted
+}
+
+/// Asserts that a quantile of the periods lies where the schedule has it, within the sketch's error and the resolution.
+fn assert_quantile(
+    answer: &v1::Quantiles,
+    answered: Option<prost_types::Duration>,
+    share: f64,
+    mut truth: Vec<Duration>,
+) {
+    truth.sort_unstable();
+    let rank = ((share * truth.len() as f64).ceil() as usize).clamp(1, truth.len());
+    let answered = as_seconds(answered.expect("there are periods"));
+    let resolution = answer.resolution.map_or(0.001, as_seconds);
+    // The quantile of n values is known to a rank: one value more or less, where a relist hid a period, is no error.
+    let lowest = truth[rank.saturating_sub(2)].as_secs_f64();
+    let highest = truth[rank.min(truth.len() - 1)].as_secs_f64();
+    let (lowest, highest) = (
+        lowest * (1.0 - answer.relative_error) - resolution,
+        highest * (1.0 + answer.relative_error) + resolution,
+    );
+    assert!(
+        (lowest..=highest).contains(&answered),
+        "p{}: {answered} is not in {lowest} to {highest}",
+        share * 100.0
+    );
+}
+
+fn as_seconds(duration: prost_types::Duration) -> f64 {
+    duration.seconds as f64 + f64::from(duration.nanos) / 1e9
+}
+
+fn periods(posted: &[Posted]) -> Vec<Duration> {
+    posted
+        .windows(2)
+        .filter_map(|pair| pair[1].stamp.duration_since(pair[0].stamp).ok())
+        .collect()
+}
+
+/// Asserts that every node's heartbeats were counted once and its periods are those of its schedule.
+async fn assert_schedules(system: &System) {
+    for node in system.cluster().nodes() {
+        let name = &node.spec().name;
+        let answer = question::node(system.queries(), name).await;
+        for (truth, channel) in CHANNELS {
+            let posted = posted(system, name, truth);
+            let figures = question::channel(&answer, channel);
+            assert_eq!(
+                figures.heartbeats,
+                posted.len() as u64,
+                "{name} {channel:?}"
+            );
+            let period = figures.period.unwrap_or_default();
+            let truth = periods(&posted);
+            if truth.len() >= 100 {
+                assert_quantile(&period, period.p50, 0.5, truth.clone());
+                assert_quantile(&period, period.p90, 0.9, truth.clone());
+                assert_quantile(&period, period.p99, 0.99, truth);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_comes_back_as_it_was() {
+    let system = system(&KINDS, 1);
+    minutes(&system, 60).await;
+    seconds(&system, 1).await;
+    assert_schedules(&system).await;
+    system.stop().await.expect("everything stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relist_an_expired_watch_and_a_restarted_api_server_lose_no_heartbeat_and_invent_none() {
+    let system = system(&KINDS, 2);
+    let server = system.cluster().server();
+    minutes(&system, 20).await;
+    server.cut_connections();
+    minutes(&system, 10).await;
+    server.store().expire_watches();
+    minutes(&system, 10).await;
+    server.stop().await;
+    seconds(&system, 3).await;
+    server.start().await.expect("the API server starts again");
+    minutes(&system, 20).await;
+    assert_schedules(&system).await;
+    system.stop().await.expect("everything stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregator_that_forgot_says_what_it_forgot_and_counts_the_rest_once() {
+    let mut system = system(&KINDS, 3);
+    minutes(&system, 20).await;
+    let mut before = Vec::new();
+    for node in system.cluster().nodes() {
+        before.push(question::node(system.queries(), &node.spec().name).await);
+    }
+    system.crash_aggregator().await;
+    seconds(&system, 30).await;
+    system
+        .start_aggregator()
+        .expect("the aggregator starts again");
+    minutes(&system, 20).await;
+    for before in before {
+        let after = question::node(system.queries(), &before.name).await;
+        for (truth, channel) in CHANNELS {
+            let kept = question::channel(&after, channel).heartbeats;
+            let forgotten = question::channel(&before, channel).heartbeats;
+            let posted = posted(&system, &before.name, truth).len() as u64;
+            assert_eq!(kept + forgotten, posted, "{} {channel:?}", before.name);
+        }
+        let observation = after.observation.expect("it is always there");
+        assert!(observation.forgotten_records > 0, "{}", before.name);
+    }
+    let history = question::fleet(system.queries())
+        .await
+        .history
+        .expect("it is always there");
+    assert!(!history.durable && history.forgotten_records > 0);
+    system.stop().await.expect("everything stops");
+}
