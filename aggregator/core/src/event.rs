@@ -91,7 +91,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// Both channels, in the order of [`Channel::index`].
+    /// Both channels, in the order in which figures list them.
     pub const ALL: [Self; 2] = [Self::Lease, Self::NodeStatus];
 
     /// Position in arrays that hold one entry a channel.

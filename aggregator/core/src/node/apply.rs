@@ -46,7 +46,10 @@ impl NodeHistory {
             sent: report.sent,
             received: now,
         };
-        self.last_report = Some(sent);
+        // A batch that was overtaken by a later one says nothing newer.
+        if self.last_report.is_none_or(|last| last.sent <= sent.sent) {
+            self.last_report = Some(sent);
+        }
         self.since.get_or_insert(now);
 
         let mut accepted = 0;
@@ -80,6 +83,10 @@ impl NodeHistory {
                     .iter_mut()
                     .for_each(ChannelHistory::forget_arrivals);
                 self.chain.forget_arrivals();
+                // The age of the last report stays; when it was sent was another boot's time.
+                if let Some(report) = &mut self.last_report {
+                    report.sent = Duration::ZERO;
+                }
             }
         }
         self.losses_before = self.losses();
@@ -131,9 +138,15 @@ impl NodeHistory {
             let history = &mut self.channels[channel.index()];
             history.see(visibility);
             // Whether the spell hides heartbeats of its own channel shows when it ends; from gaps it does.
-            if let Some(Visibility::Blind { since }) = visibility
-                && history.can_hide(report.sent.saturating_sub(since))
-            {
+            let unseen_since = match visibility {
+                Some(Visibility::Observed | Visibility::Absent) => None,
+                Some(Visibility::Blind { since }) => {
+                    let span = report.sent.saturating_sub(since);
+                    history.can_hide(span).then_some(since)
+                }
+                None => Some(report.agent.start),
+            };
+            if let Some(since) = unseen_since {
                 self.chain.blind(since, report.sent);
             }
         }

@@ -131,3 +131,19 @@ fn what_an_earlier_run_acknowledged_is_said_to_be_forgotten() {
     agent.send(&mut fleet, 1000.0);
     assert_eq!(figures(&fleet, 1000.0).observation.forgotten_records, 480);
 }
+
+#[test]
+fn a_channel_that_was_not_looked_at_yet_may_hold_heartbeats() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 990.0));
+    agent.view(Channel::NodeStatus, None);
+    agent.lease(1000.0);
+    agent.lease(1010.0);
+    agent.send(&mut fleet, 1012.0);
+    assert_eq!(gaps(&figures(&fleet, 1012.0)), (0, 1));
+    assert_eq!(figures(&fleet, 1012.0).running_gap, None);
+    agent.view(Channel::NodeStatus, Some(Visibility::Absent));
+    agent.lease(1020.0);
+    agent.lease(1030.0);
+    agent.send(&mut fleet, 1030.0);
+    assert_eq!(gaps(&figures(&fleet, 1030.0)), (1, 2));
+}
