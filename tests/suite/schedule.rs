@@ -24,17 +24,9 @@ const CHANNELS: [(Channel, v1::Channel); 2] = [
     (Channel::NodeStatus, v1::Channel::NodeStatus),
 ];
 
-/// What the API server took from the kubelet of a node on one channel after the agent's first look.
+/// What the API server took from the kubelet of a node on one channel.
 fn posted(system: &System, node: &str, channel: Channel) -> Vec<Posted> {
-    let posted = system.cluster().ledger().credited(node, channel);
-        "{node} {channel:?} {:?}",
-        posted
-            .iter()
-            .take(3)
-            .map(|p| (p.at, p.revision))
-            .collect::<Vec<_>>()
-    );
-    posted
+    system.cluster().ledger().credited(node, channel)
 }
 
 /// Asserts that a quantile of the periods lies where the schedule has it, within the sketch's error and the resolution.

@@ -1,0 +1,129 @@
+//! A running aggregator process, and agents that report to it.
+
+use std::{io::Write as _, net::SocketAddr, time::Duration};
+
+use nodegrace_proto::v1::{self, query_client::QueryClient};
+use tempfile::NamedTempFile;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::process::Process;
+
+/// Longest time until something that is waited for shows. Far above what it takes: it only ends a broken test.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Pause between two questions.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A running aggregator.
+pub struct Aggregator {
+    /// The process.
+    pub process: Process,
+    /// Its gRPC address.
+    pub address: SocketAddr,
+}
+
+impl Aggregator {
+    /// Starts an aggregator on a free port.
+    pub async fn start() -> Self {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// Starts an aggregator on this address.
+    ///
+    /// # Panics
+    /// When it does not say where it listens.
+    pub async fn start_at(address: SocketAddr) -> Self {
+        let listen = address.to_string();
+        let args = [
+            "--listen",
+            &listen,
+            "--http",
+            "127.0.0.1:0",
+            "--grace-period",
+            "40s",
+        ];
+        let mut process = Process::start(
+            "nodegrace-aggregator",
+            &[&args[..], &["--log-format", "json"]].concat(),
+        );
+        let line = process.line("serving gRPC").await;
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
+        let address = line["fields"]["address"]
+            .as_str()
+            .expect("it says its address");
+        Self {
+            process,
+            address: address.parse().expect("it is an address"),
+        }
+    }
+
+    /// Starts an agent that reports here for a node.
+    pub fn agent(&self, node: &str, args: &[&str]) -> Process {
+        Self::agent_for(self.address, node, args)
+    }
+
+    /// Starts an agent that reports to this address for a node.
+    pub fn agent_for(aggregator: SocketAddr, node: &str, args: &[&str]) -> Process {
+        let url = format!("http://{aggregator}");
+        let base = [
+            "--node-name",
+            node,
+            "--aggregator",
+            &url,
+            "--sample-interval",
+            "1s",
+        ];
+        Process::start("nodegrace-agent", &[&base[..], args].concat())
+    }
+
+    /// A connection to it.
+    ///
+    /// # Panics
+    /// Never: an address makes a URL.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address))
+            .expect("an address makes a URL")
+            .connect_lazy()
+    }
+
+    /// Asks for a node until what is known of it satisfies `enough`.
+    ///
+    /// # Panics
+    /// When it never does, with what is known.
+    #[allow(clippy::disallowed_methods, reason = "processes live in real time")]
+    pub async fn until(&self, name: &str, enough: impl Fn(&v1::Node) -> bool) -> v1::Node {
+        let mut client = QueryClient::new(self.channel());
+        let mut last = None;
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let request = v1::GetNodeRequest { name: name.into() };
+                match client.get_node(request).await {
+                    Ok(node) if enough(node.get_ref()) => return node.into_inner(),
+                    answer => last = Some(answer),
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        })
+        .await;
+        found.unwrap_or_else(|_| panic!("not enough is known of {name}: {last:#?}"))
+    }
+}
+
+/// A file that lives as long as its holder.
+pub struct Written {
+    /// Where it is.
+    pub path: String,
+    _file: NamedTempFile,
+}
+
+/// Writes a file.
+///
+/// # Panics
+/// When there is no place for it.
+pub fn written(text: &str) -> Written {
+    let mut file = NamedTempFile::new().expect("there is a place for files");
+    file.write_all(text.as_bytes()).expect("there is room");
+    Written {
+        path: file.path().to_string_lossy().into_owned(),
+        _file: file,
+    }
+}
