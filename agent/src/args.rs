@@ -183,6 +183,10 @@ impl Args {
         }
         kubelet.root_cert_file.clone_from(&self.kubelet_ca_file);
         kubelet.accept_invalid_certs = self.kubelet_insecure;
+        if self.kubelet_insecure {
+            // No roots and none looked for: the image has no system roots, and without them the client would not be built.
+            kubelet.root_cert = Some(Vec::new());
+        }
         Ok(Some(kubelet))
     }
 }
@@ -252,6 +256,20 @@ mod tests {
         }
         let args = parse(&["--node-name", "a", "--kubelet-url", "10.0.0.7"]).unwrap();
         assert!(args.config().is_err());
+    }
+
+    #[test]
+    fn an_unverified_kubelet_needs_no_roots() {
+        let args = parse(&[
+            "--node-name",
+            "a",
+            "--kubelet-url",
+            "https://10.0.0.7:10250",
+            "--kubelet-insecure",
+        ])
+        .unwrap();
+        let kubelet = args.config().unwrap().kubelet.unwrap();
+        assert_eq!(kubelet.root_cert, Some(Vec::new()));
     }
 
     #[test]
