@@ -74,8 +74,8 @@ fn args_of(objects: &[Value], kind: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the Roles and ClusterRoles of the deployment grant to its only reader, the agent, among what an API server serves
-/// itself.
+/// What the roles of the deployment, for the cluster and for a namespace, grant to its only reader, the agent, among what an API
+/// server serves itself.
 fn granted(objects: &[Value], user: &str) -> Access {
     let mut access = Access::closed();
     for role in objects {
