@@ -1,7 +1,7 @@
 //! What is known, in one place: the fleet and, beside it, what its maths has no use for.
 //!
-//! Agents' streams and the passing of time write ([`write`]); whoever asks reads ([`read`]). Every lock is held for one batch
-//! or for one chunk of [`VISIT`] nodes, so neither side waits for the other's whole work.
+//! Agents' streams and the passing of time write ([`write`](mod@write)); whoever asks reads ([`read`]). Every lock is held for
+//! one batch or for one chunk of [`VISIT`] nodes, so neither side waits for the other's whole work.
 
 mod beside;
 mod changes;

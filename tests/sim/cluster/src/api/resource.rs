@@ -42,7 +42,7 @@ pub struct Names {
 }
 
 impl Resource {
-    /// Every kind; the position of a kind is its [`Resource::index`].
+    /// Every kind; the position of a kind is its `Resource::index`.
     pub const ALL: [Resource; 7] = [
         Self::Node,
         Self::Lease,
