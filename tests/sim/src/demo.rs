@@ -33,7 +33,7 @@ const PAGE: i32 = 1000;
 /// When a part of the system fails.
 pub async fn run(args: Args, grpc: TcpListener, http: TcpListener) -> anyhow::Result<()> {
     let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
-    let machines = TempDir::new().context("directory for the simulated machines")?;
+    let machines = machines().context("directory for the simulated machines")?;
     let clock = Clock::scaled(1.0, Clock::real().wall());
     let mut pace = JoinSet::new();
     pace.spawn(pace::keep(args.speed));
@@ -66,6 +66,11 @@ pub async fn run(args: Args, grpc: TcpListener, http: TcpListener) -> anyhow::Re
         }
     }
     system.stop().await
+}
+
+/// A directory for the simulated machines' /proc, in memory where that is to be had: they are rewritten all the time.
+fn machines() -> io::Result<TempDir> {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new())
 }
 
 fn spec(args: &Args, machines: &Path) -> SystemSpec {
