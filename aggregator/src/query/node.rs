@@ -155,6 +155,7 @@ pub(super) fn quantiles(quantiles: &Quantiles) -> v1::Quantiles {
 }
 
 pub(super) fn expected_flips(flips: ExpectedFlips) -> v1::ExpectedFlips {
+    let likely = flips.likely();
     v1::ExpectedFlips {
         expected: flips.expected,
         per_day: flips.per_day,
@@ -162,6 +163,8 @@ pub(super) fn expected_flips(flips: ExpectedFlips) -> v1::ExpectedFlips {
         per_day_upper: flips.per_day_interval.upper,
         risky_gaps: flips.risky_gaps,
         observed: Some(wire::to_duration(flips.observed)),
+        likely_flips_lower: likely.least,
+        likely_flips_upper: likely.most,
     }
 }
 

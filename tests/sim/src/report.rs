@@ -1,6 +1,6 @@
 //! The demo's report in words and tables: what the aggregator answered, beside what the simulated controller really did.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use nodegrace_proto::{prost_types, v1};
@@ -63,12 +63,9 @@ pub fn verdict(nodes: &[v1::Node], fleet: &v1::Fleet, truth: &Truths) -> String 
     let predicted = fleet.expected_flips.as_ref().map_or_else(
         || "Predicted flips: unknown, no gap was measured.".to_owned(),
         |flips| {
-            let days = duration(flips.observed).as_secs_f64() / 86_400.0 / fleet.nodes as f64;
             format!(
-                "Predicted flips: {:.1} (95 % interval {:.1} to {:.1}). Actual flips: {actual}.",
-                flips.expected,
-                flips.per_day_lower * days,
-                flips.per_day_upper * days,
+                "Predicted flips: {:.1} (with 95 % probability {} to {}). Actual flips: {actual}.",
+                flips.expected, flips.likely_flips_lower, flips.likely_flips_upper,
             )
         },
     );
@@ -159,12 +156,6 @@ pub fn seconds(value: Option<prost_types::Duration>) -> String {
             value.seconds as f64 + f64::from(value.nanos) / 1e9
         )
     })
-}
-
-fn duration(value: Option<prost_types::Duration>) -> Duration {
-    value
-        .and_then(|value| Duration::try_from(value).ok())
-        .unwrap_or_default()
 }
 
 fn expected(flips: Option<&v1::ExpectedFlips>) -> String {
