@@ -6,17 +6,18 @@
 //! credits the node with the pass's own time; a node last credited longer ago than the grace period is marked Unknown. The
 //! next pass starts one monitor period after the last one ended.
 //!
-//! Not modelled: the controller resets every node's credit when it leaves "full disruption" (every node of every zone not ready), which
-//! gives each node up to one more grace period after an outage of the whole cluster.
+//! Not modelled: the controller resets every node's credit when it leaves "full disruption" (every node of every zone not
+//! ready), which gives each node up to one more grace period after an outage of the whole cluster.
 
 mod closed_form;
+mod earned;
 mod gap_start;
 mod judge;
 mod looks;
 mod settings;
 mod simulator;
 
-pub use gap_start::GapStart;
+pub use gap_start::{EarlierPosts, GapStart};
 pub use judge::{Judge, Judgement};
 pub use looks::{Looks, Ramp};
 pub use settings::{ControllerSettings, PassDuration, SettingsError};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    controller::{ControllerSettings, GapStart},
+    controller::{ControllerSettings, EarlierPosts, GapStart},
     event::Channel,
     time::WallTime,
 };
@@ -25,6 +25,8 @@ pub struct Gap {
     pub end_channel: Channel,
     /// For a status post before the gap on a node that has a Lease: time since the last Lease heartbeat. Absent otherwise.
     pub since_lease: Option<Duration>,
+    /// The status posts between the two; none where `since_lease` is absent.
+    pub earlier_posts: EarlierPosts,
     /// How far its ends are uncertain, because the agent was blind there. Zero: measured.
     pub uncertainty: Duration,
     /// True when Ready was seen to turn Unknown within it.
@@ -34,7 +36,7 @@ pub struct Gap {
 impl Gap {
     /// What the controller made of the heartbeat before it.
     pub fn start(&self) -> GapStart {
-        GapStart::after(self.since_lease)
+        GapStart::after(self.since_lease, self.earlier_posts)
     }
 
     /// Probability that such a controller flipped the node within it.

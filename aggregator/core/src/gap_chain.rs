@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     blindness::Blindness,
-    controller::GapStart,
+    controller::{EarlierPosts, GapStart},
     event::{Channel, Heartbeat},
     gap::Gap,
     time::WallTime,
@@ -16,6 +16,8 @@ pub(crate) struct GapChain {
     last: Option<Arrival>,
     /// Arrival of the last Lease heartbeat.
     last_lease: Option<Duration>,
+    /// Arrival of the last status post since then, and the posts before it. Absent: there was none.
+    last_post: Option<(Duration, EarlierPosts)>,
     /// True once a heartbeat or a baseline was seen: the interval before the next one counts as unmeasured when it is no gap.
     begun: bool,
     /// True when heartbeats after `last` may be missing for good.
@@ -32,6 +34,7 @@ struct Arrival {
     channel: Channel,
     uncertainty: Duration,
     since_lease: Option<Duration>,
+    earlier_posts: EarlierPosts,
 }
 
 /// What a heartbeat did to the chain.
@@ -51,6 +54,7 @@ impl GapChain {
         Self {
             last: None,
             last_lease: None,
+            last_post: None,
             begun: false,
             broken: false,
             blindness: Blindness::NONE,
@@ -92,35 +96,43 @@ impl GapChain {
             start_channel: last.channel,
             end_channel: heartbeat.channel,
             since_lease: last.since_lease,
+            earlier_posts: last.earlier_posts,
             uncertainty,
             flip_seen: self.flip_seen,
         })
     }
 
     fn start_at(&mut self, heartbeat: &Heartbeat, has_lease: bool) {
+        let arrival = heartbeat.arrival;
+        let mut earlier_posts = EarlierPosts::none();
         let since_lease = match heartbeat.channel {
             Channel::Lease => {
-                self.last_lease = Some(heartbeat.arrival);
+                self.last_lease = Some(arrival);
+                self.last_post = None;
                 None
             }
             Channel::NodeStatus if has_lease => {
-                Some(self.last_lease.map_or(Duration::MAX, |lease| {
-                    heartbeat.arrival.saturating_sub(lease)
-                }))
+                if let Some((post, before)) = self.last_post {
+                    earlier_posts = before.followed(arrival.saturating_sub(post));
+                }
+                self.last_post = Some((arrival, earlier_posts));
+                let since = |lease| arrival.saturating_sub(lease);
+                Some(self.last_lease.map_or(Duration::MAX, since))
             }
             Channel::NodeStatus => None,
         };
         self.last = Some(Arrival {
-            at: heartbeat.arrival,
+            at: arrival,
             time: heartbeat.arrival_time,
             channel: heartbeat.channel,
             uncertainty: heartbeat.arrival_uncertainty,
             since_lease,
+            earlier_posts,
         });
         self.begun = true;
         self.broken = false;
         self.flip_seen = false;
-        self.blindness.forget_until(heartbeat.arrival);
+        self.blindness.forget_until(arrival);
     }
 
     /// A baseline was seen: an interval before the next heartbeat that is no gap is unmeasured.
@@ -156,7 +168,7 @@ impl GapChain {
         let last = self.last.filter(|_| !self.broken)?;
         Some(Running {
             since: last.at,
-            since_lease: last.since_lease,
+            start: GapStart::after(last.since_lease, last.earlier_posts),
         })
     }
 }
@@ -166,13 +178,6 @@ impl GapChain {
 pub(crate) struct Running {
     /// Arrival of the last heartbeat, since boot.
     pub(crate) since: Duration,
-    /// As in [`Gap::since_lease`].
-    since_lease: Option<Duration>,
-}
-
-impl Running {
     /// What the controller made of that heartbeat.
-    pub(crate) fn start(&self) -> GapStart {
-        GapStart::after(self.since_lease)
-    }
+    pub(crate) start: GapStart,
 }

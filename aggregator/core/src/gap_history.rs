@@ -20,7 +20,7 @@ pub struct GapBounds {
 }
 
 impl Default for GapBounds {
-    /// Longer than 15 s: any gap that a grace period worth considering could judge. 100 gaps of 72 bytes: a node that only
+    /// Longer than 15 s: any gap that a grace period worth considering could judge. 100 gaps of 104 bytes: a node that only
     /// posts its status every 20 to 50 s fills that in an hour and then keeps those above some 45 s.
     fn default() -> Self {
         Self {

@@ -66,9 +66,7 @@ fn delay(settings: &ControllerSettings, flip: &SeenFlip) -> Option<Duration> {
     let (interval, longest) = settings.poll_interval();
     match flip.start {
         GapStart::Once => flip.after,
-        GapStart::StatusPost { since_lease } if since_lease >= longest => {
-            flip.after?.checked_sub(interval)
-        }
+        start if start.surely_earns_a_poll(longest) => flip.after?.checked_sub(interval),
         GapStart::StatusPost { .. } => None,
     }
 }

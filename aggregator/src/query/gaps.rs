@@ -211,6 +211,7 @@ mod tests {
             start_channel: Channel::Lease,
             end_channel: Channel::Lease,
             since_lease: None,
+            earlier_posts: nodegrace_core::EarlierPosts::none(),
             uncertainty: Duration::ZERO,
             flip_seen: false,
         };

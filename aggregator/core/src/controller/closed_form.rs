@@ -5,23 +5,22 @@
 //! the grace period, flips the node unless the next heartbeat has arrived: a flip when c + n x < L. So its probability rises
 //! from 0 at L = n x (that is G') in a straight line to 1 at L = (n+1) x.
 //!
-//! **A status post can earn one more poll.** Crediting a status post makes the controller forget the Lease it had seen,
-//! unless the Lease moved forward in the same look; the next look then takes the Lease as new and credits the node again.
-//! With the last Lease heartbeat t before the status post, there was a look between the two when c >= x - t, and then the
-//! flip needs c + (n+1) x < L. With R(y) = max(0, y) both cases together come to
+//! **A status post can earn one more poll**, for some phases c and not for others (`earned`). Phases from c1 to c2 lead to a
+//! flip where c + m x < L, m being n or, where they earn a poll, n + 1; with R(y) = max(0, y) that is a share of
 //!
 //! ```text
-//! R(L/x - n) - R((L+t)/x - (n+1)) + R((L+t)/x - (n+2)) - R(L/x - (n+2)),   t limited to x,
+//! R((L - c1)/x - m) - R((L - c2)/x - m)
 //! ```
 //!
-//! which for t = 0 (no status post) is the straight line above and for t = x the same line one poll later.
+//! of all phases. Both ends are whole numbers of polls after heartbeats of known age, k x - t, so that a term is
+//! R((L + t)/x - (m + k)); without a status post one pair of terms is left, the straight line above.
 //!
 //! **Passes of unknown length** make x uniform between two bounds. Each term is then an average of R(a/x - k) over x, which
-//! is a logarithm; n is constant between the points x = G/k.
+//! is a logarithm; n is constant between the points x = G/k, and the order of the ends between those where two of them meet.
 
 use std::time::Duration;
 
-use super::{ControllerSettings, GapStart, settings::polls};
+use super::{ControllerSettings, GapStart, earned::Before, settings::polls};
 
 /// A range of poll intervals with one number of polls to the flip.
 struct Piece {
@@ -50,25 +49,31 @@ impl ControllerSettings {
         if length <= self.grace_period {
             return 0.0;
         }
-        let (length, since_lease) = (length.as_secs_f64(), start.since_lease());
+        let length = length.as_secs_f64();
         let (shortest, longest) = self.poll_interval();
+        let before = Before::of(start, longest);
         if shortest == longest {
             let (x, n) = (shortest.as_secs_f64(), polls(self.grace_period, shortest));
             let ramp = |a: f64, k: f64| (kernel.at)(a, k, x);
-            return combine(length, since_lease, x, f64::from(n), ramp);
+            return combine(length, &before, x, f64::from(n), ramp);
         }
         let total: f64 = self
-            .pieces(since_lease)
-            .map(|piece| {
+            .pieces()
+            .flat_map(|piece| {
+                let cuts = before.cuts(piece.from, piece.to);
+                let cut = move |pair: &[f64]| (pair[0], pair[1], piece.polls);
+                cuts.windows(2).map(cut).collect::<Vec<_>>()
+            })
+            .map(|(from, to, polls)| {
                 let ramp = |a: f64, k: f64| {
-                    let end = piece.to.min(a / k);
-                    if end > piece.from {
-                        (kernel.integral)(a, k, piece.from, end)
+                    let end = to.min(a / k);
+                    if end > from {
+                        (kernel.integral)(a, k, from, end)
                     } else {
                         0.0
                     }
                 };
-                combine(length, since_lease, piece.to, piece.polls, ramp)
+                combine(length, &before, f64::midpoint(from, to), polls, ramp)
             })
             .sum();
         total / (longest - shortest).as_secs_f64()
@@ -84,9 +89,8 @@ impl ControllerSettings {
         } else {
             self.grace_period
         };
-        let surely_earned = start.since_lease() >= longest.as_secs_f64();
         earliest
-            + if surely_earned {
+            + if start.surely_earns_a_poll(longest) {
                 shortest
             } else {
                 Duration::ZERO
@@ -97,7 +101,7 @@ impl ControllerSettings {
     pub fn latest_flip(&self, start: GapStart) -> Duration {
         let earned = f64::from(u8::from(start.may_earn_a_poll()));
         let latest = self
-            .pieces(0.0)
+            .pieces()
             .map(|piece| (piece.polls + 1.0 + earned) * piece.to)
             .fold(0.0, f64::max);
         Duration::from_secs_f64(latest)
@@ -114,11 +118,11 @@ impl ControllerSettings {
         let integral = |piece: Piece| {
             (piece.polls + 0.5) * (piece.to * piece.to - piece.from * piece.from) / 2.0
         };
-        Duration::from_secs_f64(self.pieces(0.0).map(integral).sum::<f64>() / width)
+        Duration::from_secs_f64(self.pieces().map(integral).sum::<f64>() / width)
     }
 
-    /// The range of poll intervals, cut wherever the number of polls or the limit on `since_lease` changes.
-    fn pieces(&self, since_lease: f64) -> impl Iterator<Item = Piece> {
+    /// The range of poll intervals, cut wherever the number of polls changes.
+    fn pieces(&self) -> impl Iterator<Item = Piece> {
         let (shortest, longest) = self.poll_interval();
         let (most, fewest) = (
             polls(self.grace_period, shortest),
@@ -129,7 +133,7 @@ impl ControllerSettings {
             shortest.as_secs_f64(),
             longest.as_secs_f64(),
         );
-        (fewest..=most).flat_map(move |n| {
+        (fewest..=most).map(move |n| {
             // n polls are needed while (n-1) x <= G < n x.
             let lower = from.max(grace / f64::from(n));
             let upper = if n > 1 {
@@ -137,12 +141,11 @@ impl ControllerSettings {
             } else {
                 to
             };
-            let cut = since_lease.clamp(lower, upper.max(lower));
-            [(lower, cut), (cut, upper)].map(|(from, to)| Piece {
-                from,
-                to: to.max(from),
+            Piece {
+                from: lower,
+                to: upper.max(lower),
                 polls: f64::from(n),
-            })
+            }
         })
     }
 }
@@ -169,21 +172,23 @@ impl Kernel {
     };
 }
 
-/// The four terms of the module's formula, for poll intervals up to `x`.
-fn combine(length: f64, since_lease: f64, x: f64, n: f64, ramp: impl Fn(f64, f64) -> f64) -> f64 {
-    if since_lease >= x {
-        // Limited to x: (L+x)/x - k is L/x - (k-1), and the line moves up by one poll.
-        return ramp(length, n + 1.0) - ramp(length, n + 2.0);
-    }
-    let with_lease = length + since_lease;
-    ramp(length, n) - ramp(with_lease, n + 1.0) + ramp(with_lease, n + 2.0) - ramp(length, n + 2.0)
+/// The terms of the module's formula, for poll intervals around `x`.
+fn combine(length: f64, before: &Before, x: f64, n: f64, ramp: impl Fn(f64, f64) -> f64) -> f64 {
+    let stretches = before.stretches(x).into_iter();
+    stretches
+        .map(|stretch| {
+            let polls = if stretch.earned { n + 1.0 } else { n };
+            ramp(length + stretch.from.age, polls + stretch.from.polls)
+                - ramp(length + stretch.to.age, polls + stretch.to.polls)
+        })
+        .sum()
 }
 
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "certain and impossible are exact")]
 mod tests {
     use super::*;
-    use crate::controller::PassDuration;
+    use crate::controller::{EarlierPosts, PassDuration};
 
     fn s(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
@@ -210,6 +215,7 @@ mod tests {
         let settings = settings(40.0, 5.0, PassDuration::QUIET);
         let post = GapStart::StatusPost {
             since_lease: s(9.0),
+            earlier_posts: EarlierPosts::none(),
         };
         let plain = settings.flip_probability(s(42.0), GapStart::Once);
         let earned = settings.flip_probability(s(47.0025), post);
@@ -222,11 +228,27 @@ mod tests {
         let settings = settings(40.0, 5.0, PassDuration::constant(s(1.0)));
         let post = GapStart::StatusPost {
             since_lease: s(2.0),
+            earlier_posts: EarlierPosts::none(),
         };
         // x = 6, n = 7: certain at 48 without the extra poll, which a third of the phases has.
         let at_48 = settings.flip_probability(s(48.0), post);
         assert!((at_48 - 2.0 / 3.0).abs() < 1e-9);
         assert_eq!(settings.flip_probability(s(54.0), post), 1.0);
+    }
+
+    #[test]
+    fn a_post_right_after_another_earns_a_poll_only_when_one_look_credits_both() {
+        let settings = settings(40.0, 5.0, PassDuration::constant(s(0.01)));
+        let posts = |apart: f64, since_lease: f64| GapStart::StatusPost {
+            since_lease: s(since_lease),
+            earlier_posts: EarlierPosts::none().followed(s(apart)),
+        };
+        // x = 5.01, n = 8: at 9.25 x certain without the extra poll, and one phase in four with it.
+        let flips = |start| settings.flip_probability(s(46.3425), start);
+        assert!((flips(posts(30.0, 40.0)) - 0.25).abs() < 1e-9);
+        assert_eq!(flips(posts(5.01, 40.0)), 1.0);
+        // A look comes between two posts x/2 apart in the later half of the phases, which then flip too.
+        assert!((flips(posts(2.505, 40.0)) - 0.75).abs() < 1e-9);
     }
 
     #[test]
@@ -237,6 +259,7 @@ mod tests {
         };
         let post = GapStart::StatusPost {
             since_lease: s(5.7),
+            earlier_posts: EarlierPosts::none(),
         };
         for start in [GapStart::Once, post] {
             for length in [40.5, 42.0, 44.0, 46.5, 49.0, 52.0, 56.0, 60.0] {
@@ -261,6 +284,7 @@ mod tests {
         };
         let post = GapStart::StatusPost {
             since_lease: s(5.7),
+            earlier_posts: EarlierPosts::none(),
         };
         for pass in [PassDuration::QUIET, PassDuration::constant(s(1.0)), range] {
             let settings = settings(40.0, 5.0, pass);

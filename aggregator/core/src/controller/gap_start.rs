@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Earlier posts that are remembered. An older one matters only when a post fell between every two looks since then and no
+/// renewal did; kubelets renew as often as they post, so that even two are rare.
+const POSTS: usize = 8;
+
 /// What is known of the heartbeat that starts a gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GapStart {
@@ -12,25 +16,79 @@ pub enum GapStart {
     StatusPost {
         /// Time since the last Lease heartbeat. [`Duration::MAX`] when there was none for long.
         since_lease: Duration,
+        /// The posts between the two.
+        earlier_posts: EarlierPosts,
     },
 }
 
 impl GapStart {
-    /// From the time since the last Lease heartbeat; absent where the gap starts with the Lease or there is none.
-    pub fn after(since_lease: Option<Duration>) -> Self {
-        since_lease.map_or(Self::Once, |since_lease| Self::StatusPost { since_lease })
-    }
-
-    /// Time since the last Lease heartbeat where it matters, in seconds; 0 where it does not.
-    pub(super) fn since_lease(self) -> f64 {
-        match self {
-            Self::Once => 0.0,
-            Self::StatusPost { since_lease } => since_lease.as_secs_f64(),
-        }
+    /// From the time since the last Lease heartbeat, absent where the gap starts with the Lease or there is none, and the posts
+    /// in between.
+    pub fn after(since_lease: Option<Duration>, earlier_posts: EarlierPosts) -> Self {
+        since_lease.map_or(Self::Once, |since_lease| Self::StatusPost {
+            since_lease,
+            earlier_posts,
+        })
     }
 
     /// True when a status post may have earned one more poll.
     pub const fn may_earn_a_poll(self) -> bool {
         matches!(self, Self::StatusPost { .. })
+    }
+
+    /// True when a status post has earned one more poll whatever the phase, if looks are at most `interval` apart: no renewal
+    /// can share its look, and no other post the look before that.
+    pub fn surely_earns_a_poll(self, interval: Duration) -> bool {
+        match self {
+            Self::Once => false,
+            Self::StatusPost {
+                since_lease,
+                earlier_posts,
+            } => {
+                let newest = earlier_posts.ages().next();
+                since_lease >= interval && newest.is_none_or(|age| age >= interval * 2)
+            }
+        }
+    }
+}
+
+/// Ages of the status posts before the one that starts a gap, back to the last Lease heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EarlierPosts {
+    /// In microseconds, the newest first. What is older than 71 minutes is none.
+    ages: [u32; POSTS],
+}
+
+impl EarlierPosts {
+    const NONE: u32 = u32::MAX;
+
+    /// No post since the Lease.
+    pub const fn none() -> Self {
+        Self {
+            ages: [Self::NONE; POSTS],
+        }
+    }
+
+    /// These posts and the one they came before, seen from a post `later`.
+    #[must_use]
+    pub fn followed(self, later: Duration) -> Self {
+        let later = u32::try_from(later.as_micros()).unwrap_or(Self::NONE);
+        let mut ages = [later; POSTS];
+        for (age, earlier) in ages[1..].iter_mut().zip(self.ages) {
+            *age = earlier.saturating_add(later);
+        }
+        Self { ages }
+    }
+
+    /// The ages, the newest first.
+    pub fn ages(&self) -> impl Iterator<Item = Duration> {
+        let known = self.ages.into_iter().take_while(|age| *age != Self::NONE);
+        known.map(|micros| Duration::from_micros(micros.into()))
+    }
+}
+
+impl Default for EarlierPosts {
+    fn default() -> Self {
+        Self::none()
     }
 }

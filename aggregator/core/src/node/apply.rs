@@ -242,7 +242,7 @@ impl NodeHistory {
         let ago = sent.sent.saturating_sub(change.arrival);
         self.flips.push(SeenFlip {
             after: running.and_then(|running| change.arrival.checked_sub(running.since)),
-            start: running.map_or(GapStart::Once, |running| running.start()),
+            start: running.map_or(GapStart::Once, |running| running.start),
             at: sent.received.saturating_sub(ago),
             time: change.arrival_time,
         });

@@ -91,7 +91,7 @@ impl NodeHistory {
             return None;
         }
         let running = self.chain.running()?;
-        let (duration, start) = (self.since_boot(running.since, now)?, running.start());
+        let (duration, start) = (self.since_boot(running.since, now)?, running.start);
         let controller = &config.controller;
         Some(RunningGap {
             duration,

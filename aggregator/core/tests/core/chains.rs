@@ -204,6 +204,19 @@ fn a_status_post_on_a_node_with_a_lease_notes_the_age_of_the_lease() {
 }
 
 #[test]
+fn a_gap_notes_the_status_posts_since_the_lease() {
+    let (mut fleet, mut agent) = steady();
+    for at in [1203.0, 1204.0, 1207.5] {
+        agent.status(at);
+    }
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    let gap = fleet.history(NODE).expect("it reported").long_gaps()[0];
+    assert_eq!(gap.since_lease, Some(s(7.5)));
+    assert!(gap.earlier_posts.ages().eq([s(3.5), s(4.5)]));
+}
+
+#[test]
 fn without_a_lease_the_status_posts_alone_are_the_gaps() {
     let (mut fleet, mut agent) = (fleet(), Agent::without_lease("boot-1", 990.0));
     for beat in 0..4 {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use nodegrace_core::{
-    Channel, ControllerSettings, Gap, GapBounds, GapHistory, GapStart, PassDuration, Risk,
-    WallTime,
+    Channel, ControllerSettings, EarlierPosts, Gap, GapBounds, GapHistory, GapStart, PassDuration,
+    Risk, WallTime,
     controller::{Judge, first_flip},
 };
 use proptest::prelude::*;
@@ -27,31 +27,59 @@ prop_compose! {
     }
 }
 
-/// Share of the poll phases for which the simulator flips a node whose gap of `length` starts with a Lease heartbeat, or
-/// with a status post `since_lease` after one.
-fn share_of_phases(settings: &ControllerSettings, length: f64, since_lease: Option<f64>) -> f64 {
+/// Share of the poll phases for which the simulator flips a node whose gap of `length` starts with the last of these beats,
+/// which come at the given times after a Lease heartbeat, or with that one where there are none.
+fn share_of_phases(settings: &ControllerSettings, length: f64, after: &[(f64, Channel)]) -> f64 {
     const PHASES: u32 = 500;
     let interval = settings.poll_interval().0.as_secs_f64();
-    // The first poll finds the node as it is; the heartbeats come after it and not later than the second.
-    let lease = interval;
-    let (start, mut beats) = match since_lease {
-        None => (lease, vec![(s(lease), Channel::Lease)]),
-        Some(since) => (
-            lease + since,
-            vec![
-                (s(lease), Channel::Lease),
-                (s(lease + since), Channel::NodeStatus),
-            ],
-        ),
-    };
-    beats.push((s(start + length), Channel::Lease));
+    // The first poll finds the node as it is; the heartbeats come after it, the first not later than the second.
+    let beat = |&(after, channel): &(f64, Channel)| (s(interval + after), channel);
+    let mut beats = vec![beat(&(0.0, Channel::Lease))];
+    beats.extend(after.iter().map(beat));
+    let end = interval + after.last().map_or(0.0, |last| last.0) + length;
+    beats.push((s(end), Channel::Lease));
     let flips = (0..PHASES).filter(|&phase| {
         let phase = interval * (f64::from(phase) + 0.5) / f64::from(PHASES);
-        let until = s(start + length);
-        let pass = settings.pass.shortest;
-        first_flip(*settings, pass, s(phase), true, &beats, until).is_some()
+        first_flip(
+            *settings,
+            settings.pass.shortest,
+            s(phase),
+            true,
+            &beats,
+            s(end),
+        )
+        .is_some()
     });
     flips.count() as f64 / f64::from(PHASES)
+}
+
+/// How a gap starts that comes after these beats, which ascend and follow a Lease heartbeat.
+fn start_after(after: &[(f64, Channel)]) -> GapStart {
+    let (mut lease, mut posts, mut last) = (0.0, EarlierPosts::none(), None);
+    for &(at, channel) in after {
+        match (channel, last) {
+            (Channel::Lease, _) => (lease, posts, last) = (at, EarlierPosts::none(), None),
+            (Channel::NodeStatus, before) => {
+                posts = before.map_or(posts, |before: f64| posts.followed(s(at - before)));
+                last = Some(at);
+            }
+        }
+    }
+    GapStart::after(last.map(|last| s(last - lease)), posts)
+}
+
+/// Up to eight posts, each up to 15 s before the next.
+fn earlier_posts() -> impl Strategy<Value = EarlierPosts> {
+    let apart = prop::collection::vec(0.01..15.0_f64, 0..9);
+    apart.prop_map(|apart| {
+        let none = EarlierPosts::none();
+        apart.into_iter().map(s).fold(none, EarlierPosts::followed)
+    })
+}
+
+/// Up to nine beats after a Lease heartbeat, each up to two and a half polls after the one before.
+fn beats() -> impl Strategy<Value = Vec<(f64, bool)>> {
+    prop::collection::vec((0.01..2.5_f64, prop::bool::weighted(0.8)), 0..10)
 }
 
 fn gap(length: Duration, end: i64) -> Gap {
@@ -63,6 +91,7 @@ fn gap(length: Duration, end: i64) -> Gap {
         start_channel: Channel::Lease,
         end_channel: Channel::Lease,
         since_lease: None,
+        earlier_posts: EarlierPosts::none(),
         uncertainty: Duration::ZERO,
         flip_seen: false,
     }
@@ -99,7 +128,7 @@ proptest! {
         let length = settings.effective_grace(settings.pass.shortest).as_secs_f64()
             + polls_beyond * interval;
         let closed = settings.flip_probability(s(length), GapStart::Once);
-        let simulated = share_of_phases(&settings, length, None);
+        let simulated = share_of_phases(&settings, length, &[]);
         prop_assert!((closed - simulated).abs() <= 0.005, "{closed} {simulated}");
     }
 
@@ -115,10 +144,36 @@ proptest! {
         prop_assume!(since_lease < settings.grace_period.as_secs_f64());
         let length = settings.effective_grace(settings.pass.shortest).as_secs_f64()
             + polls_beyond * interval;
-        let start = GapStart::StatusPost { since_lease: s(since_lease) };
+        let beats = [(since_lease, Channel::NodeStatus)];
+        let start = start_after(&beats);
         let closed = settings.flip_probability(s(length), start);
-        let simulated = share_of_phases(&settings, length, Some(since_lease));
+        let simulated = share_of_phases(&settings, length, &beats);
         prop_assert!((closed - simulated).abs() <= 0.01, "{closed} {simulated}");
+    }
+
+    #[test]
+    fn posts_and_renewals_in_any_order_are_the_closed_form_too(
+        settings in controllers(),
+        polls_beyond in -1.0..3.0_f64,
+        beats in beats(),
+    ) {
+        let interval = settings.poll_interval().0.as_secs_f64();
+        // Longer pauses would have been flips of their own.
+        let longest = settings.grace_period.as_secs_f64() / interval;
+        let mut at = 0.0;
+        let beats: Vec<_> = beats
+            .into_iter()
+            .map(|(polls, post)| {
+                at += polls.min(longest) * interval;
+                (at, if post { Channel::NodeStatus } else { Channel::Lease })
+            })
+            .collect();
+        let length = settings.effective_grace(settings.pass.shortest).as_secs_f64()
+            + polls_beyond * interval;
+        let closed = settings.flip_probability(s(length), start_after(&beats));
+        let simulated = share_of_phases(&settings, length, &beats);
+        // Each beat is an end of a stretch, which the phases tried meet to within a five-hundredth.
+        prop_assert!((closed - simulated).abs() <= 0.03, "{closed} {simulated} {beats:?}");
     }
 
     #[test]
@@ -128,8 +183,9 @@ proptest! {
         length in 1.0..200.0_f64,
         longer in 0.0..30.0_f64,
         since_lease in prop::option::of(0.0..60.0_f64),
+        posts in earlier_posts(),
     ) {
-        let start = GapStart::after(since_lease.map(s));
+        let start = GapStart::after(since_lease.map(s), posts);
         let settings = ControllerSettings {
             pass: PassDuration {
                 shortest: settings.pass.shortest,
@@ -149,8 +205,9 @@ proptest! {
         settings in controllers(),
         spread in 0.0..3.0_f64,
         since_lease in prop::option::of(0.0..60.0_f64),
+        posts in earlier_posts(),
     ) {
-        let start = GapStart::after(since_lease.map(s));
+        let start = GapStart::after(since_lease.map(s), posts);
         let settings = ControllerSettings {
             pass: PassDuration {
                 shortest: settings.pass.shortest,
@@ -170,8 +227,9 @@ proptest! {
         spread in 0.0..3.0_f64,
         length in 1.0..200.0_f64,
         since_lease in prop::option::of(0.0..60.0_f64),
+        posts in earlier_posts(),
     ) {
-        let start = GapStart::after(since_lease.map(s));
+        let start = GapStart::after(since_lease.map(s), posts);
         let settings = ControllerSettings {
             pass: PassDuration {
                 shortest: settings.pass.shortest,
