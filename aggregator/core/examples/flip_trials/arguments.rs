@@ -11,7 +11,8 @@ Predicts which gaps of FILE the controller flips, and holds that against what it
   FILE.csv                 columns gap_s, t_last_beat, flipped and flip_after_s; others are ignored
   --grace-period DURATION  the controller's node-monitor-grace-period
   --monitor-period DURATION  the controller's node-monitor-period
-  --pass-duration DURATION   how long each pass takes; without it, measured from the times of the flips
+  --pass-duration DURATION   how long each pass takes; without it, told from the times of the flips, and the prediction for
+                             passes of 2.5 ms is printed beside
   -h, --help               this text
 
 A DURATION is a number with a unit: 500ms, 40s, 1.5m.

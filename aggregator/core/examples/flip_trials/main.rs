@@ -53,19 +53,21 @@ fn run(arguments: &Arguments) -> Result<Calibration, String> {
     let trials = trials::parse(&text)?;
     let mut settings = ControllerSettings::default()
         .with_periods(arguments.grace_period, arguments.monitor_period);
+    if let Some(pass) = arguments.pass_duration {
+        settings.pass = PassDuration::constant(pass);
+    }
+    settings.validate().map_err(|error| error.to_string())?;
+    let as_set = Passes::Settings(settings);
     let passes = match arguments.pass_duration {
-        Some(pass) => {
-            settings.pass = PassDuration::constant(pass);
-            Passes::Settings(settings)
-        }
+        Some(_) => as_set.clone(),
         None => Passes::of(settings, &trials),
     };
-    settings.validate().map_err(|error| error.to_string())?;
     let calibration = Calibration::of(&passes, &trials).ok_or("no trials in it")?;
     print(&Report {
         settings,
         passes: &passes,
         calibration: &calibration,
+        as_set: &Calibration::of(&as_set, &trials).ok_or("no trials in it")?,
     })?;
     Ok(calibration)
 }

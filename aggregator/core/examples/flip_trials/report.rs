@@ -12,6 +12,8 @@ pub(crate) struct Report<'a> {
     pub(crate) settings: ControllerSettings,
     pub(crate) passes: &'a Passes,
     pub(crate) calibration: &'a Calibration,
+    /// The same for passes as the settings say.
+    pub(crate) as_set: &'a Calibration,
 }
 
 impl fmt::Display for Report<'_> {
@@ -29,7 +31,7 @@ impl fmt::Display for Report<'_> {
             }
             Passes::Even(settings) => writeln!(
                 f,
-                "passes              likeliest by the delays of the flips: {}",
+                "passes              by the delays of the flips: {}",
                 Even(settings)
             )?,
             Passes::Measured { looks, explained } => {
@@ -62,6 +64,16 @@ impl fmt::Display for Report<'_> {
             calibration.deviations()
         )?;
         writeln!(f, "Brier score         {:.4}", calibration.brier_score)?;
+        if !matches!(self.passes, Passes::Settings(_)) {
+            writeln!(
+                f,
+                "were passes idle    {:.1} flips, {:+.2} standard deviations, Brier score {:.4} ({})",
+                self.as_set.predicted,
+                self.as_set.deviations(),
+                self.as_set.brier_score,
+                Even(settings)
+            )?;
+        }
         self.table(f)
     }
 }

@@ -4,6 +4,7 @@ mod blindness;
 mod chains;
 mod interval;
 mod kit;
+mod made_up_trials;
 mod properties;
 mod scale;
 mod trials;
