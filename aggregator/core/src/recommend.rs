@@ -3,7 +3,7 @@
 mod checks;
 mod settings_text;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 pub use checks::{Check, LiveSettings, Outcome, check};
 
@@ -100,9 +100,8 @@ pub fn recommend(
     controller.validate()?;
     let search = Search::new(fleet, goal);
     let present = search.what_if(controller.grace_period);
-    let recommended =
-        search.smallest(|search, what_if| search.meets(what_if, Strictness::Estimate));
-    let safe = search.smallest(|search, what_if| search.meets(what_if, Strictness::UpperEnd));
+    let recommended = search.smallest(Strictness::Estimate);
+    let safe = search.smallest(Strictness::UpperEnd);
     let fit = |what_if: WhatIf| search.raise_to_checks(what_if, live);
     let (recommended, safe) = (recommended.map(fit), safe.map(fit));
     let shortage = recommended.is_none().then(|| search.shortage());
@@ -166,21 +165,22 @@ impl<'a> Search<'a> {
         )
     }
 
-    /// The first candidate for which `accepts` holds; it must hold for all longer ones too.
-    fn smallest(&self, accepts: impl Fn(&Self, &WhatIf) -> bool) -> Option<WhatIf> {
+    /// The smallest candidate that meets the goal. Rates fall with the grace period among the candidates whose gaps are
+    /// counted and among those left to the tail, which may take over at a higher rate: each part is searched by itself.
+    fn smallest(&self, strictness: Strictness) -> Option<WhatIf> {
         let period = self.controller.monitor_period;
-        let most = (LONGEST_GRACE.as_nanos() / period.as_nanos()) as u32;
+        let longest = (LONGEST_GRACE.as_nanos() / period.as_nanos()) as u32;
         // At least two polls: a grace period must be longer than the monitor period.
-        let (mut low, mut high) = (2, most + 1);
-        while low < high {
-            let middle = u32::midpoint(low, high);
-            if accepts(self, &self.what_if(period * middle)) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
+        let all = 2..longest + 1;
+        let accepted = |polls| self.meets(&self.what_if(period * polls), strictness);
+        let extrapolated = first(all.clone(), |polls| {
+            !self.what_if(period * polls).trusts_replay()
+        });
+        let mut polls = first(all.start..extrapolated, accepted);
+        if polls == extrapolated {
+            polls = first(extrapolated..all.end, accepted);
         }
-        (low <= most).then(|| self.what_if(period * low))
+        (polls < all.end).then(|| self.what_if(period * polls))
     }
 
     fn meets(&self, what_if: &WhatIf, strictness: Strictness) -> bool {
@@ -227,4 +227,21 @@ impl<'a> Search<'a> {
             needed: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
         }
     }
+}
+
+/// The first number for which `holds` does, as for all later ones; the end when it holds for none.
+fn first(numbers: Range<u32>, holds: impl Fn(u32) -> bool) -> u32 {
+    let Range {
+        start: mut low,
+        end: mut high,
+    } = numbers;
+    while low < high {
+        let middle = u32::midpoint(low, high);
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }

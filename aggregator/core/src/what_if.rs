@@ -38,8 +38,8 @@ pub struct WhatIf {
     pub flips: Option<ExpectedFlips>,
     /// Share of the replayed flips that comes from gaps known within the sketch's error only.
     pub sketched_ratio: f64,
-    /// Flips to expect by the fitted tail of the fleet's long gaps. Absent: too few were seen to fit one, or the candidate
-    /// judges gaps so short that more than enough were seen.
+    /// Flips to expect by the fitted tail of the fleet's long gaps. Absent: too few were seen to fit one, the longest are of
+    /// another kind than the others, or the candidate judges gaps so short that more than enough were seen.
     pub extrapolated: Option<Extrapolation>,
     /// Nodes with at least one gap at risk, the worst first.
     pub affected: Vec<AffectedNode>,
@@ -104,7 +104,7 @@ pub enum Basis {
     Replayed,
     /// The fitted tail of the gaps that were seen; see [`Extrapolation::beyond_seen`].
     Extrapolated,
-    /// Hardly any gap was at risk, and too few were long enough to extrapolate: only the interval says something.
+    /// Hardly any gap was at risk, and there is no tail to extrapolate: only the interval says something.
     HardlySeen,
 }
 
@@ -120,7 +120,14 @@ pub struct Estimate {
 }
 
 impl WhatIf {
-    /// The best figure: the replay where enough was seen, the fitted tail beyond. Absent: no gap was measured.
+    /// True when so many gaps were at risk that the replay alone is taken for the rate.
+    pub(crate) fn trusts_replay(&self) -> bool {
+        self.flips
+            .is_some_and(|flips| flips.risky_gaps >= GAPS_TO_TRUST_REPLAY)
+    }
+
+    /// The best figure: the replay where enough was seen, the fitted tail beyond, but never less than was replayed. Absent: no
+    /// gap was measured.
     pub fn estimate(&self) -> Option<Estimate> {
         let flips = self.flips?;
         let replayed = |basis| Estimate {
@@ -129,10 +136,13 @@ impl WhatIf {
             basis,
         };
         Some(match self.extrapolated {
-            _ if flips.risky_gaps >= GAPS_TO_TRUST_REPLAY => replayed(Basis::Replayed),
+            _ if self.trusts_replay() => replayed(Basis::Replayed),
             Some(extrapolated) => Estimate {
-                per_day: extrapolated.per_day,
-                interval: extrapolated.per_day_interval,
+                per_day: extrapolated.per_day.max(flips.per_day),
+                interval: Interval {
+                    lower: extrapolated.per_day_interval.lower,
+                    upper: extrapolated.per_day_interval.upper.max(flips.per_day),
+                },
                 basis: Basis::Extrapolated,
             },
             None => replayed(Basis::HardlySeen),

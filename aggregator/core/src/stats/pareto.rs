@@ -17,6 +17,8 @@ const PRIOR_DEVIATION: f64 = 0.3;
 const MOST_K: f64 = 0.9;
 /// The scale lies within this factor of the mean exceedance, which is s / (1 - k).
 const SCALE_FACTOR: f64 = 4.0;
+/// Largest values that the fit must hold one by one: as many as what-if leaves to it instead of counting them.
+const LARGEST: usize = 10;
 /// Points of the grid each way.
 const POINTS: u32 = 25;
 
@@ -64,7 +66,8 @@ impl Pareto {
 }
 
 impl Tail {
-    /// Fits the tail of `values`, of which every one above `complete_above` is among them. Absent: too few of them.
+    /// Fits the tail of `values`, of which every one above `complete_above` is among them. Absent: too few of them, or they
+    /// follow no such distribution.
     pub(crate) fn fit(mut values: Vec<f64>, complete_above: f64) -> Option<Self> {
         values.retain(|&value| value > complete_above);
         values.sort_unstable_by(f64::total_cmp);
@@ -89,10 +92,22 @@ impl Tail {
         if exceedances.len() < FEWEST_EXCEEDANCES {
             return None;
         }
-        Some(Self {
+        let tail = Self {
             threshold,
             exceedances: exceedances.len() as f64,
             posterior: posterior(&exceedances),
+        };
+        tail.holds(&values).then_some(tail)
+    }
+
+    /// False when so many of the largest values were seen that their interval and the fit's do not meet: they come from something else than the others
+    /// (a timeout, say), and what the others say of values as large is worth nothing. `values` ascend.
+    fn holds(&self, values: &[f64]) -> bool {
+        let largest = values.iter().rev().take(LARGEST);
+        let exceeding = largest.filter(|value| **value > self.threshold);
+        exceeding.zip(1_u32..).all(|(&value, seen)| {
+            let (_, expected) = self.count(&[(value, 1.0)]);
+            poisson_interval(f64::from(seen)).lower <= expected.upper
         })
     }
 
@@ -109,7 +124,11 @@ impl Tail {
         to: f64,
         probability: impl Fn(f64) -> f64,
     ) -> (f64, Interval) {
-        let steps = rise(from, to, probability);
+        self.count(&rise(from, to, probability))
+    }
+
+    /// The expected sum of steps up at values, with its 95 % interval.
+    fn count(&self, steps: &[(f64, f64)]) -> (f64, Interval) {
         let share = |pareto: Pareto| -> f64 {
             steps
                 .iter()
@@ -231,7 +250,10 @@ mod tests {
         let mut ratios = Vec::new();
         for seed in 1..=100 {
             let values = uniform(seed, count).map(|u| 15.0 + quantile(u)).collect();
-            let tail = Tail::fit(values, 15.0).expect("enough values");
+            let Some(tail) = Tail::fit(values, 15.0) else {
+                println!("seed {seed}: refused");
+                continue;
+            };
             let (expected, interval) = tail.expected(beyond - 1e-6, beyond, |value| {
                 f64::from(u8::from(value >= beyond))
             });
@@ -265,6 +287,14 @@ mod tests {
     fn few_exceedances_are_no_tail() {
         let values = (0..19).map(|value| 20.0 + f64::from(value)).collect();
         assert!(Tail::fit(values, 15.0).is_none());
+    }
+
+    #[test]
+    fn a_second_kind_of_large_values_is_no_tail_of_the_first() {
+        let ordinary = (0..80).map(|value| 15.0 + f64::from(value) / 16.0);
+        assert!(Tail::fit(ordinary.clone().collect(), 15.0).is_some());
+        let both = ordinary.chain([98.0; 9]).collect();
+        assert!(Tail::fit(both, 15.0).is_none());
     }
 
     #[test]

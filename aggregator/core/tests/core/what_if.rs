@@ -117,6 +117,43 @@ fn beyond_the_longest_gap_the_tail_is_extrapolated_and_marked() {
     assert!(estimate.interval.contains(truth), "{truth} {estimate:?}");
 }
 
+/// Gaps of 15 to 20 s and nine of 98 s, such as a timeout makes them.
+fn of_two_kinds() -> Fleet {
+    let ordinary = (0..80).map(|gap| 15.0 + f64::from(gap) / 16.0);
+    let rest = std::iter::repeat_n(10.0, 7000);
+    with_gaps(
+        &ordinary.chain([98.0; 9]).chain(rest).collect::<Vec<_>>(),
+        1,
+    )
+}
+
+#[test]
+fn an_estimate_is_never_below_what_was_replayed() {
+    for fleet in [of_two_kinds(), with_a_tail(40), with_a_tail(2000)] {
+        for grace in 2..30 {
+            let what_if = ask(&fleet, f64::from(grace) * 5.0);
+            let estimate = what_if.estimate().expect("measured");
+            let replayed = what_if.flips.expect("measured").per_day;
+            assert!(estimate.per_day >= replayed, "{grace}: {estimate:?}");
+            assert!(estimate.interval.upper >= replayed, "{grace}: {estimate:?}");
+        }
+    }
+}
+
+#[test]
+fn a_grace_period_whose_replay_misses_the_goal_is_not_recommended() {
+    let fleet = of_two_kinds();
+    let goal = Goal {
+        flips_per_node_day: 4.0,
+    };
+    let recommendation = recommend(&fleet, goal, &LiveSettings::default()).expect("settings");
+    let found = recommendation.recommended.expect("within reach");
+    assert_eq!(found.candidate.grace_period, s(100.0));
+    // Nothing that was seen vouches for a lower rate: the nine are no part of the others' tail.
+    let low = recommend(&fleet, Goal::default(), &LiveSettings::default()).expect("settings");
+    assert!(matches!(low.shortage, Some(Shortage::NotEnoughData { .. })));
+}
+
 #[test]
 fn a_candidate_that_is_no_setting_is_refused() {
     assert!(simulate(&fleet(), &[candidate(0.0)], |_| None).is_err());
