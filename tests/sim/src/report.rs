@@ -55,11 +55,15 @@ pub fn ranking(nodes: &[v1::Node], truth: &Truths) -> String {
 pub fn verdict(nodes: &[v1::Node], fleet: &v1::Fleet, truth: &Truths) -> String {
     let actual: u64 = truth.values().map(|truth| truth.flips).sum();
     let flips_of = |node: &v1::Node| truth.get(&node.name).map_or(0, |truth| truth.flips);
-    let worst = nodes
-        .iter()
-        .rposition(|node| flips_of(node) > 0)
-        .map_or(0, |index| index + 1);
     let flipped = nodes.iter().filter(|node| flips_of(node) > 0).count();
+    // By the prediction from the gaps alone: the ranking also knows which nodes were seen to flip.
+    let mut by_prediction: Vec<&v1::Node> = nodes.iter().collect();
+    by_prediction.sort_by(|a, b| predicted_flips(b).total_cmp(&predicted_flips(a)));
+    let foreseen = by_prediction
+        .iter()
+        .take(flipped)
+        .filter(|node| flips_of(node) > 0)
+        .count();
     let predicted = fleet.expected_flips.as_ref().map_or_else(
         || "Predicted flips: unknown, no gap was measured.".to_owned(),
         |flips| {
@@ -72,7 +76,9 @@ pub fn verdict(nodes: &[v1::Node], fleet: &v1::Fleet, truth: &Truths) -> String 
     let place = if actual == 0 {
         "The controller flipped no node.".to_owned()
     } else {
-        format!("They happened on {flipped} nodes, all of them among the {worst} ranked worst.")
+        format!(
+            "They happened on {flipped} nodes; {foreseen} of these are the {flipped} with the highest predictions."
+        )
     };
     format!("{predicted}\n{place}")
 }
@@ -120,6 +126,12 @@ pub fn recommendation(answer: &v1::RecommendResponse) -> String {
         lines.extend(settings.text.lines().map(|line| format!("    {line}")));
     }
     lines.join("\n")
+}
+
+fn predicted_flips(node: &v1::Node) -> f64 {
+    node.expected_flips
+        .as_ref()
+        .map_or(0.0, |flips| flips.expected)
 }
 
 fn basis(basis: v1::EstimateBasis) -> &'static str {
