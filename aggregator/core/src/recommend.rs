@@ -45,8 +45,11 @@ pub struct Recommendation {
     pub reach: Option<f64>,
     /// What the present settings lead to.
     pub present: WhatIf,
-    /// The smallest grace period that meets the goal, and the checks. Absent: see `shortage`.
+    /// The smallest grace period that meets the goal, and the checks that one of at most five minutes can meet. Absent: see
+    /// `shortage`.
     pub recommended: Option<WhatIf>,
+    /// The grace period that the gaps alone ask for. Absent: it is the recommended one; no check raised it.
+    pub raised_from: Option<Duration>,
     /// The smallest grace period that meets the goal even at the upper end of its interval, and the checks. Absent: there is
     /// none that the data can vouch for.
     pub safe: Option<WhatIf>,
@@ -54,7 +57,7 @@ pub struct Recommendation {
     pub shortage: Option<Shortage>,
     /// What must hold besides the flip rate, for the recommended grace period or, without one, for the present.
     pub checks: Vec<Check>,
-    /// Settings to paste, with a comment each. Empty: nothing to change.
+    /// Settings to paste. Empty: nothing to change.
     pub settings: Vec<SettingsText>,
 }
 
@@ -102,8 +105,11 @@ pub fn recommend(
     let present = search.what_if(controller.grace_period);
     let recommended = search.smallest(Strictness::Estimate);
     let safe = search.smallest(Strictness::UpperEnd);
+    let by_gaps = recommended.as_ref().map(|found| found.candidate);
     let fit = |what_if: WhatIf| search.raise_to_checks(what_if, live);
     let (recommended, safe) = (recommended.map(fit), safe.map(fit));
+    let candidate = recommended.as_ref().map(|found| found.candidate);
+    let raised_from = by_gaps.filter(|_| by_gaps != candidate);
     let shortage = recommended.is_none().then(|| search.shortage());
     let grace = recommended
         .as_ref()
@@ -119,6 +125,7 @@ pub fn recommend(
         checks: check(&judged, live),
         settings: settings_text::settings(&controller, recommended.as_ref(), live),
         recommended,
+        raised_from: raised_from.map(|candidate| candidate.grace_period),
         safe,
     })
 }
@@ -194,16 +201,20 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The next longer candidate that fails no check which a longer grace period mends.
+    /// The next longer candidate that fails no check which a longer grace period mends; where that is longer than is considered,
+    /// the kubelet's settings must mend what they can.
     fn raise_to_checks(&self, what_if: WhatIf, live: &LiveSettings) -> WhatIf {
-        let candidate = what_if.candidate;
-        let needed = live.shortest_grace();
-        if candidate.grace_period >= needed {
-            return what_if;
+        let period = what_if.candidate.monitor_period;
+        let raised = live
+            .shortest_graces()
+            .into_iter()
+            .filter_map(|needed| u32::try_from(needed.as_nanos().div_ceil(period.as_nanos())).ok())
+            .filter_map(|polls| period.checked_mul(polls))
+            .find(|grace| *grace <= LONGEST_GRACE);
+        match raised {
+            Some(grace) if grace > what_if.candidate.grace_period => self.what_if(grace),
+            _ => what_if,
         }
-        let period = candidate.monitor_period;
-        let polls = needed.as_nanos().div_ceil(period.as_nanos()) as u32;
-        self.what_if(period * polls)
     }
 
     fn shortage(&self) -> Shortage {

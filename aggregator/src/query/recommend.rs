@@ -50,22 +50,20 @@ fn goal(asked: Option<f64>) -> Result<Goal, Status> {
     })
 }
 
-/// What the kubelets are set to, the slowest of each, and how long a renewal takes to the API server: the median over nodes
-/// of its 99th percentile, because the tail of a node in trouble is not the network's.
+/// Share of the nodes whose kubelets may be set to something longer than what is taken for the fleet: one that was set to wait
+/// for hours is a fault of its own.
+const ODD_NODES: f64 = 0.1;
+
+/// What nearly all kubelets are set to, and how long a renewal takes to the API server: the median over nodes of its 99th
+/// percentile, because the tail of a node in trouble is not the network's.
 async fn live_settings(register: &Register, now: Duration) -> LiveSettings {
-    let mut live = LiveSettings::default();
-    let mut round_trips = Vec::new();
+    let (mut leases, mut reports, mut round_trips) = (Vec::new(), Vec::new(), Vec::new());
     register
         .visit(&register.names(), |known| {
-            let longest = |known: &mut Option<Duration>, value: Option<prost_types::Duration>| {
-                *known = (*known).max(value.and_then(|value| wire::duration(value).ok()));
-            };
+            let known_one = |value: Option<prost_types::Duration>| wire::duration(value?).ok();
             if let Some(settings) = &known.beside.settings {
-                longest(&mut live.lease_duration, settings.node_lease_duration);
-                longest(
-                    &mut live.status_report_frequency,
-                    settings.node_status_report_frequency,
-                );
+                leases.extend(known_one(settings.node_lease_duration));
+                reports.extend(known_one(settings.node_status_report_frequency));
             }
             let figures = known.figures(now);
             let lease = figures
@@ -76,9 +74,18 @@ async fn live_settings(register: &Register, now: Duration) -> LiveSettings {
             round_trips.extend(delays.map(|delays| delays.p99));
         })
         .await;
-    round_trips.sort_unstable();
-    live.round_trip = round_trips.get(round_trips.len() / 2).copied();
-    live
+    LiveSettings {
+        lease_duration: exceeded_by(ODD_NODES, leases),
+        status_report_frequency: exceeded_by(ODD_NODES, reports),
+        round_trip: exceeded_by(0.5, round_trips),
+    }
+}
+
+/// The value that this share of the others exceeds; of a few, at least one is passed over. Absent: there is none.
+fn exceeded_by(share: f64, mut values: Vec<Duration>) -> Option<Duration> {
+    values.sort_unstable();
+    let last = values.len().checked_sub(1)?;
+    Some(values[last - (last as f64 * share).ceil() as usize])
 }
 
 fn message(recommendation: Recommendation, named: usize) -> v1::RecommendResponse {
@@ -134,5 +141,22 @@ fn check(check: Check) -> v1::SettingsCheck {
         rule: check.rule,
         outcome: outcome.into(),
         reason: check.reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_odd_kubelet_does_not_decide_for_the_fleet() {
+        let leases = |seconds: &[u64]| {
+            let leases = seconds.iter().copied().map(Duration::from_secs).collect();
+            exceeded_by(ODD_NODES, leases).map(|lease| lease.as_secs())
+        };
+        assert_eq!(leases(&[]), None);
+        assert_eq!(leases(&[600]), Some(600));
+        assert_eq!(leases(&[40, 1_000_000_000, 40]), Some(40));
+        assert_eq!(leases(&[40, 40, 60, 60, 60]), Some(60));
     }
 }

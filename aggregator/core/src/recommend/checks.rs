@@ -17,7 +17,12 @@ const EVICTION_DELAY: Duration = Duration::from_secs(300);
 /// A renewal takes this long where nothing was measured.
 const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// What is known of the kubelets' settings and of the API server. Of several nodes, the longest of each.
+/// Shortest lease duration that is suggested: the kubelet renews four times in it and gives each try as long as it takes, so
+/// that shorter ones only load an API server that is slow already.
+const SHORTEST_LEASE: Duration = Duration::from_secs(10);
+
+/// What is known of the kubelets' settings and of the API server. Of several nodes, what is true of nearly all: one odd kubelet
+/// must not decide for the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveSettings {
     /// nodeLeaseDurationSeconds. Absent: not known.
@@ -67,20 +72,22 @@ impl LiveSettings {
         Some(interval + self.round_trip.unwrap_or(USUAL_ROUND_TRIP))
     }
 
-    /// The shortest grace period that passes every check on it.
-    pub(super) fn shortest_grace(&self) -> Duration {
-        let tries = self
-            .renewal()
-            .map_or(Duration::ZERO, |renewal| renewal * TRIES);
+    /// Grace periods to raise a shorter one to: first the shortest that passes every check on it, then the shortest that passes
+    /// those which no setting of the kubelet can mend.
+    pub(super) fn shortest_graces(&self) -> [Duration; 2] {
         // Longer than the dead connection, not as long.
-        tries.max(DEAD_CONNECTION + Duration::from_nanos(1))
+        let connection = DEAD_CONNECTION + Duration::from_nanos(1);
+        let renewals = self.renewal().map(|renewal| renewal * TRIES);
+        [connection.max(renewals.unwrap_or_default()), connection]
     }
 
-    /// The longest lease duration that leaves enough renewals in a grace period, in whole seconds.
-    pub(super) fn lease_for(&self, grace_period: Duration) -> Duration {
+    /// The longest lease duration that leaves enough renewals in a grace period, in whole seconds. Absent: renewals take so
+    /// long that none does.
+    pub(super) fn lease_for(&self, grace_period: Duration) -> Option<Duration> {
         let renewal = grace_period / TRIES;
         let interval = renewal.saturating_sub(self.round_trip.unwrap_or(USUAL_ROUND_TRIP));
-        Duration::from_secs(interval.mul_f64(RENEWALS_PER_LEASE / JITTER).as_secs())
+        let lease = Duration::from_secs(interval.mul_f64(RENEWALS_PER_LEASE / JITTER).as_secs());
+        (lease >= SHORTEST_LEASE).then_some(lease)
     }
 
     /// True when the Lease is renewed often enough for that grace period, or how often is not known.
@@ -115,7 +122,11 @@ pub fn check(controller: &ControllerSettings, live: &LiveSettings) -> Vec<Check>
                 or_unknown(renewal)
             ),
             outcome: tries.map(|tries| tries >= f64::from(TRIES)).into(),
-            reason: "a renewal may fail without the node being lost",
+            reason: if live.lease_for(grace).is_some() {
+                "a renewal may fail without the node being lost"
+            } else {
+                "renewals take so long that no lease duration leaves enough of them: see to the way to the API server"
+            },
         },
         Check {
             rule: format!("grace period {grace:?} > {DEAD_CONNECTION:?}"),

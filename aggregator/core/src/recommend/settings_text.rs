@@ -21,32 +21,39 @@ pub(super) fn settings(
     texts
 }
 
-fn controller(grace: Duration) -> [SettingsText; 2] {
+fn controller(grace: Duration) -> [SettingsText; 3] {
     let grace = go_duration(grace);
+    let kubeadm = |place, version, argument: String| SettingsText {
+        place,
+        text: format!(
+            "apiVersion: kubeadm.k8s.io/{version}\n\
+             kind: ClusterConfiguration\n\
+             controllerManager:\n  \
+               extraArgs:\n    \
+                 {argument}\n"
+        ),
+    };
     [
         SettingsText {
             place: "kube-controller-manager",
             text: format!("--node-monitor-grace-period={grace}\n"),
         },
-        SettingsText {
-            place: "kubeadm ClusterConfiguration",
-            text: format!(
-                "apiVersion: kubeadm.k8s.io/v1beta4\n\
-                 kind: ClusterConfiguration\n\
-                 controllerManager:\n  \
-                   extraArgs:\n    \
-                     - name: node-monitor-grace-period\n      \
-                       value: {grace}\n"
-            ),
-        },
+        kubeadm(
+            "kubeadm ClusterConfiguration",
+            "v1beta4",
+            format!("- name: node-monitor-grace-period\n      value: {grace}"),
+        ),
+        kubeadm(
+            "kubeadm ClusterConfiguration, before Kubernetes 1.31",
+            "v1beta3",
+            format!("node-monitor-grace-period: {grace}"),
+        ),
     ]
 }
 
 fn kubelet(grace: Duration, live: &LiveSettings) -> Option<SettingsText> {
-    let lease = (!live.lease_fits(grace)).then(|| {
-        let seconds = live.lease_for(grace).as_secs();
-        format!("nodeLeaseDurationSeconds: {seconds}\n")
-    });
+    let lease = live.lease_for(grace).filter(|_| !live.lease_fits(grace));
+    let lease = lease.map(|lease| format!("nodeLeaseDurationSeconds: {}\n", lease.as_secs()));
     let report = (!live.report_fits()).then(|| "nodeStatusReportFrequency: 5m\n".to_owned());
     let lines: String = [lease, report].into_iter().flatten().collect();
     let head = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";

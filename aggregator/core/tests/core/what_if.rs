@@ -4,7 +4,9 @@ use nodegrace_core::{
     ConditionStatus, Config, Fleet,
     controller::ControllerSettings,
     infer_fleet_grace, infer_grace,
-    recommend::{Goal, LiveSettings, Outcome, Shortage, check, recommend},
+    recommend::{
+        Goal, LiveSettings, Outcome, Recommendation, SettingsText, Shortage, check, recommend,
+    },
     what_if::{Basis, Candidate, WhatIf, simulate},
 };
 
@@ -200,6 +202,64 @@ fn a_grace_period_that_the_gaps_allow_is_raised_to_what_the_settings_need() {
             .iter()
             .all(|check| check.outcome != Outcome::Fails)
     );
+}
+
+/// What is recommended to a fleet whose gaps allow 10 s and whose kubelets are set like this.
+fn recommended_for(live: &LiveSettings) -> Recommendation {
+    let goal = Goal {
+        flips_per_node_day: 1000.0,
+    };
+    recommend(&with_a_tail(2000), goal, live).expect("settings")
+}
+
+#[test]
+fn a_lease_that_asks_for_more_than_five_minutes_is_mended_at_the_kubelet() {
+    for lease in [600.0, 1e9] {
+        let recommendation = recommended_for(&LiveSettings {
+            lease_duration: Some(s(lease)),
+            ..LiveSettings::default()
+        });
+        let grace = recommendation.recommended.expect("within reach").candidate;
+        // More than the 45 s after which a dead connection is noticed, which no kubelet's setting changes.
+        assert_eq!(grace.grace_period, s(50.0));
+        assert_eq!(recommendation.raised_from, Some(s(10.0)));
+        assert_eq!(recommendation.checks[0].outcome, Outcome::Fails);
+        let kubelet = recommendation.settings.last().expect("a text");
+        assert!(kubelet.text.ends_with("nodeLeaseDurationSeconds: 47\n"));
+    }
+}
+
+#[test]
+fn renewals_too_slow_for_any_lease_are_a_matter_of_the_api_server() {
+    for round_trip in [12.0, 14.0] {
+        let live = LiveSettings {
+            lease_duration: Some(s(400.0)),
+            round_trip: Some(s(round_trip)),
+            ..LiveSettings::default()
+        };
+        let recommendation = recommended_for(&live);
+        let mut texts = recommendation
+            .settings
+            .iter()
+            .map(|settings| &settings.text);
+        assert!(texts.all(|text| !text.contains("nodeLeaseDurationSeconds")));
+        assert!(recommendation.checks[0].reason.contains("API server"));
+    }
+}
+
+#[test]
+fn kubeadm_gets_its_text_in_both_versions() {
+    let texts = recommended_for(&LiveSettings::default()).settings;
+    let ends = |text: &SettingsText, end: &str| text.text.ends_with(end);
+    assert!(ends(
+        &texts[1],
+        "- name: node-monitor-grace-period\n      value: 50s\n"
+    ));
+    assert!(ends(
+        &texts[2],
+        "extraArgs:\n    node-monitor-grace-period: 50s\n"
+    ));
+    assert!(texts[2].text.contains("kubeadm.k8s.io/v1beta3"));
 }
 
 #[test]

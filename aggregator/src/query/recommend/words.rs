@@ -22,7 +22,14 @@ pub(super) fn summary(recommendation: &Recommendation) -> String {
     match (recommended, shortage) {
         (Some(recommended), _) => {
             let advice = advice(present, recommended);
-            format!("{advice} {}", reserve(recommended, safe.as_ref()))
+            let raised = recommendation.raised_from.map_or_else(String::new, |gaps| {
+                format!(
+                    " The gaps alone allow {}; the checks ask for {}.",
+                    seconds(gaps),
+                    seconds(recommended.candidate.grace_period)
+                )
+            });
+            format!("{advice}{raised} {}", reserve(recommended, safe.as_ref()))
         }
         (None, Some(shortage)) => obstacle(*shortage, present),
         (None, None) => "Nothing to recommend.".to_owned(),
