@@ -44,11 +44,11 @@ impl NodeHistory {
         Observation {
             since: self.since,
             measured: self.gaps.measured(),
-            blind_spells: self.blind_spells,
-            blind: self.blind + self.blind_now(now),
+            blind_spells: self.counters.blind_spells,
+            blind: self.counters.blind + self.blind_now(now),
             unmeasured_gaps: self.gaps.unmeasured(),
-            forgotten_records: self.forgotten_records,
-            duplicate_records: self.duplicate_records,
+            forgotten_records: self.counters.forgotten_records,
+            duplicate_records: self.counters.duplicate_records,
             report_age: self.report_age(now),
             connected: self.is_connected(),
         }

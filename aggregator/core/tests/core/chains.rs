@@ -95,8 +95,9 @@ fn an_agent_that_restarts_and_missed_a_heartbeat_starts_over() {
 }
 
 #[test]
-fn records_of_a_replaced_agent_are_ignored() {
+fn records_of_a_replaced_agent_are_told_from_those_sent_again_and_not_kept() {
     let (mut fleet, mut old) = steady();
+    let mut again = old.clone();
     let mut agent = Agent::new("boot-1", 1203.0);
     agent.baseline(Channel::Lease, 1200.0, old.resource_version());
     agent.send(&mut fleet, 1204.0);
@@ -104,9 +105,13 @@ fn records_of_a_replaced_agent_are_ignored() {
     let late = old.send(&mut fleet, 1211.0);
     assert_eq!(
         (late.accepted, late.duplicates, late.acknowledged),
-        (0, 1, 22)
+        (0, 0, 22)
     );
-    assert_eq!(figures(&fleet, 1211.0).channels[0].heartbeats, 21);
+    again.repeat(21);
+    again.lease(1200.0);
+    assert_eq!(again.send(&mut fleet, 1212.0).duplicates, 1);
+    assert_eq!(fleet.figures(now(1212.0)).late_records, 1);
+    assert_eq!(figures(&fleet, 1212.0).channels[0].heartbeats, 21);
 }
 
 #[test]

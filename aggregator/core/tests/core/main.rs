@@ -5,6 +5,7 @@ mod chains;
 mod interval;
 mod kit;
 mod properties;
+mod restart;
 mod scale;
 mod trials;
 mod verdict;
