@@ -2,7 +2,7 @@
 //!
 //! An agent appends records and syncs every few seconds; each replica reads from its own [`Cursor`] and acknowledges; segments
 //! that all of them have are deleted. The spool reads no clock and starts no thread: every call is handed a [`Moment`]. Without
-a directory ([`Spool::in_memory`]) the same rules hold in memory, so that an agent has one way to keep its records.
+//! a directory ([`Spool::in_memory`]) the same rules hold in memory, so that an agent has one way to keep its records.
 //!
 //! # What survives
 //!
