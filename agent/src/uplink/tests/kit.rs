@@ -1,7 +1,9 @@
-//! An aggregator in memory that does as it is told, and an uplink to it.
+//! Aggregators in memory that do as they are told, and an agent's uplinks to them.
 
 use std::{
+    collections::BTreeSet,
     io,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -18,11 +20,18 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status, Streaming,
-    transport::{Endpoint, Server},
+    transport::{Channel, Endpoint, Server},
 };
 use tower::service_fn;
 
-use crate::{config::Config, journal::Journal, observe::Observation, uplink::Uplink};
+use crate::{
+    config::Config,
+    journal::Journal,
+    moment::Moment,
+    observe::Observation,
+    uplink::{Aggregators, Uplinks},
+    wire,
+};
 
 /// What the aggregator does with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +46,13 @@ pub(super) enum Manner {
     Break,
 }
 
+/// An aggregator: cheap to clone, the same for every clone.
+#[derive(Clone)]
+pub(super) struct Aggregator {
+    channel: Channel,
+    shared: Arc<Shared>,
+}
+
 /// What is shared with the aggregator's handlers.
 #[derive(Debug)]
 struct Shared {
@@ -45,74 +61,121 @@ struct Shared {
     streams: Mutex<u32>,
 }
 
-/// An uplink and the aggregator it leads to.
-pub(super) struct Line {
-    pub(super) journal: Arc<Journal>,
-    pub(super) clock: Clock,
-    sealed: CancellationToken,
-    shared: Arc<Shared>,
-    delivering: JoinHandle<()>,
-}
-
-impl Line {
-    /// Starts an aggregator of this manner and an uplink to it.
-    pub(super) fn to_aggregator(manner: Manner) -> Self {
+impl Aggregator {
+    /// Starts one of this manner.
+    pub(super) fn start(manner: Manner) -> Self {
         let shared = Arc::new(Shared {
             manner: Mutex::new(manner),
             batches: Mutex::default(),
             streams: Mutex::default(),
         });
         let (connect, connections) = mpsc::unbounded_channel::<io::Result<DuplexStream>>();
-        let ingest = IngestServer::new(Aggregator(Arc::clone(&shared)));
-        let connections = UnboundedReceiverStream::new(connections);
         tokio::spawn(
             Server::builder()
-                .add_service(ingest)
-                .serve_with_incoming(connections),
+                .add_service(IngestServer::new(Handler(Arc::clone(&shared))))
+                .serve_with_incoming(UnboundedReceiverStream::new(connections)),
         );
-        Self::start(shared, move || {
+        let channel = channel(move || {
             let (ours, theirs) = tokio::io::duplex(64 << 10);
             connect.send(Ok(theirs)).map_err(io::Error::other)?;
             Ok(ours)
-        })
-    }
-
-    /// Starts an uplink to an aggregator that cannot be reached.
-    pub(super) fn to_nowhere() -> Self {
-        let shared = Arc::new(Shared {
-            manner: Mutex::new(Manner::Ignore),
-            batches: Mutex::default(),
-            streams: Mutex::default(),
         });
-        Self::start(shared, || Err(io::ErrorKind::ConnectionRefused.into()))
+        Self { channel, shared }
     }
 
-    fn start(
-        shared: Arc<Shared>,
-        connect: impl Fn() -> io::Result<DuplexStream> + Clone + Send + 'static,
-    ) -> Self {
-        let channel = Endpoint::from_static("http://aggregator").connect_with_connector_lazy(
-            service_fn(move |_| {
-                let connection = connect();
-                async move { connection.map(TokioIo::new) }
-            }),
-        );
+    /// One that cannot be reached.
+    pub(super) fn nowhere() -> Self {
+        let mut nowhere = Self::start(Manner::Ignore);
+        nowhere.channel = channel(|| Err(io::ErrorKind::ConnectionRefused.into()));
+        nowhere
+    }
+
+    /// From now on it does this.
+    pub(super) fn become_one_to(&self, manner: Manner) {
+        *self.shared.manner.lock().unwrap() = manner;
+    }
+
+    /// Every batch it received.
+    pub(super) fn batches(&self) -> Vec<ReportBatch> {
+        self.shared.batches.lock().unwrap().clone()
+    }
+
+    /// Numbers of the heartbeats it received, in order.
+    pub(super) fn received(&self) -> Vec<u64> {
+        self.batches()
+            .iter()
+            .flat_map(|batch| &batch.heartbeats)
+            .map(|beat| beat.sequence_number)
+            .collect()
+    }
+
+    /// Streams that were opened to it.
+    pub(super) fn streams(&self) -> u32 {
+        *self.shared.streams.lock().unwrap()
+    }
+}
+
+fn channel(connect: impl Fn() -> io::Result<DuplexStream> + Clone + Send + 'static) -> Channel {
+    Endpoint::from_static("http://aggregator").connect_with_connector_lazy(service_fn(move |_| {
+        let connection = connect();
+        async move { connection.map(TokioIo::new) }
+    }))
+}
+
+/// An agent with its uplinks, but without anything that measures.
+pub(super) struct Agent {
+    pub(super) journal: Arc<Journal>,
+    pub(super) clock: Clock,
+    sealed: CancellationToken,
+    delivering: JoinHandle<()>,
+}
+
+impl Agent {
+    /// Starts one that keeps its records in memory.
+    pub(super) fn start(aggregators: &[(&str, &Aggregator)]) -> Self {
         let clock = Clock::scaled(1.0, std::time::UNIX_EPOCH);
-        let journal = Arc::new(Journal::new(1 << 20));
-        let uplink = Uplink::new(
+        let journal = Journal::for_test(&clock);
+        Self::with(journal, AgentInstance::default(), clock, aggregators)
+    }
+
+    /// Starts one with a spool in this directory.
+    pub(super) fn on_disk(
+        directory: &Path,
+        clock: &Clock,
+        aggregators: &[(&str, &Aggregator)],
+    ) -> Self {
+        let agent = AgentInstance {
+            boot_id: "boot".into(),
+            start_monotonic: Some(wire::duration(Moment::now(clock).monotonic)),
+            ..AgentInstance::default()
+        };
+        let journal = Journal::open(Some(directory), 1 << 20, &agent, clock.clone()).unwrap();
+        Self::with(journal, agent, clock.clone(), aggregators)
+    }
+
+    fn with(
+        journal: Journal,
+        agent: AgentInstance,
+        clock: Clock,
+        aggregators: &[(&str, &Aggregator)],
+    ) -> Self {
+        let journal = Arc::new(journal);
+        let given = aggregators
+            .iter()
+            .map(|(name, aggregator)| ((*name).to_owned(), aggregator.channel.clone()));
+        let uplinks = Uplinks::new(
             &Config::new("a"),
-            AgentInstance::default(),
-            channel,
+            agent,
+            Aggregators::given(given),
             Arc::clone(&journal),
             clock.clone(),
         );
         let sealed = CancellationToken::new();
         Self {
-            delivering: tokio::spawn(uplink.deliver(sealed.clone())),
+            delivering: tokio::spawn(uplinks.deliver(sealed.clone())),
             journal,
             clock,
             sealed,
-            shared,
         }
     }
 
@@ -122,47 +185,46 @@ impl Line {
             .learn(vec![Observation::Heartbeat(Heartbeat::default())]);
     }
 
-    /// From now on the aggregator does this.
-    pub(super) fn become_one_to(&self, manner: Manner) {
-        *self.shared.manner.lock().unwrap() = manner;
-    }
-
     pub(super) async fn sleep(&self, seconds: f64) {
         self.clock.sleep(Duration::from_secs_f64(seconds)).await;
     }
 
-    /// Every batch the aggregator received.
-    pub(super) fn batches(&self) -> Vec<ReportBatch> {
-        self.shared.batches.lock().unwrap().clone()
-    }
-
-    /// Numbers of the heartbeats that the aggregator received, in order.
-    pub(super) fn received(&self) -> Vec<u64> {
-        self.batches()
+    /// Numbers of the heartbeats that a replica would be sent if it connected now.
+    pub(super) fn waiting_for(&self, replica: &str) -> BTreeSet<u64> {
+        let mut reader = self.journal.connect(replica).unwrap();
+        let limits = crate::journal::BatchLimits {
+            records: usize::MAX,
+            bytes: usize::MAX,
+        };
+        let batch = self.journal.next_batch(&mut reader, limits);
+        batch
+            .heartbeats
             .iter()
-            .flat_map(|batch| &batch.heartbeats)
             .map(|beat| beat.sequence_number)
             .collect()
     }
 
-    /// Streams that were opened.
-    pub(super) fn streams(&self) -> u32 {
-        *self.shared.streams.lock().unwrap()
-    }
-
-    /// Seals the journal and waits for the uplink. Returns how many seconds that took.
+    /// Seals the journal and waits for the uplinks. Returns how many seconds that took.
     pub(super) async fn drain(&mut self) -> f64 {
         let start = self.clock.now();
         self.sealed.cancel();
         (&mut self.delivering).await.unwrap();
         (self.clock.now() - start).as_secs_f64()
     }
+
+    /// Ends without another word.
+    pub(super) async fn crash(self) {
+        self.delivering.abort();
+        let _ = self.delivering.await;
+        let journal = Arc::into_inner(self.journal);
+        assert!(journal.is_some(), "nobody holds the spool any more");
+    }
 }
 
-struct Aggregator(Arc<Shared>);
+struct Handler(Arc<Shared>);
 
 #[tonic::async_trait]
-impl Ingest for Aggregator {
+impl Ingest for Handler {
     type ReportStream = std::pin::Pin<Box<dyn Stream<Item = Result<ReportAck, Status>> + Send>>;
 
     async fn report(

@@ -23,7 +23,7 @@ use tower::service_fn;
 
 use crate::{
     config::Timeouts,
-    journal::{BatchLimits, Cursor, Journal},
+    journal::{BatchLimits, Journal},
     observe::LeaseObserver,
     watch::{Follower, Target},
 };
@@ -170,7 +170,7 @@ pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
         serve(answer)
     });
     let clock = Clock::scaled(1.0, wall_start().into());
-    let journal = Arc::new(Journal::new(1 << 20));
+    let journal = Arc::new(Journal::for_test(&clock));
     let follower = Follower::new(
         kube::Client::new(server, "default"),
         Target::lease("a"),
@@ -188,7 +188,8 @@ pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
         records: 1000,
         bytes: 1 << 20,
     };
-    let batch = journal.next(&mut Cursor::default(), limits).batch;
+    let mut reader = journal.connect("a").unwrap();
+    let batch = journal.next_batch(&mut reader, limits);
     let requests = requests.lock().unwrap().clone();
     Story {
         requests,
