@@ -10,7 +10,7 @@ use tracing::debug;
 use super::{Follower, Interruption, Step, refusal::Refusal};
 use crate::{
     moment::Moment,
-    observe::{Glance, Object as _, Observer},
+    observe::{Object as _, Observer},
 };
 
 /// How long after it was opened a watch that said nothing is believed to work. A version that is too old is answered by
@@ -122,14 +122,10 @@ impl<O: Observer> Follower<O> {
     fn take(&mut self, event: WatchEvent<O::Object>, at: Moment) -> Option<String> {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                let glance = Glance {
-                    at,
-                    baseline: false,
-                    blind: self
-                        .spell
-                        .filter(|spell| at.monotonic < spell.end + BACKLOG),
-                };
-                self.journal.learn(self.observer.observe(&object, glance));
+                let blind = self
+                    .spell
+                    .filter(|spell| at.monotonic < spell.end + BACKLOG);
+                self.look(&object, at, false, blind);
                 let version = object.metadata().resource_version.clone();
                 let appeared = self.seen.replace(version.clone()).is_none();
                 if appeared {

@@ -157,6 +157,15 @@ fn since_start(time: Option<&nodegrace_proto::prost_types::Duration>) -> i64 {
 
 /// Lets a follower run for so many seconds against a server that answers by the script, and then no more.
 pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
+    follow_stepped(seconds, &[], script).await
+}
+
+/// As [`follow`], on a node whose wall clock is stepped: after so many seconds more, by so many seconds.
+pub(super) async fn follow_stepped(
+    seconds: u64,
+    steps: &[(u64, f64)],
+    script: Vec<Answer>,
+) -> Story {
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
     let requests = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&requests);
@@ -181,7 +190,12 @@ pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
     );
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
-    clock.sleep(Duration::from_secs(seconds)).await;
+    let end = clock.now() + Duration::from_secs(seconds);
+    for &(after, by) in steps {
+        clock.sleep(Duration::from_secs(after)).await;
+        clock.step_wall(by);
+    }
+    clock.sleep_until(end).await;
     stop.cancel();
     following.await.unwrap();
     let limits = BatchLimits {

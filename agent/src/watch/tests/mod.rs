@@ -3,3 +3,4 @@
 mod blindness;
 mod kit;
 mod presence;
+mod steps;
