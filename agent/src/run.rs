@@ -1,5 +1,8 @@
 //! One agent: starts its tasks, owns every one of them, and drains them in order.
 
+#[cfg(test)]
+mod tests;
+
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
@@ -24,8 +27,8 @@ use crate::{
 /// Runs the agent of one node until `shutdown`, then delivers what is left and returns.
 ///
 /// `client` reaches the API server (see [`kube_client`]), `aggregators` one or more aggregators (a channel is one); none of
-/// them has to be reachable. Time is `clock`'s. A run that is dropped instead ends as by a crash: what its spool holds on disk
-/// is delivered by the next one.
+/// them has to be reachable. Time is `clock`'s. A run that is dropped instead ends as by a crash, once its tasks' turn
+/// has come: what its spool holds on disk is delivered by the next one.
 ///
 /// # Errors
 /// When the boot id cannot be read, the kubelet's credentials cannot be used, the spool's bounds are too tight, or a task

@@ -5,7 +5,7 @@ mod discovery;
 mod roster;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 

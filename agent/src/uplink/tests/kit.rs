@@ -35,7 +35,7 @@ use crate::{
 
 /// What the aggregator does with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     /// Keeps it and says so.
     Acknowledge,
     /// Refuses its first record and acknowledges the rest.
@@ -48,7 +48,7 @@ pub(super) enum Manner {
 
 /// An aggregator: cheap to clone, the same for every clone.
 #[derive(Clone)]
-pub(super) struct Aggregator {
+pub(crate) struct Aggregator {
     channel: Channel,
     shared: Arc<Shared>,
 }
@@ -63,7 +63,7 @@ struct Shared {
 
 impl Aggregator {
     /// Starts one of this manner.
-    pub(super) fn start(manner: Manner) -> Self {
+    pub(crate) fn start(manner: Manner) -> Self {
         let shared = Arc::new(Shared {
             manner: Mutex::new(manner),
             batches: Mutex::default(),
@@ -84,24 +84,29 @@ impl Aggregator {
     }
 
     /// One that cannot be reached.
-    pub(super) fn nowhere() -> Self {
+    pub(crate) fn nowhere() -> Self {
         let mut nowhere = Self::start(Manner::Ignore);
         nowhere.channel = channel(|| Err(io::ErrorKind::ConnectionRefused.into()));
         nowhere
     }
 
     /// From now on it does this.
-    pub(super) fn become_one_to(&self, manner: Manner) {
+    pub(crate) fn become_one_to(&self, manner: Manner) {
         *self.shared.manner.lock().unwrap() = manner;
     }
 
+    /// A channel to it, which all its clones share.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// Every batch it received.
-    pub(super) fn batches(&self) -> Vec<ReportBatch> {
+    pub(crate) fn batches(&self) -> Vec<ReportBatch> {
         self.shared.batches.lock().unwrap().clone()
     }
 
     /// Numbers of the heartbeats it received, in order.
-    pub(super) fn received(&self) -> Vec<u64> {
+    pub(crate) fn received(&self) -> Vec<u64> {
         self.batches()
             .iter()
             .flat_map(|batch| &batch.heartbeats)
@@ -110,7 +115,7 @@ impl Aggregator {
     }
 
     /// Streams that were opened to it.
-    pub(super) fn streams(&self) -> u32 {
+    pub(crate) fn streams(&self) -> u32 {
         *self.shared.streams.lock().unwrap()
     }
 }
@@ -246,10 +251,7 @@ impl Ingest for Handler {
 
 fn take(shared: &Shared, batch: ReportBatch) -> Option<Result<ReportAck, Status>> {
     let first = batch.first_sequence_number;
-    let newest = batch
-        .heartbeats
-        .last()
-        .map_or(0, |beat| beat.sequence_number);
+    let newest = numbers(&batch).max().unwrap_or_default();
     shared.batches.lock().unwrap().push(batch);
     let manner = *shared.manner.lock().unwrap();
     let rejections = match manner {
@@ -267,4 +269,16 @@ fn take(shared: &Shared, batch: ReportBatch) -> Option<Result<ReportAck, Status>
         durable: false,
         rejections,
     }))
+}
+
+/// Numbers of every record of a batch.
+fn numbers(batch: &ReportBatch) -> impl Iterator<Item = u64> {
+    let vital = batch.heartbeats.iter().map(|beat| beat.sequence_number);
+    let spells = batch.blind_spells.iter().map(|spell| spell.sequence_number);
+    let changes = batch
+        .ready_changes
+        .iter()
+        .map(|change| change.sequence_number);
+    let samples = batch.samples.iter().map(|sample| sample.sequence_number);
+    vital.chain(spells).chain(changes).chain(samples)
 }

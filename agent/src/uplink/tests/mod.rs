@@ -1,6 +1,6 @@
 //! Delivery through everything an aggregator may do, in virtual time and over connections in memory.
 
-mod kit;
+pub(crate) mod kit;
 mod replicas;
 mod restarts;
 
