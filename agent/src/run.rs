@@ -60,8 +60,8 @@ async fn start(
         .map(|kubelet| kube_client::connect_kubelet(kubelet, &config.timeouts))
         .transpose()
         .context("kubelet")?;
-    let (directory, bytes) = (config.spool_dir.as_deref(), config.spool_bytes);
-    let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone())?);
+    let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
+    let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
     let follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),

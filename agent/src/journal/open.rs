@@ -1,17 +1,20 @@
 //! Opening the spool: on disk where that was asked for and can be had, in memory otherwise.
 
-use std::{collections::VecDeque, path::Path, sync::Mutex};
+use std::{collections::VecDeque, path::PathBuf, sync::Mutex, time::Duration};
 
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::AgentInstance;
 use nodegrace_spool::{Class, Limits, Moment, OpenError, Recovery, Spool};
 use prost::Message as _;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tracing::{error, info, warn};
 
 use super::{Entries, Journal, State};
 use crate::wire;
+
+/// Longest wait for the disk at the start, in real time. Heartbeats that come meanwhile are not timed.
+const LONGEST_OPEN: Duration = Duration::from_secs(10);
 
 impl Journal {
     /// The journal of the run `agent`, with its records in `directory`, or in memory without one.
@@ -20,8 +23,8 @@ impl Journal {
     ///
     /// # Errors
     /// When the bounds are too tight to keep anything.
-    pub(crate) fn open(
-        directory: Option<&Path>,
+    pub(crate) async fn open(
+        directory: Option<PathBuf>,
         bytes: u64,
         agent: &AgentInstance,
         clock: Clock,
@@ -29,28 +32,31 @@ impl Journal {
         let Some(directory) = directory else {
             return Self::in_memory(bytes, agent, clock);
         };
+        let limits = Limits::of_bytes(bytes);
         let holder = format!("process {}", std::process::id());
+        let identity = agent.encode_to_vec();
         let now = Moment {
             monotonic: clock.now(),
             wall: clock.wall(),
         };
-        let limits = Limits::of_bytes(bytes);
-        match Spool::open(directory, &holder, &agent.encode_to_vec(), limits, now) {
-            Ok(spool) => {
-                tell(directory, &spool);
-                Ok(Self::on(spool, true, clock))
+        let opening =
+            spawn_blocking(move || Spool::open(&directory, &holder, &identity, limits, now));
+        let error = match timeout(LONGEST_OPEN, opening).await {
+            Ok(Ok(Ok(spool))) => {
+                tell(&spool);
+                return Ok(Self::on(spool, true, clock));
             }
-            Err(
+            Ok(Ok(Err(
                 failure @ (OpenError::InUse { .. }
                 | OpenError::Directory { .. }
                 | OpenError::Unlisted(_)),
-            ) => {
-                let error = wire::one_line(&failure);
-                error!(error, "no spool on disk, records are kept in memory only");
-                Self::in_memory(bytes, agent, clock)
-            }
-            Err(failure) => Err(failure).context("spool"),
-        }
+            ))) => wire::one_line(&failure),
+            Ok(Ok(Err(failure))) => return Err(failure).context("spool"),
+            Ok(Err(failure)) => return Err(failure).context("spool"),
+            Err(_) => "the disk stands still".to_owned(),
+        };
+        error!(error, "no spool on disk, records are kept in memory only");
+        Self::in_memory(bytes, agent, clock)
     }
 
     /// A journal that is gone with the process.
@@ -82,10 +88,9 @@ impl Journal {
 }
 
 /// Says what was found.
-fn tell(directory: &Path, spool: &Spool) {
+fn tell(spool: &Spool) {
     let ledger = spool.ledger();
     info!(
-        directory = %directory.display(),
         heartbeats = ledger[Class::Heartbeat].held,
         others = ledger[Class::Other].held,
         samples = ledger[Class::Sample].held,

@@ -22,7 +22,7 @@ const LONGEST_CLOSE: Duration = Duration::from_millis(500);
 
 /// What was said so far.
 #[derive(Debug, Default)]
-struct Said {
+pub(super) struct Said {
     condition: Condition,
     /// Records that had to make room before every replica had them, or vanished.
     gone: PerClass<u64>,
@@ -78,7 +78,7 @@ impl Journal {
     }
 
     /// Makes everything written survive a crash of the machine, and says what changed.
-    fn sync(&self, mut said: Said) -> Said {
+    pub(super) fn sync(&self, mut said: Said) -> Said {
         self.flush();
         let condition = {
             let mut spool = self.spool();

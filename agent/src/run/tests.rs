@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tower::service_fn;
 
 use super::*;
-use crate::uplink::tests::kit::{Aggregator, Manner};
+use crate::uplink::tests::aggregator::{Aggregator, Manner};
 
 type Answer = Response<StreamBody<stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 

@@ -6,6 +6,7 @@ mod roster;
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
+mod under_way;
 
 use std::{panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 //! One stream to an aggregator, from its first batch to its last acknowledgement. It is about one run of the agent.
 
-use std::{collections::VecDeque, future::pending, mem, time::Duration};
+use std::{future::pending, mem, time::Duration};
 
 use nodegrace_proto::v1::{Losses, ReportAck, ReportBatch};
 use nodegrace_spool::Cursor;
@@ -12,17 +12,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{Standing, Uplink};
+use super::{Standing, Uplink, under_way::UnderWay};
 use crate::{
-    journal::{Contents, Next, Reader},
+    journal::{Next, Reader},
     wire,
 };
 
 /// How long a change waits for others to travel with it: a Lease and a status post often come together.
 const COALESCE: Duration = Duration::from_millis(50);
-/// Most records under way without an acknowledgement. An aggregator that is slow gets no more: what waits in the spool
-/// can still be weighed and dropped there.
-const WINDOW: usize = 1024;
 /// How long an aggregator that has everything may take to end a stream that we ended, in real time: it is a courtesy.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -42,22 +39,12 @@ pub(super) enum Ending {
     },
 }
 
-/// A batch under way.
-struct Sent {
-    /// Number of its last record.
-    last: u64,
-    records: usize,
-    /// What to acknowledge to the spool when the aggregator acknowledged that record.
-    end: Cursor,
-}
-
 /// How far a session has come.
 struct Session<'a> {
     uplink: &'a Uplink,
     standing: &'a mut Standing,
     reader: Reader,
-    /// What was sent and not acknowledged, the oldest first. At most as many as [`WINDOW`] has records, for each holds one.
-    under_way: VecDeque<Sent>,
+    under_way: UnderWay,
     /// True once a batch was acknowledged.
     worked: bool,
     /// When the next batch goes, on the agent's clock.
@@ -96,7 +83,7 @@ impl Uplink {
             uplink: self,
             standing,
             reader,
-            under_way: VecDeque::new(),
+            under_way: UnderWay::default(),
             worked: false,
             due: self.shared.clock.now(),
             complete: false,
@@ -135,18 +122,16 @@ impl Session<'_> {
         let mut sealing = false;
         loop {
             let all_sent = self.run_sent || (sealing && self.complete);
-            if all_sent && sender.is_some() {
+            if all_sent {
                 // Ends the request stream; the acknowledgements of what is under way still come.
                 sender = None;
+                if self.under_way.is_empty() {
+                    // The aggregator ends its side, too. Whatever it does instead, it has everything.
+                    let _ = timeout(FAREWELL, acks.message()).await;
+                    return Ok(());
+                }
             }
-            if all_sent && self.under_way.is_empty() {
-                // The aggregator ends its side, too. Whatever it does instead, it has everything.
-                let _ = timeout(FAREWELL, acks.message()).await;
-                return Ok(());
-            }
-            let open = sender
-                .as_ref()
-                .filter(|_| self.records_under_way() < WINDOW);
+            let open = sender.as_ref().filter(|_| self.under_way.has_room());
             tokio::select! {
                 ack = acks.message() => match ack {
                     Ok(Some(ack)) => self.take(&ack).await,
@@ -211,7 +196,9 @@ impl Session<'_> {
         };
         let unreadable = contents.unreadable as u64;
         let refused = self.standing.refuse(self.reader.run(), unreadable);
-        self.note(&contents).await;
+        if let Some(end) = self.under_way.push(&contents) {
+            self.acknowledge(end).await;
+        }
         let mut batch = contents.batch;
         if batch.replay && contents.records == 0 {
             // Nothing of it can be read: it would say nothing.
@@ -230,35 +217,10 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Lines up what has to be acknowledged.
-    async fn note(&mut self, contents: &Contents) {
-        let end = contents.end;
-        if contents.records > 0 {
-            self.under_way.push_back(Sent {
-                last: contents.last,
-                records: contents.records,
-                end,
-            });
-        } else if contents.unreadable > 0 {
-            // Nobody will acknowledge what cannot be sent: it goes with what was sent before it.
-            match self.under_way.back_mut() {
-                Some(sent) => sent.end = end,
-                None => self.acknowledge(end).await,
-            }
-        }
-    }
-
     async fn take(&mut self, ack: &ReportAck) {
         if !mem::replace(&mut self.worked, true) {
             info!("the aggregator acknowledges");
             self.standing.condition.works();
-        }
-        let mut end = None;
-        while let Some(sent) = self
-            .under_way
-            .pop_front_if(|sent| sent.last <= ack.sequence_number)
-        {
-            end = Some(sent.end);
         }
         let refused = ack
             .rejections
@@ -273,7 +235,7 @@ impl Session<'_> {
                 field, reason, "the aggregator refused records"
             );
         }
-        if let Some(end) = end {
+        if let Some(end) = self.under_way.acknowledged(ack.sequence_number) {
             self.acknowledge(end).await;
         }
         self.deadline = (!self.under_way.is_empty())
@@ -286,11 +248,6 @@ impl Session<'_> {
         journal
             .aside(move |journal| journal.acknowledge(&replica, &end))
             .await;
-    }
-
-    /// Records sent and not acknowledged.
-    fn records_under_way(&self) -> usize {
-        self.under_way.iter().map(|sent| sent.records).sum()
     }
 }
 

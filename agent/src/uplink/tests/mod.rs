@@ -1,12 +1,17 @@
 //! Delivery through everything an aggregator may do, in virtual time and over connections in memory.
 
-pub(crate) mod kit;
+pub(crate) mod aggregator;
+mod discovery;
+mod kit;
 mod replicas;
 mod restarts;
 
 use nodegrace_proto::v1::{KubeletSettings, NodeFacts};
 
-use self::kit::{Agent, Aggregator, Manner};
+use self::{
+    aggregator::{Aggregator, Manner},
+    kit::Agent,
+};
 use crate::observe::Observation;
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,9 @@
 //! Several aggregators at once, each served from the one spool at its own pace.
 
-use super::kit::{Agent, Aggregator, Manner};
+use super::{
+    aggregator::{Aggregator, Manner},
+    kit::Agent,
+};
 
 #[tokio::test(start_paused = true)]
 async fn every_replica_gets_everything_exactly_once() {

@@ -4,7 +4,10 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::ReportBatch;
 use tempfile::TempDir;
 
-use super::kit::{Agent, Aggregator, Manner};
+use super::{
+    aggregator::{Aggregator, Manner},
+    kit::Agent,
+};
 
 fn clock() -> Clock {
     Clock::scaled(1.0, std::time::UNIX_EPOCH)
@@ -27,14 +30,14 @@ fn runs(batches: &[ReportBatch]) -> Vec<(i64, bool, Vec<u64>)> {
 #[tokio::test(start_paused = true)]
 async fn heartbeats_outlive_an_agent_that_crashes_while_no_aggregator_can_be_reached() {
     let (directory, clock) = (TempDir::new().unwrap(), clock());
-    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &Aggregator::nowhere())]);
+    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &Aggregator::nowhere())]).await;
     agent.beat();
     agent.beat();
     agent.sleep(10.0).await;
     agent.crash().await;
 
     let aggregator = Aggregator::start(Manner::Acknowledge);
-    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &aggregator)]);
+    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &aggregator)]).await;
     agent.beat();
     agent.sleep(1.0).await;
     assert_eq!(
@@ -55,13 +58,13 @@ async fn every_run_of_a_crashing_agent_is_delivered_in_its_order() {
     let (directory, clock) = (TempDir::new().unwrap(), clock());
     let nowhere = Aggregator::nowhere();
     for _ in 0..5 {
-        let agent = Agent::on_disk(directory.path(), &clock, &[("a", &nowhere)]);
+        let agent = Agent::on_disk(directory.path(), &clock, &[("a", &nowhere)]).await;
         agent.beat();
         agent.sleep(10.0).await;
         agent.crash().await;
     }
     let aggregator = Aggregator::start(Manner::Acknowledge);
-    let mut agent = Agent::on_disk(directory.path(), &clock, &[("a", &aggregator)]);
+    let mut agent = Agent::on_disk(directory.path(), &clock, &[("a", &aggregator)]).await;
     agent.beat();
     let took = agent.drain().await;
     let starts: Vec<_> = runs(&aggregator.batches())
@@ -75,7 +78,7 @@ async fn every_run_of_a_crashing_agent_is_delivered_in_its_order() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_sent_back_half_way_is_finished_by_the_next_stream() {
     let (directory, clock) = (TempDir::new().unwrap(), clock());
-    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &Aggregator::nowhere())]);
+    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &Aggregator::nowhere())]).await;
     for _ in 0..600 {
         agent.beat();
     }
@@ -83,7 +86,7 @@ async fn a_run_that_is_sent_back_half_way_is_finished_by_the_next_stream() {
     agent.crash().await;
 
     let aggregator = Aggregator::start(Manner::Ignore);
-    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &aggregator)]);
+    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &aggregator)]).await;
     agent.sleep(10.0).await;
     aggregator.become_one_to(Manner::Break);
     agent.sleep(30.0).await;
@@ -102,14 +105,14 @@ async fn what_one_replica_has_of_an_earlier_run_another_one_still_gets() {
         Aggregator::start(Manner::Acknowledge),
     );
     let reached = [("first", &first), ("second", &Aggregator::nowhere())];
-    let mut agent = Agent::on_disk(directory.path(), &clock, &reached);
+    let mut agent = Agent::on_disk(directory.path(), &clock, &reached).await;
     agent.beat();
     agent.drain().await;
     let journal = std::sync::Arc::into_inner(agent.journal).unwrap();
     journal.close().await;
 
     let both = [("first", &first), ("second", &second)];
-    let agent = Agent::on_disk(directory.path(), &clock, &both);
+    let agent = Agent::on_disk(directory.path(), &clock, &both).await;
     agent.sleep(1.0).await;
     assert_eq!(first.received(), [1]);
     assert_eq!(second.received(), [1]);
@@ -118,7 +121,7 @@ async fn what_one_replica_has_of_an_earlier_run_another_one_still_gets() {
 #[tokio::test(start_paused = true)]
 async fn the_age_of_records_does_not_hang_on_a_wall_clock_that_is_stepped() {
     let (directory, clock) = (TempDir::new().unwrap(), clock());
-    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &Aggregator::nowhere())]);
+    let agent = Agent::on_disk(directory.path(), &clock, &[("a", &Aggregator::nowhere())]).await;
     agent.beat();
     // Far beyond the age at which records are dropped, in both directions.
     for step in [90.0 * 86_400.0, -180.0 * 86_400.0] {
