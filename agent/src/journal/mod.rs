@@ -33,7 +33,7 @@ use self::{
 };
 use crate::observe::Observation;
 
-/// Most records that wait for a disk that stands still: half an hour of them. After that, writers wait with them; nothing is
+/// Most records that wait for a disk that stands still: almost an hour of them. After that, writers wait with them; nothing is
 /// dropped here.
 const MOST_UNWRITTEN: usize = 1024;
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use super::{LONGEST_PAUSE, SHORTEST_PAUSE, Shared, aggregators::Name, came_home, roster::Roster};
 use crate::{condition::Condition, pauses::Pauses};
@@ -40,7 +40,8 @@ impl Shared {
                         let address = arrival.address;
                         info!(%address, "an aggregator appeared");
                         let uplink = self.uplink(address.to_string(), name.channel(address));
-                        running.spawn(uplink.deliver(sealed.clone(), arrival.gone));
+                        let delivery = uplink.deliver(sealed.clone(), arrival.gone);
+                        running.spawn(delivery.in_current_span());
                     }
                     None
                 }

@@ -115,7 +115,8 @@ impl Uplinks {
             Kind::Given(replicas) => {
                 for (replica, channel) in replicas {
                     let uplink = self.shared.uplink(replica, channel);
-                    running.spawn(uplink.deliver(sealed.clone(), CancellationToken::new()));
+                    let delivery = uplink.deliver(sealed.clone(), CancellationToken::new());
+                    running.spawn(delivery.in_current_span());
                 }
             }
             Kind::Named(name) => self.shared.discover(&name, &mut running, &sealed).await,
