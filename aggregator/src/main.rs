@@ -49,7 +49,11 @@ async fn bind_and_run(args: &Args, config: Config) -> anyhow::Result<ExitCode> {
     let http = bind(args.http, "--http").await?;
     tracing::info!(address = %grpc.local_addr()?, "serving gRPC");
     tracing::info!(address = %http.local_addr()?, "serving HTTP");
-    tracing::info!("history is kept in memory only: a restart forgets it");
+    if let Some(store) = &config.store {
+        tracing::info!(directory = %store.directory.display(), "history is kept on disk");
+    } else {
+        tracing::info!("history is kept in memory only: a restart forgets it");
+    }
 
     let shutdown = CancellationToken::new();
     let run = nodegrace_aggregator::run(config, Clock::real(), grpc, http, shutdown.clone());

@@ -7,7 +7,9 @@
 
 mod kit;
 
+mod crash;
 mod drain;
+mod durable;
 mod ingest;
 mod limits;
 mod list;

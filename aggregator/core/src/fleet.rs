@@ -54,6 +54,8 @@ pub struct Applied {
     pub duplicates: u64,
     /// Every record of the agent up to this number need not be sent again.
     pub acknowledged: u64,
+    /// True when it said nothing that a later batch had not said already: nothing changed but the count of duplicates.
+    pub overtaken: bool,
     /// Gaps that ended and are long enough to be kept exactly.
     pub long_gaps: Vec<Gap>,
     /// Times Ready was seen to turn Unknown.
@@ -118,16 +120,19 @@ impl Fleet {
     /// Forgets the nodes that have been silent for too long; returns their names.
     pub fn expire(&mut self, now: Duration) -> Vec<Arc<str>> {
         let forget_after = self.config.forget_after;
-        let gone = |node: &NodeHistory| {
-            let silent = node
-                .silence(now)
-                .is_none_or(|silence| silence > forget_after);
-            silent && !node.is_connected()
-        };
         self.nodes
-            .extract_if(.., |_, node| gone(node))
+            .extract_if(.., |_, node| node.is_gone(now, forget_after))
             .map(|(name, _)| name)
             .collect()
+    }
+
+    /// Forgets one node if it has been silent for too long; true when it was.
+    pub fn expire_node(&mut self, name: &str, now: Duration) -> bool {
+        let forget_after = self.config.forget_after;
+        let gone = self
+            .history(name)
+            .is_some_and(|node| node.is_gone(now, forget_after));
+        gone && self.nodes.remove(name).is_some()
     }
 
     /// One node's history. Absent: it never reported, or was forgotten.

@@ -149,9 +149,17 @@ impl NodeHistory {
 
     /// How long nothing was heard of it at `now` of the aggregator's clock: since the last report or, where an earlier run of
     /// the agent alone was heard, since its first. Absent: nothing ever was.
-    pub(crate) fn silence(&self, now: Duration) -> Option<Duration> {
+    fn silence(&self, now: Duration) -> Option<Duration> {
         let last = self.last_report.map(|report| report.received);
         last.or(self.since).map(|heard| now.saturating_sub(heard))
+    }
+
+    /// True when it was silent for longer than `forget_after` and no stream of its agent is open.
+    pub(crate) fn is_gone(&self, now: Duration, forget_after: Duration) -> bool {
+        let silent = self
+            .silence(now)
+            .is_none_or(|silence| silence > forget_after);
+        silent && !self.is_connected()
     }
 
     /// Bytes of memory, without the name and short strings it shares.

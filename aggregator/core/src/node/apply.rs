@@ -31,6 +31,16 @@ impl NodeHistory {
         if let Some(highest) = self.take_agent(&report.agent, false) {
             return self.refuse_late(&report, highest);
         }
+        if self.knows_all_of(&report) {
+            let duplicates = report.records.len() as u64;
+            self.counters.duplicate_records += duplicates;
+            return Applied {
+                duplicates,
+                acknowledged: self.instance.highest(),
+                overtaken: true,
+                ..Applied::default()
+            };
+        }
         let losses = report.losses.unwrap_or_default();
         self.count_forgotten(&report, losses);
         self.lose(losses);
@@ -64,6 +74,16 @@ impl NodeHistory {
         applied
     }
 
+    /// True when a batch was sent no later than the newest one and holds no new record: sent again, it changes nothing.
+    fn knows_all_of(&self, report: &Report) -> bool {
+        let newest = self
+            .last_report
+            .is_some_and(|last| last.sent >= report.sent);
+        let overtaken = newest || (report.replay && !report.records.is_empty());
+        let highest = self.instance.highest();
+        overtaken && report.records.iter().all(|(number, _)| *number <= highest)
+    }
+
     /// Counts the records of a replaced agent. Those that never came before cannot be put in order any more, because what its
     /// successor saw has been measured already; agents send what an earlier run left before anything of their own, so only
     /// one that came back from the dead gets here.
@@ -78,6 +98,7 @@ impl NodeHistory {
         Applied {
             duplicates,
             acknowledged: report.records.last().map_or(0, |(number, _)| *number),
+            overtaken: true,
             ..Applied::default()
         }
     }

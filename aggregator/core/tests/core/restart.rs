@@ -162,3 +162,37 @@ fn the_fleet_is_complete_from_its_first_record_or_from_its_latest_hole() {
     assert_eq!(fleet.complete_since(), Some(crate::kit::wall(1200.0)));
     assert_eq!(fleet.figures(now(1200.0)).forgotten_records, 5);
 }
+
+#[test]
+fn sending_any_batches_again_changes_nothing_but_the_count_of_duplicates() {
+    let mut fleet = fleet();
+    let mut agent = Agent::new("boot-1", 1000.0);
+    let mut batches = Vec::new();
+    for beat in 1..20 {
+        let at = 1000.0 + f64::from(beat) * 10.0;
+        agent.lease(at);
+        if beat == 10 {
+            agent.view(Channel::NodeStatus, None);
+        } else {
+            agent.view(
+                Channel::NodeStatus,
+                Some(nodegrace_core::event::Visibility::Observed),
+            );
+        }
+        let batch = agent.batch(at);
+        fleet.apply(batch.clone(), now(at));
+        batches.push(batch);
+    }
+    let export = |fleet: &Fleet| {
+        let mut history = fleet.history(NODE).expect("known").export();
+        history.counters.duplicate_records = 0;
+        history
+    };
+    let before = export(&fleet);
+    for prefix in 1..batches.len() {
+        for batch in &batches[..prefix] {
+            fleet.apply(batch.clone(), now(1300.0));
+        }
+        assert_eq!(export(&fleet), before, "the first {prefix}");
+    }
+}
