@@ -13,6 +13,7 @@ mod durable;
 mod ingest;
 mod limits;
 mod list;
+mod migration;
 mod process;
 mod reflection;
 mod watch;
