@@ -7,7 +7,11 @@ use nodegrace_proto::v1::Runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Missing, runtime::RuntimeClient, slot::Slot};
+use super::{
+    Missing,
+    runtime::{RuntimeClient, answered},
+    slot::Slot,
+};
 use crate::{condition::Condition, config::Config};
 
 /// Shortest time between two rounds of calls: the kubelet asks the same every second or two, an agent must not add much.
@@ -56,20 +60,20 @@ impl RuntimeSocket {
             loop {
                 self.clock.sleep_until(next).await;
                 let start = self.clock.now();
-                let reading = client.ask(&self.slot).await;
-                match &reading {
-                    Ok(_) if condition.works() => {
+                let runtime = client.ask(&self.slot).await;
+                match answered(&runtime) {
+                    Ok(()) if condition.works() => {
                         info!(socket = %socket.display(), "the runtime answers again");
                     }
                     Err(Missing::Failed(error) | Missing::Absent(error))
-                        if condition.fails(error) =>
+                        if condition.fails(&error) =>
                     {
                         warn!(socket = %socket.display(), error, "the runtime cannot be asked");
                     }
                     _ => {}
                 }
                 let end = self.clock.now();
-                self.slot.put(reading, end.saturating_sub(start));
+                self.slot.put(Ok(runtime), end.saturating_sub(start));
                 // A round that took longer than the interval is followed by a rest.
                 next = (next + self.interval)
                     .max(start + SHORTEST_INTERVAL)
