@@ -18,7 +18,7 @@ use crate::{
 
 impl NodeHistory {
     pub(crate) fn connect(&mut self, agent: &AgentId) {
-        self.take_agent(agent, true);
+        self.take_agent(agent, true, false);
         self.instance.connect(agent);
     }
 
@@ -28,7 +28,7 @@ impl NodeHistory {
 
     /// Applies a batch received at `now` of the aggregator's clock. `tolerance` is the most uncertainty a gap may have.
     pub(crate) fn report(&mut self, report: Report, now: Duration, tolerance: Duration) -> Applied {
-        if let Some(highest) = self.take_agent(&report.agent, false) {
+        if let Some(highest) = self.take_agent(&report.agent, false, !report.replay) {
             return self.refuse_late(&report, highest);
         }
         if self.knows_all_of(&report) {
@@ -104,8 +104,8 @@ impl NodeHistory {
     }
 
     /// Makes `agent` the current one; gives the highest number kept of it when it was replaced already.
-    fn take_agent(&mut self, agent: &AgentId, just_connected: bool) -> Option<u64> {
-        match self.instance.take(agent, just_connected) {
+    fn take_agent(&mut self, agent: &AgentId, just_connected: bool, live: bool) -> Option<u64> {
+        match self.instance.take(agent, just_connected, live) {
             Arrival::Current | Arrival::First => return None,
             Arrival::Replaced { highest } => return Some(highest),
             Arrival::Restarted => self

@@ -14,8 +14,11 @@ pub(super) struct Instance {
     highest: u64,
     /// The instances replaced last with their highest numbers, the latest last: their late records are recognised by them.
     replaced: Vec<(AgentId, u64)>,
-    /// A reconnecting agent opens its next stream before the end of the last one is noticed, so streams are counted.
-    open_streams: u32,
+    /// Open streams of each instance that has one. A reconnecting agent opens its next stream before the end of the last one is
+    /// noticed, so they are counted.
+    streams: Vec<(AgentId, u32)>,
+    /// True once the current instance's last stream ended, until it opens another.
+    left: bool,
 }
 
 /// How an agent relates to the one that reported before.
@@ -42,7 +45,8 @@ impl Instance {
             current: snapshot.current,
             highest: snapshot.highest,
             replaced: snapshot.replaced,
-            open_streams: 0,
+            streams: Vec::new(),
+            left: false,
         }
     }
 
@@ -55,8 +59,10 @@ impl Instance {
     }
 
     /// Takes `agent` as the current one unless it was replaced. An agent of another boot wins when it has just connected:
-    /// which boot is the later one cannot be told from boot ids.
-    pub(super) fn take(&mut self, agent: &AgentId, just_connected: bool) -> Arrival {
+    /// which boot is the later one cannot be told from boot ids. One that was replaced and still reports what it sees now
+    /// (`live`) takes over again once its successor has no stream: somebody ran a second agent for a while.
+    pub(super) fn take(&mut self, agent: &AgentId, just_connected: bool, live: bool) -> Arrival {
+        let successor_left = live && self.left;
         let replaced = |same: fn(&AgentId, &AgentId) -> bool| {
             let mut latest_first = self.replaced.iter().rev();
             latest_first.find(|(replaced, _)| same(replaced, agent))
@@ -65,13 +71,17 @@ impl Instance {
             None => Arrival::First,
             Some(current) if current == agent => return Arrival::Current,
             Some(current) if current.boot_id == agent.boot_id => {
-                if agent.start < current.start {
+                if agent.start < current.start && !successor_left {
                     let highest = replaced(AgentId::eq).map_or(0, |(_, highest)| *highest);
                     return Arrival::Replaced { highest };
                 }
                 Arrival::Restarted
             }
-            Some(_) if !just_connected && replaced(|a, b| a.boot_id == b.boot_id).is_some() => {
+            Some(_)
+                if !just_connected
+                    && !successor_left
+                    && replaced(|a, b| a.boot_id == b.boot_id).is_some() =>
+            {
                 let highest = replaced(AgentId::eq).map_or(0, |(_, highest)| *highest);
                 return Arrival::Replaced { highest };
             }
@@ -87,20 +97,24 @@ impl Instance {
             self.replaced.push((current, self.highest));
         }
         self.highest = known;
-        self.open_streams = 0;
+        self.left = false;
         arrival
     }
 
     pub(super) fn connect(&mut self, agent: &AgentId) {
-        if self.current.as_ref() == Some(agent) {
-            self.open_streams += 1;
+        match self.streams.iter_mut().find(|(open, _)| open == agent) {
+            Some((_, count)) => *count += 1,
+            None => self.streams.push((agent.clone(), 1)),
         }
+        self.left &= self.current.as_ref() != Some(agent);
     }
 
     pub(super) fn disconnect(&mut self, agent: &AgentId) {
-        if self.current.as_ref() == Some(agent) {
-            self.open_streams = self.open_streams.saturating_sub(1);
+        if let Some((_, count)) = self.streams.iter_mut().find(|(open, _)| open == agent) {
+            *count -= 1;
         }
+        self.streams.retain(|(_, count)| *count > 0);
+        self.left = !self.is_connected();
     }
 
     /// True when the record of this number is new; it is kept from then on.
@@ -116,8 +130,14 @@ impl Instance {
         self.highest
     }
 
-    pub(super) const fn is_connected(&self) -> bool {
-        self.open_streams > 0
+    pub(super) fn is_connected(&self) -> bool {
+        let current = self.current.as_ref();
+        self.streams.iter().any(|(open, _)| Some(open) == current)
+    }
+
+    /// True when the current instance had a stream and has none now: what it does not say any more is its own silence.
+    pub(super) const fn has_left(&self) -> bool {
+        self.left
     }
 
     pub(super) const fn current(&self) -> Option<&AgentId> {

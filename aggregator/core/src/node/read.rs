@@ -87,6 +87,8 @@ impl NodeHistory {
             .channels
             .iter()
             .any(ChannelHistory::awaits_its_baseline);
+        // Without a stream the silence is the agent's: the kubelet may be beating.
+        let silent = silent || self.instance.has_left();
         if silent || unclear || self.unseen_channel().is_some() {
             return None;
         }
