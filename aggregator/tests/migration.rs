@@ -21,6 +21,8 @@ async fn version_1_is_brought_up_to_date_and_answers_as_it_did() {
     let gap = node.gap.expect("gaps");
     assert_eq!(gap.count, 10);
     assert_eq!(world.gaps().await.len(), 2);
+    // Later than the agent that reported then.
+    world.pass(seconds(1000)).await;
     let mut agent = world.agent("node-1").await;
     agent.beats(1, seconds(10)).await;
     assert_eq!(world.node("node-1").await.channels[0].heartbeats, 12);
