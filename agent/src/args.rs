@@ -125,9 +125,9 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range((512 << 10)..=(1 << 30)))]
     spool_bytes: u64,
 
-    /// Most records in one batch to the aggregator.
+    /// Most records in one batch to the aggregator, which takes no more than 1024.
     #[arg(long, env = "NODEGRACE_BATCH_RECORDS", value_name = "N", default_value_t = 256,
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_records: u16,
 
     /// What to log: a level, or levels by module, such as "info,nodegrace_agent=debug".
@@ -254,6 +254,7 @@ mod tests {
             &["--sample-interval", "0s"],
             &["--sample-interval", "10"],
             &["--spool-bytes", "1"],
+            &["--batch-records", "1025"],
             &["--kubelet-ca-file", "a", "--kubelet-insecure"],
         ] {
             assert!(parse(args).is_err(), "{args:?}");

@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use tonic::{Code, transport::Channel};
 use tracing::{Instrument as _, info_span, warn};
 
 pub use self::aggregators::{Aggregators, channel};
@@ -70,9 +70,28 @@ struct Standing {
     run: u64,
     /// Records of that run that the aggregator refused, or that could not even be sent.
     refused: u64,
+    /// How often batches were halved, for they were too large.
+    halvings: u32,
 }
 
 impl Standing {
+    /// The bounds of a batch to this aggregator, where `limits` are those to any.
+    fn limits(&self, limits: BatchLimits) -> BatchLimits {
+        let halved = |bound: usize| bound.checked_shr(self.halvings).unwrap_or_default().max(1);
+        BatchLimits {
+            records: halved(limits.records),
+            bytes: halved(limits.bytes),
+        }
+    }
+
+    /// Learns from the aggregator's `verdict` how large a batch may be. After any other trouble it may be another aggregator.
+    fn judge(&mut self, verdict: Option<Code>) {
+        self.halvings = match verdict {
+            Some(Code::ResourceExhausted) => self.halvings.saturating_add(1),
+            _ => 0,
+        };
+    }
+
     /// Counts `more` refused records of a run. Returns how many there are.
     fn refuse(&mut self, run: u64, more: u64) -> u64 {
         if self.run != run {
@@ -168,16 +187,20 @@ impl Uplink {
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut standing = Standing::default();
         loop {
-            let (worked, error) = match self.session(sealed, &mut standing).await {
+            let (worked, trouble) = match self.session(sealed, &mut standing).await {
                 Ending::Drained => return,
                 Ending::RunDelivered => continue,
-                Ending::Broken { worked, error } => (worked, error),
+                Ending::Broken { worked, trouble } => (worked, trouble),
             };
             if worked {
                 pauses.reset();
             }
-            if standing.condition.fails(&error) {
-                warn!(error, "no stream to the aggregator, trying again");
+            standing.judge(trouble.verdict);
+            if standing.condition.fails(&trouble.error) {
+                warn!(
+                    error = trouble.error,
+                    "no stream to the aggregator, trying again"
+                );
             }
             self.shared.trouble.notify_one();
             let pause = self.shared.clock.sleep(pauses.next());

@@ -10,6 +10,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 use tracing::{error, info};
 
 use super::{Standing, Uplink, under_way::UnderWay};
@@ -34,9 +35,40 @@ pub(super) enum Ending {
     Broken {
         /// True when a batch was acknowledged before.
         worked: bool,
-        /// Why, in words.
-        error: String,
+        /// Why.
+        trouble: Trouble,
     },
+}
+
+/// Why a stream broke.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// In words.
+    pub(super) error: String,
+    /// What the aggregator thinks of what was sent over the stream. `None`: it did not say, or was not even reached.
+    pub(super) verdict: Option<Code>,
+}
+
+impl From<String> for Trouble {
+    fn from(error: String) -> Self {
+        let verdict = None;
+        Self { error, verdict }
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(error: &str) -> Self {
+        error.to_owned().into()
+    }
+}
+
+impl From<Status> for Trouble {
+    fn from(status: Status) -> Self {
+        Self {
+            error: wire::status_line(&status),
+            verdict: Some(status.code()),
+        }
+    }
 }
 
 /// How far a session has come.
@@ -75,7 +107,7 @@ impl Uplink {
             Err(error) => {
                 return Ending::Broken {
                     worked: false,
-                    error: error.to_string(),
+                    trouble: error.to_string().into(),
                 };
             }
         };
@@ -93,16 +125,16 @@ impl Uplink {
         match session.run(sealed).await {
             Ok(()) if session.run_sent => Ending::RunDelivered,
             Ok(()) => Ending::Drained,
-            Err(error) => Ending::Broken {
+            Err(trouble) => Ending::Broken {
                 worked: session.worked,
-                error,
+                trouble,
             },
         }
     }
 }
 
 impl Session<'_> {
-    async fn run(&mut self, sealed: &CancellationToken) -> Result<(), String> {
+    async fn run(&mut self, sealed: &CancellationToken) -> Result<(), Trouble> {
         let mut changes = self.uplink.shared.journal.changes();
         let patience = self.uplink.shared.timeouts.acknowledgement;
         // One batch waits for the connection; the rest waits in the spool.
@@ -114,7 +146,8 @@ impl Session<'_> {
         let opening = client.report(ReceiverStream::new(outgoing));
         let mut acks = match timeout(patience, opening).await {
             Ok(Ok(answer)) => answer.into_inner(),
-            Ok(Err(status)) => return Err(wire::status_line(&status)),
+            // It has no room for another stream: that is no verdict on the batch.
+            Ok(Err(status)) => return Err(wire::status_line(&status).into()),
             Err(_) => return Err("the aggregator does not answer".into()),
         };
 
@@ -136,7 +169,7 @@ impl Session<'_> {
                 ack = acks.message() => match ack {
                     Ok(Some(ack)) => self.take(&ack).await,
                     Ok(None) => return Err("the aggregator ended the stream".into()),
-                    Err(status) => return Err(wire::status_line(&status)),
+                    Err(status) => return Err(status.into()),
                 },
                 permit = self.ready(open) => {
                     // Whatever was written until now travels with this batch.
@@ -172,7 +205,7 @@ impl Session<'_> {
     /// Sends what comes next, if it is of this stream's run.
     async fn send(&mut self, permit: Permit<'_, ReportBatch>) -> Result<(), String> {
         let shared = &self.uplink.shared;
-        let (mut reader, limits) = (self.reader.clone(), shared.limits);
+        let (mut reader, limits) = (self.reader.clone(), self.standing.limits(shared.limits));
         let reading = shared.journal.aside(move |journal| {
             let next = journal.next(&mut reader, limits);
             (reader, next)

@@ -30,6 +30,8 @@ pub(crate) enum Manner {
     Ignore,
     /// Breaks the stream.
     Break,
+    /// Breaks the stream when a batch has more records than this, and else acknowledges it.
+    AtMost(usize),
 }
 
 /// An aggregator: cheap to clone, the same for every clone.
@@ -160,13 +162,17 @@ impl Ingest for Handler {
 
 fn take(shared: &Shared, batch: ReportBatch) -> Option<Result<ReportAck, Status>> {
     let first = batch.first_sequence_number;
+    let records = numbers(&batch).count();
     let newest = numbers(&batch).max().unwrap_or_default();
     shared.batches.lock().unwrap().push(batch);
     let manner = *shared.manner.lock().unwrap();
     let rejections = match manner {
         Manner::Ignore => return None,
         Manner::Break => return Some(Err(Status::unavailable("shutting down"))),
-        Manner::Acknowledge => Vec::new(),
+        Manner::AtMost(most) if records > most => {
+            return Some(Err(Status::resource_exhausted("too many records")));
+        }
+        Manner::Acknowledge | Manner::AtMost(_) => Vec::new(),
         Manner::Reject => vec![Rejection {
             sequence_number: first,
             field: "heartbeats[0].channel".into(),

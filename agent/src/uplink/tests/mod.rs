@@ -121,6 +121,24 @@ async fn refused_records_are_counted_and_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_aggregator_that_takes_smaller_batches_gets_them() {
+    let aggregator = Aggregator::start(Manner::AtMost(100));
+    let agent = Agent::start(&[("a", &aggregator)]);
+    for _ in 0..1000 {
+        agent.beat();
+    }
+    agent.sleep(60.0).await;
+    assert!(agent.waiting_for("a").is_empty());
+    let sizes = aggregator.batches();
+    let largest = sizes
+        .iter()
+        .map(|batch| batch.heartbeats.len())
+        .skip(2)
+        .max();
+    assert_eq!(largest, Some(64), "256 and 128 are refused");
+}
+
+#[tokio::test(start_paused = true)]
 async fn sealing_delivers_what_is_left_and_ends() {
     let aggregator = Aggregator::start(Manner::Acknowledge);
     let mut agent = Agent::start(&[("a", &aggregator)]);
