@@ -6,6 +6,7 @@
 //! blindness cannot be measured without both.
 
 mod list;
+mod pulse;
 mod refusal;
 mod sight;
 mod stream;

@@ -7,7 +7,7 @@ use kube::core::WatchEvent;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Follower, Interruption, Step, refusal::Refusal};
+use super::{Follower, Interruption, Step, pulse::Pulse, refusal::Refusal};
 use crate::{
     moment::Moment,
     observe::{Object as _, Observer},
@@ -26,7 +26,8 @@ const QUIET: Duration = Duration::from_secs(75);
 /// How far an open watch is believed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Belief {
-    /// It said nothing yet; the server may still answer that the version is too old.
+    /// It said nothing yet, or nothing since the agent itself stood still; the server may still answer that the version is
+    /// too old, or the connection that it broke.
     Opened,
     /// It lived long enough to be taken as seeing the channel, though it has said nothing.
     Assumed,
@@ -45,12 +46,18 @@ impl<O: Observer> Follower<O> {
             Ok(stream) => stream,
             Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
         };
-        let opened = self.clock.now();
+        let mut opened = self.clock.now();
         let mut belief = Belief::Opened;
+        let mut pulse = Pulse::new(self.clock.clone());
         let mut stream = pin!(stream);
         loop {
+            let mut stall = None;
             let event = tokio::select! {
-                event = stream.next() => event,
+                event = stream.next() => Some(event),
+                span = pulse.stall() => {
+                    stall = Some(span);
+                    None
+                }
                 judged = self.judge_silence(belief) => {
                     if judged == Belief::Deaf {
                         return Err(self.broken(Refusal::deaf_watch(), judged, version));
@@ -62,6 +69,12 @@ impl<O: Observer> Follower<O> {
                     continue;
                 }
             };
+            if let Some(span) = stall.or_else(|| pulse.check()) {
+                self.stood_still(span);
+                // What it says next tells whether it outlived that.
+                (belief, opened) = (Belief::Opened, span.end);
+            }
+            let Some(event) = event else { continue };
             let at = Moment::now(&self.clock);
             match event {
                 Some(Ok(WatchEvent::Error(status))) => {

@@ -166,6 +166,34 @@ pub(super) async fn follow_stepped(
     steps: &[(u64, f64)],
     script: Vec<Answer>,
 ) -> Story {
+    follow_while(seconds, script, async |clock| {
+        for &(after, by) in steps {
+            clock.sleep(Duration::from_secs(after)).await;
+            clock.step_wall(by);
+        }
+    })
+    .await
+}
+
+/// As [`follow`], by an agent that stands still after `after` seconds, for `stall` seconds.
+pub(super) async fn follow_stalled(
+    seconds: u64,
+    after: u64,
+    stall: u64,
+    script: Vec<Answer>,
+) -> Story {
+    follow_while(seconds, script, async |clock| {
+        clock.sleep(Duration::from_secs(after)).await;
+        tokio::time::advance(Duration::from_secs(stall)).await;
+    })
+    .await
+}
+
+async fn follow_while(
+    seconds: u64,
+    script: Vec<Answer>,
+    meanwhile: impl AsyncFnOnce(&Clock),
+) -> Story {
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
     let requests = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&requests);
@@ -191,10 +219,7 @@ pub(super) async fn follow_stepped(
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
     let end = clock.now() + Duration::from_secs(seconds);
-    for &(after, by) in steps {
-        clock.sleep(Duration::from_secs(after)).await;
-        clock.step_wall(by);
-    }
+    meanwhile(&clock).await;
     clock.sleep_until(end).await;
     stop.cancel();
     following.await.unwrap();
