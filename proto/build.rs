@@ -4,10 +4,11 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "nodegrace/v1/node.proto",
     "nodegrace/v1/ingest.proto",
     "nodegrace/v1/query.proto",
+    "nodegrace/store/v1/snapshot.proto",
     "runtime/v1/cri.proto",
 ];
 

@@ -27,7 +27,8 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_NODE_NAME", value_name = "NAME")]
     node_name: Option<String>,
 
-    /// URL of the aggregator's gRPC port.
+    /// URL of the aggregator's gRPC port. A DNS name is looked up every 30s, and every address behind it is reported to as a
+    /// replica of its own: give the name of a headless Service.
     #[arg(
         long,
         env = "NODEGRACE_AGGREGATOR",
@@ -112,15 +113,21 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_KUBELET_INSECURE")]
     kubelet_insecure: bool,
 
-    /// Most bytes of records kept while the aggregator does not acknowledge, as encoded; at least 65536. The oldest samples
-    /// are dropped first, then the oldest heartbeats; both are counted.
-    #[arg(long, env = "NODEGRACE_BUFFER_BYTES", value_name = "BYTES", default_value_t = 1 << 20,
-          value_parser = clap::value_parser!(u64).range(65536..=(1 << 30)))]
-    buffer_bytes: u64,
+    /// Directory that keeps records until every aggregator has them, so that they outlive restarts of the agent. Default:
+    /// none; they are kept in memory, and so they are while the directory cannot be used.
+    #[arg(long, env = "NODEGRACE_SPOOL_DIR", value_name = "DIR")]
+    spool_dir: Option<PathBuf>,
 
-    /// Most records in one batch to the aggregator.
+    /// Most bytes of records kept until every aggregator has them, on disk or in memory; at least 524288. A quarter is for
+    /// heartbeats, most of the rest for samples, so that samples are dropped long before heartbeats. Of each, the oldest are
+    /// dropped first; all are counted. The default holds 14 hours of heartbeats.
+    #[arg(long, env = "NODEGRACE_SPOOL_BYTES", value_name = "BYTES", default_value_t = 4 << 20,
+          value_parser = clap::value_parser!(u64).range((512 << 10)..=(1 << 30)))]
+    spool_bytes: u64,
+
+    /// Most records in one batch to the aggregator, which takes no more than 1024.
     #[arg(long, env = "NODEGRACE_BATCH_RECORDS", value_name = "N", default_value_t = 256,
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_records: u16,
 
     /// What to log: a level, or levels by module, such as "info,nodegrace_agent=debug".
@@ -160,8 +167,8 @@ impl Args {
         config.cri_socket.clone_from(&self.cri_socket);
         config.cri_timeout = self.cri_timeout;
         config.kubelet = self.kubelet()?;
-        // At most 2^30, by the parser.
-        config.buffer_bytes = self.buffer_bytes as usize;
+        config.spool_dir.clone_from(&self.spool_dir);
+        config.spool_bytes = self.spool_bytes;
         config.batch_records = self.batch_records.into();
         Ok(config)
     }
@@ -237,7 +244,8 @@ mod tests {
         let default = Config::new("a");
         assert_eq!(config.sample_interval, default.sample_interval);
         assert_eq!(config.cri_timeout, default.cri_timeout);
-        assert_eq!(config.buffer_bytes, default.buffer_bytes);
+        assert_eq!(config.spool_bytes, default.spool_bytes);
+        assert_eq!(config.spool_dir, default.spool_dir);
         assert_eq!(config.batch_records, default.batch_records);
         assert_eq!(config.kubelet_process, default.kubelet_process);
         assert!(config.kubelet.is_none() && config.cri_socket.is_none());
@@ -249,7 +257,8 @@ mod tests {
             &["--no-such-flag"][..],
             &["--sample-interval", "0s"],
             &["--sample-interval", "10"],
-            &["--buffer-bytes", "1"],
+            &["--spool-bytes", "1"],
+            &["--batch-records", "1025"],
             &["--kubelet-ca-file", "a", "--kubelet-insecure"],
         ] {
             assert!(parse(args).is_err(), "{args:?}");

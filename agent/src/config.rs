@@ -26,9 +26,12 @@ pub struct Config {
     pub cri_timeout: Duration,
     /// The kubelet's own HTTP server. Absent: it is not asked.
     pub kubelet: Option<kube::Config>,
-    /// Most bytes of records kept until they are acknowledged, as encoded; in memory they take two to three times as much.
-    /// Default: 1 MiB, about three hours of samples and, as those are dropped first, a day of heartbeats.
-    pub buffer_bytes: usize,
+    /// Directory that keeps records until every aggregator has them, so that they outlive the agent. Absent, or when it
+    /// cannot be used: they are kept in memory.
+    pub spool_dir: Option<PathBuf>,
+    /// Most bytes of records kept until they are acknowledged, on disk or in memory. A quarter is for heartbeats, most of the
+    /// rest for samples. Default: 4 MiB, 14 hours of heartbeats and 8 hours of samples.
+    pub spool_bytes: u64,
     /// Most records in one batch. Default: 256.
     pub batch_records: usize,
     /// Most bytes of records in one batch. Default: 256 KiB, far below gRPC's usual limit of 4 MiB a message.
@@ -78,7 +81,8 @@ impl Config {
             cri_socket: None,
             cri_timeout: Duration::from_secs(30),
             kubelet: None,
-            buffer_bytes: 1 << 20,
+            spool_dir: None,
+            spool_bytes: 4 << 20,
             batch_records: 256,
             batch_bytes: 256 << 10,
             report_interval: Duration::from_secs(10),

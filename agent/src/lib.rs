@@ -1,7 +1,7 @@
 //! The agent of one node: times every heartbeat of its kubelet.
 //!
-//! Data flows one way: watches of the node's own Node and Lease and a sampler of the host write into a bounded journal; an
-//! uplink streams it to the aggregator and forgets what was acknowledged.
+//! Data flows one way: watches of the node's own Node and Lease and a sampler of the host write into a bounded journal, whose
+//! records a spool keeps; one uplink to each aggregator streams it and lets go of what was acknowledged.
 
 mod args;
 mod condition;
@@ -22,6 +22,6 @@ pub use self::{
     args::Args,
     config::{Config, KubeletProcessName, Timeouts},
     run::run,
-    uplink::channel,
+    uplink::{Aggregators, channel},
     wire::one_line,
 };

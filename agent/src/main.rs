@@ -4,19 +4,34 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use nodegrace_agent::{Args, Config, channel, kube_client, logging, one_line, run};
+use nodegrace_agent::{Aggregators, Args, Config, kube_client, logging, one_line, run};
 use nodegrace_clock::Clock;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tracing::{info, warn};
 
 /// `EX_USAGE` of sysexits.h: the arguments make no sense.
 const BAD_ARGUMENTS: u8 = 64;
 
-// One thread: the agent waits nearly all the time, and a node should not notice it.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    // One thread: the agent waits nearly all the time, and a node should not notice it.
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("nodegrace-agent: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(agent());
+    // Whatever still waits for a disk or a name server has been given up.
+    runtime.shutdown_background();
+    code
+}
+
+async fn agent() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -25,14 +40,14 @@ async fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { BAD_ARGUMENTS } else { 0 });
         }
     };
-    let (config, client, channel) = match connect(&args).await {
+    let (config, client, aggregators) = match connect(&args).await {
         Ok(parts) => parts,
         Err(error) => {
             eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
             return ExitCode::from(BAD_ARGUMENTS);
         }
     };
-    match serve(config, client, channel).await {
+    match serve(config, client, aggregators).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
@@ -42,27 +57,31 @@ async fn main() -> ExitCode {
 }
 
 /// Makes of the arguments what runs. Nothing is reached yet: whatever fails here is a bad argument.
-async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Channel)> {
+async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregators)> {
     logging::start(&args.log, args.log_format)?;
     kube_client::install_crypto();
     let config = args.config()?;
     let cluster =
         kube_client::configuration(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     let client = kube_client::connect(&cluster, &config.timeouts).context("API server")?;
-    let channel = channel(&args.aggregator, &config.timeouts)?;
+    let aggregators = Aggregators::at(&args.aggregator, &config.timeouts)?;
     info!(api_server = %cluster.cluster_url, aggregator = args.aggregator, node = config.node_name, "reports from here");
-    Ok((config, client, channel))
+    Ok((config, client, aggregators))
 }
 
 /// Runs until the first signal and drains; a second one aborts.
-async fn serve(config: Config, client: kube::Client, channel: Channel) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    client: kube::Client,
+    aggregators: Aggregators,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
     let shutdown = CancellationToken::new();
     let mut agent = std::pin::pin!(run(
         config,
         client,
-        channel,
+        aggregators,
         Clock::real(),
         shutdown.clone()
     ));

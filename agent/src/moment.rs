@@ -5,6 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nodegrace_clock::Clock;
 
+/// Least step of the wall clock, in seconds: slewing at the usual 500 ppm takes a quarter of an hour for as much.
+const STEP_SECONDS: f64 = 0.5;
+
 /// A moment, by the monotonic clock and by the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -31,5 +34,33 @@ impl Moment {
     pub(crate) fn monotonic_of(&self, stamp: Timestamp) -> Option<Duration> {
         let age = Duration::try_from(self.wall.duration_since(stamp)).ok()?;
         self.monotonic.checked_sub(age)
+    }
+
+    /// Whether the wall clock was stepped, either way, between `earlier` and this moment.
+    pub(crate) fn stepped_since(&self, earlier: &Self) -> bool {
+        let wall = self.wall.duration_since(earlier.wall).as_secs_f64();
+        let monotonic = self.monotonic.as_secs_f64() - earlier.monotonic.as_secs_f64();
+        (wall - monotonic).abs() > STEP_SECONDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(monotonic: u64, wall: i64) -> Moment {
+        Moment {
+            monotonic: Duration::from_secs(monotonic),
+            wall: Timestamp::from_second(wall).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_step_is_told_from_time_that_passes() {
+        let earlier = moment(100, 1000);
+        assert!(!moment(160, 1060).stepped_since(&earlier));
+        assert!(moment(160, 1055).stepped_since(&earlier));
+        assert!(moment(160, 1065).stepped_since(&earlier));
+        assert!(moment(160, 900).stepped_since(&earlier));
     }
 }

@@ -1,5 +1,8 @@
 //! One agent: starts its tasks, owns every one of them, and drains them in order.
 
+#[cfg(test)]
+mod tests;
+
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
@@ -7,7 +10,6 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::AgentInstance;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tracing::{Instrument as _, info, info_span};
 
 use crate::{
@@ -17,27 +19,29 @@ use crate::{
     moment::Moment,
     observe::{LeaseObserver, NodeObserver},
     sources::{KubeletServer, RuntimeSocket, Sampler},
-    uplink::Uplink,
+    uplink::{Aggregators, Uplinks},
     watch::{Follower, Target},
     wire,
 };
 
 /// Runs the agent of one node until `shutdown`, then delivers what is left and returns.
 ///
-/// `client` reaches the API server (see [`kube_client`]), `channel` the aggregator; neither has to be reachable. Time is
-/// `clock`'s.
+/// `client` reaches the API server (see [`kube_client`]), `aggregators` one or more aggregators (a channel is one); none of
+/// them has to be reachable. Time is `clock`'s. A run that is dropped instead ends as by a crash, once its tasks' turn
+/// has come: what its spool holds on disk is delivered by the next one.
 ///
 /// # Errors
-/// When the boot id cannot be read, the kubelet's credentials cannot be used, or a task ended that should not have.
+/// When the boot id cannot be read, the kubelet's credentials cannot be used, the spool's bounds are too tight, or a task
+/// ended that should not have.
 pub async fn run(
     config: Config,
     client: kube::Client,
-    channel: Channel,
+    aggregators: impl Into<Aggregators>,
     clock: Clock,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let span = info_span!("agent", node = config.node_name);
-    start(config, client, channel, clock, shutdown)
+    start(config, client, aggregators.into(), clock, shutdown)
         .instrument(span)
         .await
 }
@@ -45,7 +49,7 @@ pub async fn run(
 async fn start(
     config: Config,
     client: kube::Client,
-    channel: Channel,
+    aggregators: Aggregators,
     clock: Clock,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -56,7 +60,8 @@ async fn start(
         .map(|kubelet| kube_client::connect_kubelet(kubelet, &config.timeouts))
         .transpose()
         .context("kubelet")?;
-    let journal = Arc::new(Journal::new(config.buffer_bytes));
+    let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
+    let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
     let follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),
@@ -82,7 +87,7 @@ async fn start(
         &runtime,
         &kubelet,
     );
-    let uplink = Uplink::new(&config, agent, channel, journal, clock);
+    let uplinks = Uplinks::new(&config, agent, aggregators, Arc::clone(&journal), clock);
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
 
     let mut writers = JoinSet::new();
@@ -91,20 +96,29 @@ async fn start(
     writers.spawn(sampler.sample(shutdown.clone()).in_current_span());
     writers.spawn(runtime.ask(shutdown.clone()).in_current_span());
     writers.spawn(kubelet.ask(shutdown.clone()).in_current_span());
-    // The journal is sealed once every writer has stopped: the uplink then delivers what is left.
+    writers.spawn(
+        Arc::clone(&journal)
+            .keep(shutdown.clone())
+            .in_current_span(),
+    );
+    // The journal is sealed once every writer has stopped: the uplinks then deliver what is left.
     let sealed = CancellationToken::new();
-    let mut uplinks = JoinSet::new();
-    uplinks.spawn(uplink.deliver(sealed.clone()).in_current_span());
+    let mut delivery = JoinSet::new();
+    delivery.spawn(uplinks.deliver(sealed.clone()).in_current_span());
 
     let ended = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         Some(ended) = writers.join_next() => unexpected(ended, &shutdown),
-        Some(ended) = uplinks.join_next() => unexpected(ended, &shutdown),
+        Some(ended) = delivery.join_next() => unexpected(ended, &shutdown),
     };
     shutdown.cancel();
     while writers.join_next().await.is_some() {}
     sealed.cancel();
-    while uplinks.join_next().await.is_some() {}
+    while delivery.join_next().await.is_some() {}
+    // A disk that stands still may have it yet.
+    if let Some(journal) = Arc::into_inner(journal) {
+        journal.close().await;
+    }
     info!("agent stopped");
     ended
 }

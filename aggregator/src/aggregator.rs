@@ -2,14 +2,19 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use nodegrace_clock::Clock;
 use nodegrace_core::SettingsError;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
-use crate::{Config, register::Register};
+use crate::{
+    Config, OpenError,
+    register::Register,
+    store::{Database, Status, Store, restore},
+    timeline::Timeline,
+};
 
 /// How often time alone is let change a verdict. `OVERDUE` must show a monitor period (5 s) before the controller acts, so a
 /// second is fine enough.
@@ -26,35 +31,107 @@ pub struct Aggregator {
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    pub(crate) timeline: Timeline,
     pub(crate) register: Register,
+    pub(crate) store: Store,
+}
+
+/// Why an aggregator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings are no controller's.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The data directory cannot be used.
+    #[error("data directory {directory}")]
+    Store {
+        /// Its path.
+        directory: String,
+        /// Why.
+        #[source]
+        reason: OpenError,
+    },
 }
 
 impl Aggregator {
-    /// An aggregator that knows nothing yet.
+    /// An aggregator that knows what its data directory holds; nothing yet without one. Blocks while it reads.
     ///
     /// # Errors
-    /// When the settings in `config` are no controller's.
-    pub fn new(config: Config, clock: Clock) -> Result<Self, SettingsError> {
-        let register = Register::new(&config, &clock)?;
+    /// When the settings in `config` are no controller's, or the data directory cannot be used.
+    pub fn new(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let register = Register::new(&config)?;
+        let (timeline, store) = match &config.store {
+            None => (Timeline::begin(clock.clone()), Store::memory()),
+            Some(store) => Database::open(store)
+                .and_then(|database| resume(database, &register, clock.clone()))
+                .map_err(|reason| StartError::Store {
+                    directory: store.directory.display().to_string(),
+                    reason,
+                })?,
+        };
         Ok(Self {
             parts: Arc::new(Parts {
                 config,
                 clock,
+                timeline,
                 register,
+                store,
             }),
         })
+    }
+
+    /// Writes what `serve` takes until it ends, and what it took last after that.
+    pub(crate) async fn keep_while(
+        &self,
+        mut serve: impl Future<Output = anyhow::Result<()>> + Unpin,
+    ) -> anyhow::Result<()> {
+        let Some(writer) = self.parts.store.writer() else {
+            return serve.await;
+        };
+        let served = CancellationToken::new();
+        let mut write = Box::pin(writer.run(&self.parts, &served));
+        tokio::select! {
+            outcome = &mut serve => {
+                served.cancel();
+                outcome.and(write.await)
+            }
+            // Without it nothing would ever be acknowledged again, so it takes the server with it.
+            outcome = &mut write => outcome.and_then(|()| bail!("the writer ended by itself")),
+        }
     }
 
     /// Lets time pass for the fleet: verdicts such as `OVERDUE` and `STALE` come about without any report.
     pub(crate) async fn keep_time(&self) -> Infallible {
         let Parts {
-            clock, register, ..
+            clock,
+            timeline,
+            register,
+            ..
         } = &*self.parts;
         loop {
             clock.sleep(TICK).await;
-            register.expire(clock.now()).await;
+            register.expire(timeline.now()).await;
         }
     }
+}
+
+/// Goes on where the run before stopped.
+fn resume(
+    database: Database,
+    register: &Register,
+    clock: Clock,
+) -> Result<(Timeline, Store), OpenError> {
+    let status = Arc::new(Status::default());
+    let timeline = match database.state()? {
+        None => Timeline::begin(clock),
+        Some(state) => {
+            register.restore_counts(state.rejected_records, state.rejected_streams);
+            status.restore_shed(state.shed_samples);
+            Timeline::resume(clock, state.last, state.anchor)
+        }
+    };
+    let restored = restore(&database, register, &timeline)?;
+    Ok((timeline, Store::disk(database, restored, status)))
 }
 
 /// Serves gRPC and HTTP on these listeners until `shutdown`, and returns within 5 s of it, whatever clients do.

@@ -1,5 +1,6 @@
 //! The command line as typed, and its translation into a [`Config`].
 
+mod store;
 mod thresholds;
 
 use std::{net::SocketAddr, time::Duration};
@@ -8,12 +9,13 @@ use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use nodegrace_core::{ControllerSettings, SettingsError};
 use tracing_subscriber::EnvFilter;
 
-pub use self::thresholds::ThresholdArgs;
+pub use self::{store::StoreArgs, thresholds::ThresholdArgs};
 use crate::Config;
 
 /// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
 ///
-/// Keeps its history in memory only: a restart forgets it. Until it speaks TLS it listens on loopback unless told --insecure.
+/// With --data-dir its history survives restarts; without, it is in memory only. Until it speaks TLS it listens on loopback
+/// unless told --insecure.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "nodegrace-aggregator", version)]
 pub struct Args {
@@ -74,6 +76,10 @@ pub struct Args {
     )]
     pub log_format: LogFormat,
 
+    /// Where history is kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+
     /// Where one verdict ends and the next begins.
     #[command(flatten)]
     pub thresholds: ThresholdArgs,
@@ -128,6 +134,7 @@ impl Args {
                 thresholds: self.thresholds.thresholds().map_err(refusal)?,
                 ..nodegrace_core::Config::default()
             },
+            store: self.store.store(),
             ..Config::default()
         })
     }
@@ -182,6 +189,8 @@ mod tests {
             ),
             ("--stale-after=0s", "--stale-after must be longer than zero"),
             ("--learning-gaps=0", "--learning-gaps must be at least 1"),
+            ("--max-store-size=1GB", "--max-store-size"),
+            ("--retain-for=ever", "--retain-for"),
             ("--log=info,x=loud", "--log"),
             ("--http=0.0.0.0:4851", "--http 0.0.0.0:4851 can be reached"),
         ] {

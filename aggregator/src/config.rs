@@ -1,5 +1,7 @@
 //! What the aggregator is to do, as meant.
 
+use std::{path::PathBuf, time::Duration};
+
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -7,6 +9,32 @@ pub struct Config {
     pub fleet: nodegrace_core::Config,
     /// What clients may ask of it at once.
     pub limits: Limits,
+    /// Where history is kept. Absent: in memory only, and a restart forgets it.
+    pub store: Option<StoreConfig>,
+}
+
+/// Where history is kept, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The data directory; made when it is missing.
+    pub directory: PathBuf,
+    /// Long gaps and flips are kept for so long.
+    pub retain_for: Duration,
+    /// When the database is larger, its oldest gaps and flips go.
+    pub max_bytes: u64,
+}
+
+impl StoreConfig {
+    /// A store in `directory` with the usual bounds.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            // A quarter, so that a change of settings can be compared with the time before it.
+            retain_for: Duration::from_secs(90 * 24 * 3600),
+            // 5,000 nodes take some 150 MB for their snapshots and the log; a million gaps some 150 MB.
+            max_bytes: 1 << 30,
+        }
+    }
 }
 
 /// Bounds on what clients can make the aggregator hold.

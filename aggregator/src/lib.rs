@@ -1,7 +1,7 @@
 //! The centre of nodegrace: takes what agents report and answers which nodes are near the controller's timeout.
 //!
-//! Data flows one way: `ingest` checks and converts what arrives and applies it to the `register`, which holds the pure
-//! `nodegrace_core::Fleet`; `query` reads from there and changes nothing.
+//! Data flows one way: `ingest` checks and converts what arrives, `store` writes it to disk and then applies it to the
+//! `register`, which holds the pure `nodegrace_core::Fleet`; `query` reads from there and changes nothing.
 
 mod aggregator;
 mod args;
@@ -10,8 +10,11 @@ mod ingest;
 mod query;
 mod register;
 mod serve;
+mod store;
+mod timeline;
 mod wire;
 
-pub use aggregator::{Aggregator, run};
-pub use args::{Args, LogFormat, ThresholdArgs};
-pub use config::{Config, Limits};
+pub use aggregator::{Aggregator, StartError, run};
+pub use args::{Args, LogFormat, StoreArgs, ThresholdArgs};
+pub use config::{Config, Limits, StoreConfig};
+pub use store::OpenError;

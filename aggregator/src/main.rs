@@ -1,6 +1,10 @@
 //! The aggregator's process: parse, bind, run, drain.
 
-use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use nodegrace_aggregator::{Args, Config, LogFormat};
@@ -8,7 +12,7 @@ use nodegrace_clock::Clock;
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,17 +49,23 @@ fn main() -> ExitCode {
 }
 
 async fn bind_and_run(args: &Args, config: Config) -> anyhow::Result<ExitCode> {
+    // Before anything says that the process is there.
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     let grpc = bind(args.listen, "--listen").await?;
     let http = bind(args.http, "--http").await?;
     tracing::info!(address = %grpc.local_addr()?, "serving gRPC");
     tracing::info!(address = %http.local_addr()?, "serving HTTP");
-    tracing::info!("history is kept in memory only: a restart forgets it");
+    if let Some(store) = &config.store {
+        tracing::info!(directory = %store.directory.display(), "history is kept on disk");
+    } else {
+        tracing::info!("history is kept in memory only: a restart forgets it");
+    }
 
     let shutdown = CancellationToken::new();
     let run = nodegrace_aggregator::run(config, Clock::real(), grpc, http, shutdown.clone());
     tokio::select! {
         outcome = run => outcome.map(|()| ExitCode::SUCCESS),
-        aborted = second_signal(&shutdown) => aborted.map(|()| ExitCode::from(ABORTED)),
+        aborted = second_signal(signals, &shutdown) => aborted.map(|()| ExitCode::from(ABORTED)),
     }
 }
 
@@ -66,9 +76,11 @@ async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// The first signal drains; returns at the second, which aborts.
-async fn second_signal(shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn second_signal(
+    [interrupt, terminate]: [io::Result<Signal>; 2],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (mut interrupt, mut terminate) = (interrupt?, terminate?);
     for message in ["signal received, draining", "second signal, aborting"] {
         tokio::select! {
             _ = interrupt.recv() => {}

@@ -7,10 +7,13 @@
 
 mod kit;
 
+mod crash;
 mod drain;
+mod durable;
 mod ingest;
 mod limits;
 mod list;
+mod migration;
 mod process;
 mod reflection;
 mod watch;

@@ -1,4 +1,5 @@
-//! The wire of nodegrace: the `nodegrace.v1` API, the slice of the CRI the agent reads, and their descriptors.
+//! The wire of nodegrace: the `nodegrace.v1` API, the slice of the CRI the agent reads, their descriptors, and what the
+//! aggregator keeps on disk.
 
 pub use prost_types;
 
@@ -12,6 +13,21 @@ pub use prost_types;
 )]
 pub mod v1 {
     tonic::include_proto!("nodegrace.v1");
+}
+
+/// Package `nodegrace.store`: what the aggregator keeps on disk. See `proto/nodegrace/store/v1/*.proto`.
+pub mod store {
+    /// The first and, as long as fields are only added, the only version.
+    #[allow(
+        clippy::all,
+        clippy::pedantic,
+        clippy::allow_attributes_without_reason,
+        missing_docs,
+        reason = "generated; what the generator adds has no comments"
+    )]
+    pub mod v1 {
+        tonic::include_proto!("nodegrace.store.v1");
+    }
 }
 
 /// Package `runtime.v1`: the slice of the CRI that the agent reads. See `proto/runtime/v1/cri.proto`.

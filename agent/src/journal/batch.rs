@@ -1,8 +1,18 @@
 //! The next run of records for a reader, bounded in number and bytes, and the state that goes with it.
 
-use nodegrace_proto::v1::{KubeletSettings, Losses, NodeFacts, ReportBatch};
+use std::{io, mem};
 
-use super::{Entries, Vital};
+use nodegrace_proto::v1::{AgentInstance, Losses, ReportBatch};
+use nodegrace_spool::{Class, Cursor, PerClass, ReadLimit};
+use prost::{DecodeError, Message as _};
+use tracing::error;
+
+use super::{
+    Journal, append,
+    record::{self, Record},
+    state::Told,
+};
+use crate::{moment::Moment, wire};
 
 /// Bounds of one batch.
 #[derive(Clone, Copy, Debug)]
@@ -13,209 +23,160 @@ pub(crate) struct BatchLimits {
     pub(crate) bytes: usize,
 }
 
-/// How far a reader has come. A new one has not seen facts or settings.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cursor {
-    /// Every record up to this number was read.
-    pub(crate) sequence: u64,
-    facts: u64,
-    settings: u64,
+/// How far one stream to a replica has come. It is about one run of the agent: the one its first batch is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    cursor: Cursor,
+    /// The spool's number of the run. `None` before the first batch.
+    run: Option<u64>,
+    told: Told,
 }
 
-impl Cursor {
-    /// A new reader of what comes after record `sequence`.
-    pub(crate) fn after(sequence: u64) -> Self {
+impl Reader {
+    /// A new stream, of what comes after `cursor`.
+    pub(super) fn after(cursor: Cursor) -> Self {
         Self {
-            sequence,
-            ..Self::default()
+            cursor,
+            run: None,
+            told: Told::default(),
         }
     }
+
+    /// The spool's number of the run that the stream is about; 0 before the first batch.
+    pub(crate) fn run(&self) -> u64 {
+        self.run.unwrap_or_default()
+    }
+}
+
+/// What comes next for a reader.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A batch.
+    Batch(Box<Contents>),
+    /// Everything of the stream's run was read; what follows is of a later one.
+    LaterRun,
 }
 
 /// What goes into a batch; the envelope is the uplink's.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// A batch with everything but the envelope.
+    /// A batch with everything but the node's name and, unless it is a replay, the agent. Its losses are those of the spool.
     pub(crate) batch: ReportBatch,
+    /// Records in it.
+    pub(crate) records: usize,
+    /// Number of the last of them; 0 when there are none.
+    pub(crate) last: u64,
+    /// Records left out because this version cannot read what another one kept.
+    pub(crate) unreadable: usize,
+    /// What to acknowledge once the replica keeps the batch.
+    pub(crate) end: Cursor,
     /// True when the reader has everything now.
     pub(crate) complete: bool,
 }
 
-impl Entries {
-    pub(super) fn next(&self, cursor: &mut Cursor, limits: BatchLimits) -> Contents {
-        let mut batch = ReportBatch {
-            channel_views: self.views.to_vec(),
-            node_facts: self.changed_facts(cursor),
-            kubelet_settings: self.changed_settings(cursor),
-            losses: (self.buffer.losses != Losses::default()).then_some(self.buffer.losses),
-            ..ReportBatch::default()
+impl Journal {
+    /// What comes next for a reader, which moves on.
+    ///
+    /// # Errors
+    /// When the disk does not give back what it holds. Tried again, the spool gives up on it and counts it.
+    pub(crate) fn next(&self, reader: &mut Reader, limits: BatchLimits) -> io::Result<Next> {
+        let mut spool = self.spool();
+        // State and time are those of the moment up to which the records reach, however long the disk then takes.
+        let (mut batch, newest, told) = {
+            let mut entries = self.entries();
+            append(&mut spool, mem::take(&mut entries.unwritten));
+            let mut told = reader.told;
+            (entries.state.tell(&mut told), entries.newest, told)
         };
-        let (vital, samples) = self.buffer.after(cursor.sequence);
-        let (mut vital, mut samples) = (vital.peekable(), samples.peekable());
-        let (mut records, mut bytes) = (0, 0);
-        let complete = loop {
-            let next_vital = vital.peek().map(|kept| (kept.sequence, kept.bytes));
-            let next_sample = samples.peek().map(|kept| (kept.sequence, kept.bytes));
-            let Some((sequence, size)) = next_vital.into_iter().chain(next_sample).min() else {
-                break true;
-            };
-            if records > 0 && (records >= limits.records || bytes + size > limits.bytes) {
-                break false;
-            }
-            if let Some(kept) = vital.next_if(|kept| kept.sequence == sequence) {
-                match kept.record.clone() {
-                    Vital::Heartbeat(heartbeat) => batch.heartbeats.push(heartbeat),
-                    Vital::BlindSpell(spell) => batch.blind_spells.push(spell),
-                    Vital::ReadyChange(change) => batch.ready_changes.push(change),
+        let now = Moment::now(&self.clock);
+        let limit = ReadLimit {
+            records: limits.records,
+            bytes: limits.bytes,
+        };
+        let read = loop {
+            match spool.read(&reader.cursor, limit)? {
+                Some(read) if run_of(&read.instance).is_err() => {
+                    error!(
+                        records = read.records.len(),
+                        "records of an unknown run are left out"
+                    );
+                    reader.cursor = read.end;
                 }
-            } else if let Some(kept) = samples.next() {
-                batch.samples.push(kept.record.clone());
+                read => break read,
             }
-            if records == 0 {
-                batch.first_sequence_number = sequence;
-            }
-            records += 1;
-            bytes += size;
-            cursor.sequence = sequence;
         };
-        Contents { batch, complete }
-    }
+        let running = spool.instance().number;
+        drop(spool);
 
-    fn changed_facts(&self, cursor: &mut Cursor) -> Option<NodeFacts> {
-        // Settings decide whether the list of images is said to be cut: when they change, the facts do.
-        let revision = self.facts.revision + self.settings.revision;
-        if cursor.facts == revision {
-            return None;
+        let of = read.as_ref().map_or(running, |read| read.instance.number);
+        if *reader.run.get_or_insert(of) != of {
+            return Ok(Next::LaterRun);
         }
-        cursor.facts = revision;
-        self.judged_facts()
-    }
-
-    fn changed_settings(&self, cursor: &mut Cursor) -> Option<KubeletSettings> {
-        if cursor.settings == self.settings.revision {
-            return None;
+        let mut contents = Contents {
+            complete: true,
+            ..Contents::default()
+        };
+        if of == running {
+            batch.sent_monotonic = Some(wire::duration(now.monotonic));
+            batch.sent_time = Some(wire::timestamp(now.wall));
+            reader.told = told;
+        } else {
+            batch = ReportBatch {
+                replay: true,
+                agent: read.as_ref().and_then(|read| run_of(&read.instance).ok()),
+                ..ReportBatch::default()
+            };
         }
-        cursor.settings = self.settings.revision;
-        self.settings.value.clone()
+        if let Some(read) = read {
+            reader.cursor = read.end;
+            // The newest record may have found no place in the spool: then the next read finds nothing.
+            contents.complete = of == running && read.end.position().sequence >= newest;
+            contents.fill(&mut batch, &read);
+        }
+        if reader.cursor.position().instance == of {
+            batch.losses = losses(reader.cursor.missed());
+        }
+        contents.end = reader.cursor;
+        contents.batch = batch;
+        Ok(Next::Batch(Box::new(contents)))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use nodegrace_proto::v1::{Heartbeat, KubeletSettings, NodeFacts, Sample};
-
-    use super::*;
-    use crate::{journal::Journal, observe::Observation};
-
-    const LIMITS: BatchLimits = BatchLimits {
-        records: 3,
-        bytes: 10_000,
-    };
-
-    fn beat() -> Vec<Observation> {
-        vec![Observation::Heartbeat(Heartbeat::default())]
-    }
-
-    #[test]
-    fn batches_carry_ascending_runs_over_all_kinds() {
-        let journal = Journal::new(10_000);
-        journal.learn(beat());
-        journal.sample(Sample::default());
-        journal.learn(beat());
-        journal.learn(beat());
-        let mut cursor = Cursor::default();
-        let first = journal.next(&mut cursor, LIMITS);
-        assert_eq!(first.batch.first_sequence_number, 1);
-        assert_eq!(
-            (first.batch.heartbeats.len(), first.batch.samples.len()),
-            (2, 1)
-        );
-        assert!(!first.complete);
-        let second = journal.next(&mut cursor, LIMITS);
-        assert_eq!(second.batch.first_sequence_number, 4);
-        assert!(second.complete);
-        let empty = journal.next(&mut cursor, LIMITS);
-        assert_eq!(empty.batch.first_sequence_number, 0);
-        assert_eq!(empty.batch.channel_views.len(), 2);
-    }
-
-    #[test]
-    fn a_new_reader_gets_what_was_not_acknowledged_under_the_same_numbers() {
-        let journal = Journal::new(10_000);
-        journal.learn(beat());
-        journal.learn(beat());
-        journal.next(&mut Cursor::default(), LIMITS);
-        journal.acknowledge(1, 0);
-        let again = journal.next(&mut Cursor::default(), LIMITS);
-        assert_eq!(again.batch.heartbeats[0].sequence_number, 2);
-    }
-
-    #[test]
-    fn bytes_bound_a_batch_but_a_large_record_travels_alone() {
-        let journal = Journal::new(10_000);
-        for _ in 0..2 {
-            journal.learn(beat());
+impl Contents {
+    /// Puts what was read into a batch.
+    fn fill(&mut self, batch: &mut ReportBatch, read: &nodegrace_spool::Batch) {
+        for kept in &read.records {
+            let Some(record) = Record::decode(kept) else {
+                error!(class = ?kept.class, "a record in the spool cannot be read");
+                self.unreadable += 1;
+                continue;
+            };
+            if self.records == 0 {
+                batch.first_sequence_number = kept.sequence;
+            }
+            if let Some(run) = batch.agent.as_ref().filter(|_| batch.replay) {
+                batch.sent_monotonic = record.monotonic().or(run.start_monotonic);
+                batch.sent_time = Some(record::recorded(kept));
+            }
+            record.travel(batch);
+            self.records += 1;
+            self.last = kept.sequence;
         }
-        let tiny = BatchLimits {
-            records: 3,
-            bytes: 1,
-        };
-        let mut cursor = Cursor::default();
-        assert_eq!(journal.next(&mut cursor, tiny).batch.heartbeats.len(), 1);
-        assert_eq!(journal.next(&mut cursor, tiny).batch.heartbeats.len(), 1);
     }
+}
 
-    #[test]
-    fn facts_and_settings_travel_once_per_reader_and_when_they_change() {
-        let journal = Journal::new(10_000);
-        journal.learn(vec![
-            Observation::Facts(NodeFacts {
-                listed_images: Some(50),
-                ..NodeFacts::default()
-            }),
-            Observation::LeaseDuration(Duration::from_secs(40)),
-        ]);
-        let mut cursor = Cursor::default();
-        let first = journal.next(&mut cursor, LIMITS).batch;
-        assert!(
-            first
-                .node_facts
-                .is_some_and(|facts| facts.listed_images_cut)
-        );
-        assert!(
-            first
-                .kubelet_settings
-                .is_some_and(|settings| settings.node_lease_duration.is_some())
-        );
-        let second = journal.next(&mut cursor, LIMITS).batch;
-        assert!(second.node_facts.is_none() && second.kubelet_settings.is_none());
+/// What the run that made some records said it is.
+fn run_of(instance: &nodegrace_spool::Instance) -> Result<AgentInstance, DecodeError> {
+    AgentInstance::decode(&*instance.identity)
+}
 
-        journal.configured(KubeletSettings {
-            node_status_max_images: Some(-1),
-            ..KubeletSettings::default()
-        });
-        let third = journal.next(&mut cursor, LIMITS).batch;
-        assert!(
-            third
-                .node_facts
-                .is_some_and(|facts| !facts.listed_images_cut)
-        );
-        assert!(
-            third
-                .kubelet_settings
-                .is_some_and(|settings| settings.node_lease_duration.is_none())
-        );
-    }
-
-    #[test]
-    fn losses_travel_once_there_are_some() {
-        let journal = Journal::new(10_000);
-        let mut cursor = Cursor::default();
-        assert!(journal.next(&mut cursor, LIMITS).batch.losses.is_none());
-        journal.acknowledge(0, 2);
-        let losses = journal.next(&mut cursor, LIMITS).batch.losses;
-        assert_eq!(losses.map(|losses| losses.rejected_records), Some(2));
-    }
+/// What a reader missed. `None`: nothing.
+fn losses(missed: &PerClass<u64>) -> Option<Losses> {
+    let losses = Losses {
+        dropped_heartbeats: missed[Class::Heartbeat],
+        dropped_samples: missed[Class::Sample],
+        dropped_others: missed[Class::Other],
+        rejected_records: 0,
+    };
+    (losses != Losses::default()).then_some(losses)
 }

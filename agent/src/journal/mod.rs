@@ -1,95 +1,73 @@
-//! What the agent knows and has not delivered: records in a bounded buffer, and the present state of everything else.
+//! What the agent knows and has not delivered: records in a bounded spool, and the present state of everything else.
 //!
-//! Watches and the sampler write; an uplink reads at its own cursor and is woken by every change. One lock guards it all:
-//! it is taken a few times a second and never held across an await.
+//! Watches and the sampler write; each uplink reads as a replica of its own and is woken by every change. Writers never wait
+//! for a disk: on the very nodes that matter it stands still for seconds, and a heartbeat must not seem late because of it. So
+//! records are numbered and queued under one lock, which nobody holds for long, and whoever reads or keeps house moves them to
+//! the spool under another, away from the tasks that measure ([`Journal::aside`]).
 
 mod batch;
-mod buffer;
+mod open;
+mod record;
+mod state;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    collections::VecDeque,
+    mem,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use nodegrace_proto::v1::{
-    BlindSpell, Channel, ChannelView, Heartbeat, KubeletSettings, Losses, NodeFacts, ReadyChange,
-    Sample,
-};
-use tokio::sync::watch;
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::{BlindSpell, ChannelView, KubeletSettings, Sample};
+use nodegrace_spool::{Class, Cursor, Moment, NameTooLong, Spool};
+use tokio::{sync::watch, task::spawn_blocking};
+use tracing::error;
 
-pub(crate) use self::batch::{BatchLimits, Contents, Cursor};
-use self::buffer::Buffer;
-use crate::{
-    observe::{Observation, Outlook},
-    wire,
+pub(crate) use self::batch::{BatchLimits, Contents, Next, Reader};
+use self::{
+    record::{Explanation, Record},
+    state::State,
 };
+use crate::observe::Observation;
 
-/// Entries nodeStatusMaxImages allows where the setting is not known: the kubelet's default.
-const DEFAULT_MAX_IMAGES: u32 = 50;
+/// Most records that wait for a disk that stands still: almost an hour of them. After that, writers wait with them; nothing is
+/// dropped here.
+const MOST_UNWRITTEN: usize = 1024;
 
 /// The agent's journal.
 #[derive(Debug)]
 pub(crate) struct Journal {
+    /// Taken before `entries` where both are.
+    spool: Mutex<Spool>,
     entries: Mutex<Entries>,
+    /// True when the spool is on disk, so that it may make its caller wait.
+    on_disk: bool,
+    clock: Clock,
     changed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct Entries {
-    buffer: Buffer,
-    views: [ChannelView; 2],
-    facts: Revised<Option<NodeFacts>>,
-    settings: Revised<Option<KubeletSettings>>,
-    /// nodeLeaseDurationSeconds as the Lease tells it: what is left of the settings where /configz cannot be read.
-    lease_duration: Option<Duration>,
-    /// Settings read from /configz.
-    configured: Option<KubeletSettings>,
+    /// Number of the newest record; 0 before the first.
+    newest: u64,
+    /// Records on their way into the spool, ascending.
+    unwritten: VecDeque<Unwritten>,
+    state: State,
 }
 
-/// A value and how often it changed: a cursor that has seen this revision need not be sent it again.
-#[derive(Debug, Default)]
-struct Revised<T> {
-    value: T,
-    revision: u64,
-}
-
-impl<T: PartialEq> Revised<T> {
-    fn set(&mut self, value: T) {
-        if self.value != value {
-            self.value = value;
-            self.revision += 1;
-        }
-    }
-}
-
-/// What is kept of a record until it is acknowledged, but for samples.
-#[derive(Clone, Debug)]
-pub(crate) enum Vital {
-    /// A heartbeat.
-    Heartbeat(Heartbeat),
-    /// A blind spell that ended.
-    BlindSpell(BlindSpell),
-    /// A change of the Ready condition.
-    ReadyChange(ReadyChange),
+/// A record on its way into the spool.
+#[derive(Debug)]
+struct Unwritten {
+    sequence: u64,
+    class: Class,
+    payload: Vec<u8>,
+    at: Moment,
 }
 
 impl Journal {
-    /// An empty journal that keeps at most `capacity` bytes of records, as they are encoded on the wire.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            entries: Mutex::new(Entries {
-                buffer: Buffer::new(capacity),
-                views: [Channel::Lease, Channel::NodeStatus]
-                    .map(|channel| Outlook::new(channel).view()),
-                facts: Revised::default(),
-                settings: Revised::default(),
-                lease_duration: None,
-                configured: None,
-            }),
-            changed: watch::Sender::new(()),
-        }
-    }
-
     /// Wakes on every change.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
@@ -97,7 +75,12 @@ impl Journal {
 
     /// Writes down a blind spell that ended.
     pub(crate) fn spell(&self, spell: BlindSpell) {
-        self.write(|entries| entries.buffer.push(Vital::BlindSpell(spell)));
+        self.record(Record::Explanation(Explanation::BlindSpell(spell)));
+    }
+
+    /// Writes down a sample.
+    pub(crate) fn sample(&self, sample: Sample) {
+        self.record(Record::Sample(Box::new(sample)));
     }
 
     /// Writes down what an observer learned.
@@ -105,111 +88,130 @@ impl Journal {
         if learned.is_empty() {
             return;
         }
+        let now = self.now();
         self.write(|entries| {
             for one in learned {
                 match one {
                     Observation::Heartbeat(heartbeat) => {
-                        entries.buffer.push(Vital::Heartbeat(heartbeat));
+                        entries.push(Record::Heartbeat(heartbeat), now);
                     }
                     Observation::ReadyChange(change) => {
-                        entries.buffer.push(Vital::ReadyChange(change));
+                        let change = Explanation::ReadyChange(change);
+                        entries.push(Record::Explanation(change), now);
                     }
-                    Observation::Facts(facts) => entries.facts.set(Some(facts)),
+                    Observation::Facts(facts) => entries.state.learn_facts(facts),
                     Observation::LeaseDuration(duration) => {
-                        entries.lease_duration = Some(duration);
-                        entries.merge_settings();
+                        entries.state.learn_lease_duration(duration);
                     }
                 }
             }
         });
     }
 
-    /// Writes down a sample.
-    pub(crate) fn sample(&self, sample: Sample) {
-        self.write(|entries| entries.buffer.push_sample(sample));
-    }
-
     /// Notes what is seen of a channel now.
     pub(crate) fn view(&self, view: ChannelView) {
-        self.write(|entries| {
-            if let Some(known) = entries
-                .views
-                .iter_mut()
-                .find(|known| known.channel == view.channel)
-            {
-                *known = view;
-            }
-        });
+        self.write(|entries| entries.state.view(view));
     }
 
     /// Notes the kubelet's settings, as /configz tells them.
     pub(crate) fn configured(&self, settings: KubeletSettings) {
-        self.write(|entries| {
-            entries.configured = Some(settings);
-            entries.merge_settings();
-        });
+        self.write(|entries| entries.state.configured(settings));
     }
 
-    /// Forgets every record up to `sequence`: it was acknowledged. `rejected` of them were refused.
-    pub(crate) fn acknowledge(&self, sequence: u64, rejected: u64) {
-        let mut entries = self.lock();
-        entries.buffer.acknowledge(sequence);
-        entries.buffer.losses.rejected_records += rejected;
+    /// A reader for this replica, from where it acknowledged everything.
+    ///
+    /// # Errors
+    /// When the name is longer than any DNS name.
+    pub(crate) fn connect(&self, replica: &str) -> Result<Reader, NameTooLong> {
+        let cursor = self.spool().connect(replica, self.now())?;
+        Ok(Reader::after(cursor))
     }
 
-    /// Every record up to this number was acknowledged; 0 before the first.
-    pub(crate) fn acknowledged(&self) -> u64 {
-        self.lock().buffer.acknowledged
+    /// This replica keeps everything up to `cursor`.
+    pub(crate) fn acknowledge(&self, replica: &str, cursor: &Cursor) {
+        self.spool().acknowledge(replica, cursor, self.now());
     }
 
-    /// What was dropped so far.
-    pub(crate) fn losses(&self) -> Losses {
-        self.lock().buffer.losses
+    /// Does work that may have to wait for the disk, away from the tasks that measure.
+    pub(crate) async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        if !self.on_disk {
+            return work(self);
+        }
+        let journal = Arc::clone(self);
+        match spawn_blocking(move || work(&journal)).await {
+            Ok(done) => done,
+            // It is cancelled only with the runtime, and this task with it.
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
-    /// What comes next for a reader at `cursor`, which moves on.
-    pub(crate) fn next(&self, cursor: &mut Cursor, limits: BatchLimits) -> Contents {
-        self.lock().next(cursor, limits)
+    fn record(&self, record: Record) {
+        let now = self.now();
+        self.write(|entries| entries.push(record, now));
     }
 
     fn write(&self, change: impl FnOnce(&mut Entries)) {
-        change(&mut self.lock());
+        let unwritten = {
+            let mut entries = self.entries();
+            change(&mut entries);
+            entries.unwritten.len()
+        };
+        if !self.on_disk || unwritten > MOST_UNWRITTEN {
+            self.flush();
+        }
         self.changed.send_replace(());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    /// Moves every record that waits into the spool.
+    fn flush(&self) {
+        let mut spool = self.spool();
+        let unwritten = mem::take(&mut self.entries().unwritten);
+        append(&mut spool, unwritten);
+    }
+
+    fn now(&self) -> Moment {
+        Moment {
+            monotonic: self.clock.now(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         // A writer that panicked left at worst one record half noted; the rest of the journal is still true.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spool(&self) -> MutexGuard<'_, Spool> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entries {
-    fn merge_settings(&mut self) {
-        let from_lease = || {
-            self.lease_duration.map(|duration| KubeletSettings {
-                node_lease_duration: Some(wire::duration(duration)),
-                ..KubeletSettings::default()
-            })
-        };
-        self.settings
-            .set(self.configured.clone().or_else(from_lease));
+    /// Numbers a record and lines it up for the spool.
+    fn push(&mut self, record: Record, at: Moment) {
+        self.newest += 1;
+        let (class, payload) = record.encode(self.newest);
+        self.unwritten.push_back(Unwritten {
+            sequence: self.newest,
+            class,
+            payload,
+            at,
+        });
     }
+}
 
-    /// The Node's facts, with the word on its list of images that depends on the settings.
-    fn judged_facts(&self) -> Option<NodeFacts> {
-        let mut facts = self.facts.value.clone()?;
-        let most = match self
-            .settings
-            .value
-            .as_ref()
-            .and_then(|settings| settings.node_status_max_images)
-        {
-            None => Some(DEFAULT_MAX_IMAGES),
-            // Negative: no limit.
-            Some(most) => u32::try_from(most).ok(),
-        };
-        facts.listed_images_cut =
-            matches!((facts.listed_images, most), (Some(listed), Some(most)) if listed >= most);
-        Some(facts)
+/// Appends records to the spool, which counts the ones it cannot take.
+fn append(spool: &mut Spool, unwritten: VecDeque<Unwritten>) {
+    for record in unwritten {
+        let appended = spool.append(record.class, record.sequence, &record.payload, record.at);
+        if let Err(refusal) = appended {
+            error!(class = ?record.class, error = %refusal, "a record is dropped");
+        }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Glance {
     pub(crate) baseline: bool,
     /// The blind spell in which it may have changed, if it may have. `None`: it was seen as it happened.
     pub(crate) blind: Option<Span>,
+    /// True when the wall clock was stepped since the last look before the spell: no stamp in between can be placed by it.
+    pub(crate) stepped: bool,
 }
 
 /// A span of monotonic time.
@@ -91,7 +93,8 @@ impl Glance {
     fn uncertainty(&self, stamp: jiff::Timestamp) -> Option<Duration> {
         let blind = self.blind?;
         // A stamp that maps to no moment tells nothing: then the spell is the only bound.
-        let stamped = self.at.monotonic_of(stamp).unwrap_or(Duration::ZERO);
+        let stamped = self.at.monotonic_of(stamp).filter(|_| !self.stepped);
+        let stamped = stamped.unwrap_or(Duration::ZERO);
         if stamped >= blind.end {
             return None;
         }
@@ -130,6 +133,7 @@ mod tests {
             at: moment(seconds),
             baseline: false,
             blind: None,
+            stepped: false,
         }
     }
 

@@ -181,7 +181,7 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
-    use crate::journal::{BatchLimits, Cursor};
+    use crate::journal::BatchLimits;
 
     const METRICS: &str = include_str!("../../tests/written/kubelet-metrics-1.txt");
     const CONFIGZ: &str =
@@ -199,7 +199,7 @@ mod tests {
         });
         let client = kube::Client::new(kubelet, "default");
         let clock = Clock::scaled(1.0, std::time::UNIX_EPOCH);
-        let journal = Arc::new(Journal::new(1 << 20));
+        let journal = Arc::new(Journal::for_test(&clock));
         let server = KubeletServer::new(
             Some(client.clone()),
             &Config::new("a"),
@@ -219,10 +219,8 @@ mod tests {
             records: 1,
             bytes: 1,
         };
-        journal
-            .next(&mut Cursor::default(), limits)
-            .batch
-            .kubelet_settings
+        let mut reader = journal.connect("a").unwrap();
+        journal.next_batch(&mut reader, limits).kubelet_settings
     }
 
     #[tokio::test(start_paused = true)]

@@ -70,8 +70,8 @@ impl RuntimeClient {
     }
 
     /// Asks for everything once. A call that fails leaves its counts unknown and the others alone, but after one that is not
-    /// answered in time the runtime is left in peace. Fails when no call was answered.
-    pub(super) async fn ask(&mut self, slot: &Slot<Runtime>) -> Reading<Runtime> {
+    /// answered in time the runtime is left in peace. See [`answered`] for whether any of them was.
+    pub(super) async fn ask(&mut self, slot: &Slot<Runtime>) -> Runtime {
         let mut round = Round {
             clock: &self.clock,
             deadline: self.deadline,
@@ -122,19 +122,22 @@ impl RuntimeClient {
             seen.images = Some(count(list.images.len()));
             seen.image_bytes = Some(list.images.iter().map(|image| image.size).sum());
         }
-        let stuck = round.stuck;
         seen.calls = round.calls;
-        match &seen.calls[..] {
-            [first, ..] if !stuck && seen.calls.iter().all(|call| !call.error.is_empty()) => {
-                // Whoever answers next may be another version.
-                self.identity = None;
-                Err(Missing::Failed(format!(
-                    "{}: {}",
-                    first.method, first.error
-                )))
-            }
-            _ => Ok(seen),
+        if answered(&seen).is_err() {
+            // Whoever answers next may be another version.
+            self.identity = None;
         }
+        seen
+    }
+}
+
+/// Whether the runtime answered any call of a round; if not, why the first one failed.
+pub(super) fn answered(runtime: &Runtime) -> Reading<()> {
+    match &runtime.calls[..] {
+        [first, ..] if runtime.calls.iter().all(|call| !call.error.is_empty()) => Err(
+            Missing::Failed(format!("{}: {}", first.method, first.error)),
+        ),
+        _ => Ok(()),
     }
 }
 

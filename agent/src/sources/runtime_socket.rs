@@ -7,7 +7,11 @@ use nodegrace_proto::v1::Runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Missing, runtime::RuntimeClient, slot::Slot};
+use super::{
+    Missing,
+    runtime::{RuntimeClient, answered},
+    slot::Slot,
+};
 use crate::{condition::Condition, config::Config};
 
 /// Shortest time between two rounds of calls: the kubelet asks the same every second or two, an agent must not add much.
@@ -56,26 +60,59 @@ impl RuntimeSocket {
             loop {
                 self.clock.sleep_until(next).await;
                 let start = self.clock.now();
-                let reading = client.ask(&self.slot).await;
-                match &reading {
-                    Ok(_) if condition.works() => {
+                let runtime = client.ask(&self.slot).await;
+                match answered(&runtime) {
+                    Ok(()) if condition.works() => {
                         info!(socket = %socket.display(), "the runtime answers again");
                     }
                     Err(Missing::Failed(error) | Missing::Absent(error))
-                        if condition.fails(error) =>
+                        if condition.fails(&error) =>
                     {
                         warn!(socket = %socket.display(), error, "the runtime cannot be asked");
                     }
                     _ => {}
                 }
                 let end = self.clock.now();
-                self.slot.put(reading, end.saturating_sub(start));
-                // A round that took longer than the interval is followed by a rest.
-                next = (next + self.interval)
-                    .max(start + SHORTEST_INTERVAL)
-                    .max(end);
+                self.slot.put(Ok(runtime), end.saturating_sub(start));
+                next = next_round(next + self.interval, start, end);
             }
         };
         let _: Option<Infallible> = shutdown.run_until_cancelled(asking).await;
+    }
+}
+
+/// When the next round begins that is due at `due`, after one from `start` to `end`. A runtime rests for as long as it took
+/// to answer, but no longer than the shortest interval: one that is slow is not busy with us all the time.
+fn next_round(due: Duration, start: Duration, end: Duration) -> Duration {
+    let rest = end.saturating_sub(start).min(SHORTEST_INTERVAL);
+    due.max(start + SHORTEST_INTERVAL).max(end + rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn rounds_keep_their_pace_while_the_runtime_answers_quickly() {
+        assert_eq!(next_round(seconds(10), seconds(0), seconds(1)), seconds(10));
+        assert_eq!(next_round(seconds(60), seconds(0), seconds(5)), seconds(60));
+    }
+
+    #[test]
+    fn a_runtime_that_takes_long_gets_a_rest() {
+        assert_eq!(next_round(seconds(10), seconds(0), seconds(9)), seconds(18));
+        assert_eq!(
+            next_round(seconds(10), seconds(0), seconds(30)),
+            seconds(40)
+        );
+    }
+
+    #[test]
+    fn a_round_that_began_late_does_not_bring_the_next_one_closer() {
+        assert_eq!(next_round(seconds(10), seconds(7), seconds(8)), seconds(17));
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     KubeletServer, Missing, RuntimeSocket,
     host::HostFiles,
+    runtime::answered,
     slot::{Slot, Timed},
 };
 use crate::{config::Config, journal::Journal, moment::Moment, wire};
@@ -71,7 +72,7 @@ impl Sampler {
         };
         self.host.read(&self.clock, &mut sample);
         let now = self.clock.now();
-        sample.runtime = note(&mut sample, Source::Runtime, self.runtime.take(now));
+        sample.runtime = note_runtime(&mut sample, self.runtime.take(now));
         sample.kubelet_metrics = note(
             &mut sample,
             Source::KubeletMetrics,
@@ -84,6 +85,20 @@ impl Sampler {
         );
         sample
     }
+}
+
+/// Notes in the sample how asking the runtime went. Calls that all failed are an error, and still tell how long they took.
+fn note_runtime(sample: &mut Sample, timed: Timed<Runtime>) -> Option<Runtime> {
+    let went = Timed {
+        reading: timed
+            .reading
+            .as_ref()
+            .map_err(Missing::clone)
+            .and_then(answered),
+        took: timed.took,
+    };
+    note(sample, Source::Runtime, went);
+    timed.reading.ok()
 }
 
 /// Notes in the sample how reading a source went. Returns what it gave.
@@ -100,4 +115,32 @@ pub(super) fn note<T>(sample: &mut Sample, source: Source, timed: Timed<T>) -> O
         took: timed.took.map(wire::duration),
     });
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use nodegrace_proto::v1::RuntimeCall;
+
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_answered_nothing_is_an_error_that_tells_how_long_it_took() {
+        let call = RuntimeCall {
+            method: "Version".into(),
+            took: Some(wire::duration(Duration::from_secs(2))),
+            error: "no answer within 2 s".into(),
+        };
+        let timed = Timed {
+            reading: Ok(Runtime {
+                calls: vec![call.clone()],
+                ..Runtime::default()
+            }),
+            took: Some(Duration::from_secs(2)),
+        };
+        let mut sample = Sample::default();
+        let runtime = note_runtime(&mut sample, timed).unwrap();
+        assert_eq!(runtime.calls, [call]);
+        assert_eq!(sample.sources[0].outcome(), Outcome::Error);
+        assert_eq!(sample.sources[0].reason, "Version: no answer within 2 s");
+    }
 }

@@ -1,27 +1,33 @@
-//! Streams the journal to the aggregator: one long gRPC stream, opened again whenever it breaks.
+//! Streams the journal to every aggregator: to each one long gRPC stream at a time, opened again whenever it breaks.
 
+mod aggregators;
+mod discovery;
+mod roster;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod under_way;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use nodegrace_clock::Clock;
-use nodegrace_proto::v1::{AgentInstance, ReportBatch, ingest_client::IngestClient};
-use tokio::time::timeout;
+use nodegrace_proto::v1::{AgentInstance, ingest_client::IngestClient};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
-use tracing::warn;
+use tonic::{Code, transport::Channel};
+use tracing::{Instrument as _, info_span, warn};
 
-use self::session::Ending;
+pub use self::aggregators::{Aggregators, channel};
+use self::{aggregators::Kind, session::Ending};
 use crate::{
     condition::Condition,
     config::{Config, Timeouts},
-    journal::{BatchLimits, Cursor, Journal},
-    moment::Moment,
+    journal::{BatchLimits, Journal},
     pauses::Pauses,
-    wire,
 };
 
 /// First pause after a failure.
@@ -29,9 +35,14 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause: well below the 45 s after which an aggregator calls a node stale.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The connection to one aggregator.
-pub(crate) struct Uplink {
-    client: IngestClient<Channel>,
+/// The way from one agent's journal to its aggregators.
+pub(crate) struct Uplinks {
+    aggregators: Aggregators,
+    shared: Arc<Shared>,
+}
+
+/// What all uplinks of an agent have in common.
+struct Shared {
     journal: Arc<Journal>,
     clock: Clock,
     node_name: String,
@@ -39,79 +50,160 @@ pub(crate) struct Uplink {
     limits: BatchLimits,
     report_interval: Duration,
     timeouts: Timeouts,
+    /// Told when a stream broke: its aggregator may be somewhere else now.
+    trouble: Notify,
 }
 
-/// A channel to the aggregator at `url` that connects when it is first used: an unreachable aggregator is no error here.
-///
-/// # Errors
-/// When `url` is none that can be spoken to: something else than `http://host:port`.
-pub fn channel(url: &str, timeouts: &Timeouts) -> anyhow::Result<Channel> {
-    let endpoint =
-        Endpoint::from_shared(url.to_owned()).with_context(|| format!("aggregator URL {url:?}"))?;
-    let (scheme, host) = (endpoint.uri().scheme_str(), endpoint.uri().host());
-    anyhow::ensure!(
-        scheme == Some("http") && host.is_some(),
-        "aggregator URL {url:?}: must be http://HOST:PORT"
-    );
-    Ok(endpoint
-        .connect_timeout(timeouts.connect)
-        .http2_keep_alive_interval(timeouts.keepalive_interval)
-        .keep_alive_timeout(timeouts.keepalive_timeout)
-        .connect_lazy())
+/// The connection to one aggregator.
+struct Uplink {
+    /// The name by which the spool knows it.
+    replica: String,
+    client: IngestClient<Channel>,
+    shared: Arc<Shared>,
 }
 
-impl Uplink {
+/// What is known of an aggregator from one stream to the next.
+#[derive(Debug, Default)]
+struct Standing {
+    condition: Condition,
+    /// The run of the agent that was reported last, by the spool's number.
+    run: u64,
+    /// Records of that run that the aggregator refused, or that could not even be sent.
+    refused: u64,
+    /// How often batches were halved, for they were too large.
+    halvings: u32,
+}
+
+impl Standing {
+    /// The bounds of a batch to this aggregator, where `limits` are those to any.
+    fn limits(&self, limits: BatchLimits) -> BatchLimits {
+        let halved = |bound: usize| bound.checked_shr(self.halvings).unwrap_or_default().max(1);
+        BatchLimits {
+            records: halved(limits.records),
+            bytes: halved(limits.bytes),
+        }
+    }
+
+    /// Learns from the aggregator's `verdict` how large a batch may be. After any other trouble it may be another aggregator.
+    fn judge(&mut self, verdict: Option<Code>) {
+        self.halvings = match verdict {
+            Some(Code::ResourceExhausted) => self.halvings.saturating_add(1),
+            _ => 0,
+        };
+    }
+
+    /// Counts `more` refused records of a run. Returns how many there are.
+    fn refuse(&mut self, run: u64, more: u64) -> u64 {
+        if self.run != run {
+            self.run = run;
+            self.refused = 0;
+        }
+        self.refused += more;
+        self.refused
+    }
+}
+
+impl Uplinks {
     pub(crate) fn new(
         config: &Config,
         agent: AgentInstance,
-        channel: Channel,
+        aggregators: Aggregators,
         journal: Arc<Journal>,
         clock: Clock,
     ) -> Self {
         Self {
-            client: IngestClient::new(channel),
-            journal,
-            clock,
-            node_name: config.node_name.clone(),
-            agent,
-            limits: config.batch_limits(),
-            report_interval: config.report_interval,
-            timeouts: config.timeouts.clone(),
+            aggregators,
+            shared: Arc::new(Shared {
+                journal,
+                clock,
+                node_name: config.node_name.clone(),
+                agent,
+                limits: config.batch_limits(),
+                report_interval: config.report_interval,
+                timeouts: config.timeouts.clone(),
+                trouble: Notify::new(),
+            }),
         }
     }
 
-    /// Delivers the journal until `sealed` says that nothing more is written to it, and then what is left.
+    /// Delivers the journal to every aggregator until `sealed` says that nothing more is written to it, and then what is left,
+    /// to all of them at the same time.
     pub(crate) async fn deliver(self, sealed: CancellationToken) {
-        let mut sessions = pin!(self.sessions(&sealed));
+        let mut running = JoinSet::new();
+        match self.aggregators.0 {
+            Kind::Given(replicas) => {
+                for (replica, channel) in replicas {
+                    let uplink = self.shared.uplink(replica, channel);
+                    let delivery = uplink.deliver(sealed.clone(), CancellationToken::new());
+                    running.spawn(delivery.in_current_span());
+                }
+            }
+            Kind::Named(name) => self.shared.discover(&name, &mut running, &sealed).await,
+        }
+        while let Some(ended) = running.join_next().await {
+            came_home(ended);
+        }
+    }
+}
+
+/// An uplink that failed takes the agent with it.
+fn came_home(ended: Result<(), JoinError>) {
+    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+        resume_unwind(panic);
+    }
+}
+
+impl Shared {
+    fn uplink(self: &Arc<Self>, replica: String, channel: Channel) -> Uplink {
+        Uplink {
+            replica,
+            client: IngestClient::new(channel),
+            shared: Arc::clone(self),
+        }
+    }
+}
+
+impl Uplink {
+    /// Delivers the journal until `sealed`, and then what is left; or until the aggregator is `gone`.
+    async fn deliver(self, sealed: CancellationToken, gone: CancellationToken) {
+        let span = info_span!("uplink", aggregator = self.replica);
+        gone.run_until_cancelled(self.deliver_all(&sealed).instrument(span))
+            .await;
+    }
+
+    async fn deliver_all(&self, sealed: &CancellationToken) {
+        let mut sessions = pin!(self.sessions(sealed));
         tokio::select! {
             () = &mut sessions => return,
             () = sealed.cancelled() => {}
         }
-        if timeout(self.timeouts.drain, sessions).await.is_err() {
-            let losses = self.journal.losses();
-            warn!(
-                ?losses,
-                "stopped before the aggregator acknowledged everything"
-            );
+        if timeout(self.shared.timeouts.drain, sessions).await.is_err() {
+            warn!("stopped before the aggregator acknowledged everything");
         }
     }
 
     /// One session after the other, until one ends with everything delivered.
     async fn sessions(&self, sealed: &CancellationToken) {
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let mut condition = Condition::default();
+        let mut standing = Standing::default();
         loop {
-            let Ending::Broken { worked, error } = self.session(sealed, &mut condition).await
-            else {
-                return;
+            let (worked, trouble) = match self.session(sealed, &mut standing).await {
+                Ending::Drained => return,
+                Ending::RunDelivered => continue,
+                Ending::Broken { worked, trouble } => (worked, trouble),
             };
             if worked {
                 pauses.reset();
             }
-            if condition.fails(&error) {
-                warn!(error, "no stream to the aggregator, trying again");
+            standing.judge(trouble.verdict);
+            if standing.condition.fails(&trouble.error) {
+                warn!(
+                    error = trouble.error,
+                    "no stream to the aggregator, trying again"
+                );
             }
-            let pause = self.clock.sleep(pauses.next());
+            self.shared.trouble.notify_one();
+            let pause = self.shared.clock.sleep(pauses.next());
             if sealed.is_cancelled() {
                 pause.await;
             } else {
@@ -119,19 +211,5 @@ impl Uplink {
                 sealed.run_until_cancelled(pause).await;
             }
         }
-    }
-
-    /// The next batch for a reader at `cursor`, in its envelope. True when the reader has everything now.
-    fn next_batch(&self, cursor: &mut Cursor) -> (ReportBatch, bool) {
-        let contents = self.journal.next(cursor, self.limits);
-        let now = Moment::now(&self.clock);
-        let batch = ReportBatch {
-            node_name: self.node_name.clone(),
-            agent: Some(self.agent.clone()),
-            sent_monotonic: Some(wire::duration(now.monotonic)),
-            sent_time: Some(wire::timestamp(now.wall)),
-            ..contents.batch
-        };
-        (batch, contents.complete)
     }
 }

@@ -1,138 +1,189 @@
-//! One stream to the aggregator, from its first batch to its last acknowledgement.
+//! One stream to an aggregator, from its first batch to its last acknowledgement. It is about one run of the agent.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, mem, time::Duration};
 
-use nodegrace_proto::v1::{ReportAck, ReportBatch};
+use nodegrace_proto::v1::{Losses, ReportAck, ReportBatch};
+use nodegrace_spool::Cursor;
 use tokio::{
     sync::mpsc::{self, Permit},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 use tracing::{error, info};
 
-use super::Uplink;
-use crate::{condition::Condition, journal::Cursor, wire};
+use super::{Standing, Uplink, under_way::UnderWay};
+use crate::{
+    journal::{Next, Reader},
+    wire,
+};
 
 /// How long a change waits for others to travel with it: a Lease and a status post often come together.
 const COALESCE: Duration = Duration::from_millis(50);
-/// Most records under way without an acknowledgement. An aggregator that is slow gets no more: what waits in the journal
-/// can still be weighed and dropped there.
-const WINDOW: u64 = 1024;
+/// How long an aggregator that has everything may take to end a stream that we ended, in real time: it is a courtesy.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How a session ended.
+#[derive(Debug)]
 pub(super) enum Ending {
     /// The journal is sealed and all of it acknowledged.
     Drained,
+    /// Everything of an earlier run of the agent is acknowledged; the next stream is about a later one.
+    RunDelivered,
     /// It broke.
     Broken {
         /// True when a batch was acknowledged before.
         worked: bool,
-        /// Why, in words.
-        error: String,
+        /// Why.
+        trouble: Trouble,
     },
+}
+
+/// Why a stream broke.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// In words.
+    pub(super) error: String,
+    /// What the aggregator thinks of what was sent over the stream. `None`: it did not say, or was not even reached.
+    pub(super) verdict: Option<Code>,
+}
+
+impl From<String> for Trouble {
+    fn from(error: String) -> Self {
+        let verdict = None;
+        Self { error, verdict }
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(error: &str) -> Self {
+        error.to_owned().into()
+    }
+}
+
+impl From<Status> for Trouble {
+    fn from(status: Status) -> Self {
+        Self {
+            error: wire::status_line(&status),
+            verdict: Some(status.code()),
+        }
+    }
 }
 
 /// How far a session has come.
 struct Session<'a> {
     uplink: &'a Uplink,
-    cursor: Cursor,
-    /// Every record up to this number was acknowledged.
-    acknowledged: u64,
+    standing: &'a mut Standing,
+    reader: Reader,
+    under_way: UnderWay,
     /// True once a batch was acknowledged.
     worked: bool,
     /// When the next batch goes, on the agent's clock.
     due: Duration,
     /// True when the last batch took everything there was.
     complete: bool,
+    /// True when everything of the stream's run was sent, and later ones have records.
+    run_sent: bool,
     /// When the stream is given up if nothing is acknowledged. `None`: nothing is under way.
     deadline: Option<Instant>,
 }
 
 impl Uplink {
-    /// Opens a stream and delivers over it until it breaks, or until the journal is `sealed` and all of it delivered.
-    /// `condition` is that of all sessions: it is well once this one works.
+    /// Opens a stream and delivers over it until it breaks, until everything of an earlier run is delivered, or until the
+    /// journal is `sealed` and all of it delivered.
     pub(super) async fn session(
         &self,
         sealed: &CancellationToken,
-        condition: &mut Condition,
+        standing: &mut Standing,
     ) -> Ending {
-        let acknowledged = self.journal.acknowledged();
+        let replica = self.replica.clone();
+        let connected = self
+            .shared
+            .journal
+            .aside(move |journal| journal.connect(&replica));
+        let reader = match connected.await {
+            Ok(reader) => reader,
+            Err(error) => {
+                return Ending::Broken {
+                    worked: false,
+                    trouble: error.to_string().into(),
+                };
+            }
+        };
         let mut session = Session {
             uplink: self,
-            cursor: Cursor::after(acknowledged),
-            acknowledged,
+            standing,
+            reader,
+            under_way: UnderWay::default(),
             worked: false,
-            due: self.clock.now(),
+            due: self.shared.clock.now(),
             complete: false,
+            run_sent: false,
             deadline: None,
         };
-        match session.run(sealed, condition).await {
+        match session.run(sealed).await {
+            Ok(()) if session.run_sent => Ending::RunDelivered,
             Ok(()) => Ending::Drained,
-            Err(error) => Ending::Broken {
+            Err(trouble) => Ending::Broken {
                 worked: session.worked,
-                error,
+                trouble,
             },
         }
     }
 }
 
 impl Session<'_> {
-    async fn run(
-        &mut self,
-        sealed: &CancellationToken,
-        condition: &mut Condition,
-    ) -> Result<(), String> {
-        let mut changes = self.uplink.journal.changes();
-        // One batch waits for the connection; the rest waits in the journal.
+    async fn run(&mut self, sealed: &CancellationToken) -> Result<(), Trouble> {
+        let mut changes = self.uplink.shared.journal.changes();
+        let patience = self.uplink.shared.timeouts.acknowledgement;
+        // One batch waits for the connection; the rest waits in the spool.
         let (sender, outgoing) = mpsc::channel(1);
         // The first one goes ahead of the answer: an aggregator may look at it before it answers.
         let permit = sender.try_reserve().map_err(|error| error.to_string())?;
-        self.send(permit);
+        self.send(permit).await?;
         let mut client = self.uplink.client.clone();
         let opening = client.report(ReceiverStream::new(outgoing));
-        let mut acks = match timeout(self.uplink.timeouts.acknowledgement, opening).await {
+        let mut acks = match timeout(patience, opening).await {
             Ok(Ok(answer)) => answer.into_inner(),
-            Ok(Err(status)) => return Err(wire::status_line(&status)),
+            // It has no room for another stream: that is no verdict on the batch.
+            Ok(Err(status)) => return Err(wire::status_line(&status).into()),
             Err(_) => return Err("the aggregator does not answer".into()),
         };
 
         let mut sender = Some(sender);
         let mut sealing = false;
         loop {
-            if sealing && self.complete {
-                if self.acknowledged >= self.cursor.sequence {
-                    return Ok(());
-                }
+            let all_sent = self.run_sent || (sealing && self.complete);
+            if all_sent {
                 // Ends the request stream; the acknowledgements of what is under way still come.
                 sender = None;
+                if self.under_way.is_empty() {
+                    // The aggregator ends its side, too. Whatever it does instead, it has everything.
+                    let _ = timeout(FAREWELL, acks.message()).await;
+                    return Ok(());
+                }
             }
-            let open = sender.as_ref().filter(|_| self.under_way() < WINDOW);
+            let open = sender.as_ref().filter(|_| self.under_way.has_room());
             tokio::select! {
                 ack = acks.message() => match ack {
-                    Ok(Some(ack)) => {
-                        if !self.worked {
-                            info!("the aggregator acknowledges");
-                            condition.works();
-                        }
-                        self.take(&ack);
-                    }
+                    Ok(Some(ack)) => self.take(&ack).await,
                     Ok(None) => return Err("the aggregator ended the stream".into()),
-                    Err(status) => return Err(wire::status_line(&status)),
+                    Err(status) => return Err(status.into()),
                 },
                 permit = self.ready(open) => {
                     // Whatever was written until now travels with this batch.
                     changes.mark_unchanged();
-                    self.send(permit.ok_or("the stream was closed")?);
+                    self.send(permit.ok_or("the stream was closed")?).await?;
                 }
                 Ok(()) = changes.changed(), if self.complete && !sealing => {
                     self.complete = false;
-                    self.due = self.due.min(self.uplink.clock.now() + COALESCE);
+                    self.due = self.due.min(self.uplink.shared.clock.now() + COALESCE);
                 }
                 () = sealed.cancelled(), if !sealing => {
                     sealing = true;
                     self.complete = false;
-                    self.due = self.uplink.clock.now();
+                    self.due = self.uplink.shared.clock.now();
                 }
                 () = at(self.deadline) => return Err("the aggregator does not acknowledge".into()),
             }
@@ -147,39 +198,69 @@ impl Session<'_> {
         let Some(sender) = open else {
             return pending().await;
         };
-        self.uplink.clock.sleep_until(self.due).await;
+        self.uplink.shared.clock.sleep_until(self.due).await;
         sender.reserve().await.ok()
     }
 
-    fn send(&mut self, permit: Permit<'_, ReportBatch>) {
-        let (batch, complete) = self.uplink.next_batch(&mut self.cursor);
-        permit.send(batch);
-        self.complete = complete;
-        let now = self.uplink.clock.now();
-        self.due = if complete {
-            now + self.uplink.report_interval
+    /// Sends what comes next, if it is of this stream's run.
+    async fn send(&mut self, permit: Permit<'_, ReportBatch>) -> Result<(), String> {
+        let shared = &self.uplink.shared;
+        let (mut reader, limits) = (self.reader.clone(), self.standing.limits(shared.limits));
+        let reading = shared.journal.aside(move |journal| {
+            let next = journal.next(&mut reader, limits);
+            (reader, next)
+        });
+        let (reader, next) = reading.await;
+        self.reader = reader;
+        let contents = match next {
+            Ok(Next::Batch(contents)) => *contents,
+            Ok(Next::LaterRun) => {
+                self.run_sent = true;
+                return Ok(());
+            }
+            Err(error) => return Err(format!("the spool cannot be read: {error}")),
+        };
+        let now = shared.clock.now();
+        self.complete = contents.complete;
+        self.due = if contents.complete {
+            now + shared.report_interval
         } else {
             now
         };
-        if self.under_way() > 0 && self.deadline.is_none() {
-            self.deadline = Some(Instant::now() + self.uplink.timeouts.acknowledgement);
+        let unreadable = contents.unreadable as u64;
+        let refused = self.standing.refuse(self.reader.run(), unreadable);
+        if let Some(end) = self.under_way.push(&contents) {
+            self.acknowledge(end).await;
         }
+        let mut batch = contents.batch;
+        if batch.replay && contents.records == 0 {
+            // Nothing of it can be read: it would say nothing.
+            return Ok(());
+        }
+        batch.node_name.clone_from(&shared.node_name);
+        batch.agent.get_or_insert_with(|| shared.agent.clone());
+        if refused > 0 {
+            let losses = batch.losses.get_or_insert_with(Losses::default);
+            losses.rejected_records = refused;
+        }
+        permit.send(batch);
+        if !self.under_way.is_empty() && self.deadline.is_none() {
+            self.deadline = Some(Instant::now() + shared.timeouts.acknowledgement);
+        }
+        Ok(())
     }
 
-    fn take(&mut self, ack: &ReportAck) {
-        self.worked = true;
-        // What was never sent cannot have been kept.
-        self.acknowledged = self
-            .acknowledged
-            .max(ack.sequence_number.min(self.cursor.sequence));
+    async fn take(&mut self, ack: &ReportAck) {
+        if !mem::replace(&mut self.worked, true) {
+            info!("the aggregator acknowledges");
+            self.standing.condition.works();
+        }
         let refused = ack
             .rejections
             .iter()
             .filter(|rejection| rejection.sequence_number != 0)
             .count();
-        self.uplink
-            .journal
-            .acknowledge(self.acknowledged, refused as u64);
+        self.standing.refuse(self.reader.run(), refused as u64);
         if let Some(first) = ack.rejections.first() {
             let (field, reason) = (&first.field, &first.reason);
             error!(
@@ -187,13 +268,19 @@ impl Session<'_> {
                 field, reason, "the aggregator refused records"
             );
         }
-        self.deadline =
-            (self.under_way() > 0).then(|| Instant::now() + self.uplink.timeouts.acknowledgement);
+        if let Some(end) = self.under_way.acknowledged(ack.sequence_number) {
+            self.acknowledge(end).await;
+        }
+        self.deadline = (!self.under_way.is_empty())
+            .then(|| Instant::now() + self.uplink.shared.timeouts.acknowledgement);
     }
 
-    /// Records sent and not acknowledged, and those dropped between them.
-    fn under_way(&self) -> u64 {
-        self.cursor.sequence - self.acknowledged
+    async fn acknowledge(&self, end: Cursor) {
+        let replica = self.uplink.replica.clone();
+        let journal = &self.uplink.shared.journal;
+        journal
+            .aside(move |journal| journal.acknowledge(&replica, &end))
+            .await;
     }
 }
 

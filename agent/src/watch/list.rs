@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{Follower, Interruption, Step, refusal::Refusal};
 use crate::{
     moment::Moment,
-    observe::{Glance, List, Object as _, Observer, Trouble},
+    observe::{List, Object as _, Observer, Trouble},
 };
 
 /// How often a cluster without the API is asked whether it has it now.
@@ -70,12 +70,8 @@ impl<O: Observer> Follower<O> {
         match object {
             Some(_) if unchanged => {}
             Some(object) => {
-                let glance = Glance {
-                    at,
-                    baseline,
-                    blind: self.spell.filter(|_| !baseline),
-                };
-                self.journal.learn(self.observer.observe(&object, glance));
+                let blind = self.spell.filter(|_| !baseline);
+                self.look(&object, at, baseline, blind);
             }
             None => self.missing(),
         }

@@ -6,6 +6,7 @@
 //! blindness cannot be measured without both.
 
 mod list;
+mod pulse;
 mod refusal;
 mod sight;
 mod stream;
@@ -23,7 +24,8 @@ pub(crate) use self::target::Target;
 use crate::{
     config::Timeouts,
     journal::Journal,
-    observe::{Observer, Outlook, Span, Trouble},
+    moment::Moment,
+    observe::{Glance, Observer, Outlook, Span, Trouble},
     pauses::Pauses,
 };
 
@@ -49,6 +51,8 @@ pub(crate) struct Follower<O: Observer> {
     sure: Duration,
     /// The last blind spell.
     spell: Option<Span>,
+    /// When the object was looked at last, but for what a spell had held up.
+    looked_at: Moment,
 }
 
 /// What to do next.
@@ -84,12 +88,13 @@ impl<O: Observer> Follower<O> {
             client,
             target,
             observer,
-            clock,
             journal,
             timeouts,
             seen: None,
             looked: false,
             spell: None,
+            looked_at: Moment::now(&clock),
+            clock,
         }
     }
 
@@ -130,6 +135,20 @@ impl<O: Observer> Follower<O> {
                 }
             };
         }
+    }
+
+    /// Looks at an object that reached the agent at `at`, or perhaps before, during the spell `blind`.
+    fn look(&mut self, object: &O::Object, at: Moment, baseline: bool, blind: Option<Span>) {
+        let glance = Glance {
+            at,
+            baseline,
+            blind,
+            stepped: at.stepped_since(&self.looked_at),
+        };
+        if blind.is_none() {
+            self.looked_at = at;
+        }
+        self.journal.learn(self.observer.observe(object, glance));
     }
 
     fn channel(&self) -> &'static str {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::BlindReason;
 use tracing::{info, warn};
 
 use super::Follower;
 use crate::{
     moment::Moment,
-    observe::{Observer, Trouble},
+    observe::{Observer, Span, Trouble},
 };
 
 impl<O: Observer> Follower<O> {
@@ -38,6 +40,19 @@ impl<O: Observer> Follower<O> {
         self.show();
     }
 
+    /// The agent itself stood still during `span`: what came then waited for it, and when it came is not known.
+    pub(super) fn stood_still(&mut self, span: Span) {
+        let stood = Duration::from_secs((span.end - span.start).as_secs());
+        let trouble = Trouble {
+            reason: BlindReason::Connection,
+            message: format!(
+                "the agent stood still for {}",
+                humantime::format_duration(stood)
+            ),
+        };
+        self.lose(span.start, trouble);
+    }
+
     /// Shows whether the object is there, now that it is known.
     pub(super) fn show(&mut self) {
         if self.seen.is_some() {
@@ -55,7 +70,11 @@ impl<O: Observer> Follower<O> {
     /// interval and its timeout, in real time, to notice silence.
     pub(super) fn before_silence(&self, at: Moment) -> Duration {
         let silence = self.timeouts.keepalive_interval + self.timeouts.keepalive_timeout;
-        let speed = 1.0 / self.clock.to_real(Duration::from_secs(1)).as_secs_f64();
-        at.monotonic.saturating_sub(silence.mul_f64(speed))
+        at.monotonic.saturating_sub(lasting(&self.clock, silence))
     }
+}
+
+/// How much passes on `clock` during `real` time.
+pub(super) fn lasting(clock: &Clock, real: Duration) -> Duration {
+    real.div_f64(clock.to_real(Duration::from_secs(1)).as_secs_f64())
 }

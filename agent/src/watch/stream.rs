@@ -7,10 +7,10 @@ use kube::core::WatchEvent;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Follower, Interruption, Step, refusal::Refusal};
+use super::{Follower, Interruption, Step, pulse::Pulse, refusal::Refusal};
 use crate::{
     moment::Moment,
-    observe::{Glance, Object as _, Observer},
+    observe::{Object as _, Observer},
 };
 
 /// How long after it was opened a watch that said nothing is believed to work. A version that is too old is answered by
@@ -26,7 +26,8 @@ const QUIET: Duration = Duration::from_secs(75);
 /// How far an open watch is believed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Belief {
-    /// It said nothing yet; the server may still answer that the version is too old.
+    /// It said nothing yet, or nothing since the agent itself stood still; the server may still answer that the version is
+    /// too old, or the connection that it broke.
     Opened,
     /// It lived long enough to be taken as seeing the channel, though it has said nothing.
     Assumed,
@@ -45,12 +46,18 @@ impl<O: Observer> Follower<O> {
             Ok(stream) => stream,
             Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
         };
-        let opened = self.clock.now();
+        let mut opened = self.clock.now();
         let mut belief = Belief::Opened;
+        let mut pulse = Pulse::new(self.clock.clone());
         let mut stream = pin!(stream);
         loop {
+            let mut stall = None;
             let event = tokio::select! {
-                event = stream.next() => event,
+                event = stream.next() => Some(event),
+                span = pulse.stall() => {
+                    stall = Some(span);
+                    None
+                }
                 judged = self.judge_silence(belief) => {
                     if judged == Belief::Deaf {
                         return Err(self.broken(Refusal::deaf_watch(), judged, version));
@@ -62,6 +69,12 @@ impl<O: Observer> Follower<O> {
                     continue;
                 }
             };
+            if let Some(span) = stall.or_else(|| pulse.check()) {
+                self.stood_still(span);
+                // What it says next tells whether it outlived that.
+                (belief, opened) = (Belief::Opened, span.end);
+            }
+            let Some(event) = event else { continue };
             let at = Moment::now(&self.clock);
             match event {
                 Some(Ok(WatchEvent::Error(status))) => {
@@ -122,14 +135,10 @@ impl<O: Observer> Follower<O> {
     fn take(&mut self, event: WatchEvent<O::Object>, at: Moment) -> Option<String> {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                let glance = Glance {
-                    at,
-                    baseline: false,
-                    blind: self
-                        .spell
-                        .filter(|spell| at.monotonic < spell.end + BACKLOG),
-                };
-                self.journal.learn(self.observer.observe(&object, glance));
+                let blind = self
+                    .spell
+                    .filter(|spell| at.monotonic < spell.end + BACKLOG);
+                self.look(&object, at, false, blind);
                 let version = object.metadata().resource_version.clone();
                 let appeared = self.seen.replace(version.clone()).is_none();
                 if appeared {

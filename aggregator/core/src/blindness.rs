@@ -11,6 +11,16 @@ impl Blindness {
     /// Everything was seen.
     pub(crate) const NONE: Self = Self(None);
 
+    /// These spans, as one that covers them all. Absent: there is none.
+    pub(crate) const fn of(span: Option<(Duration, Duration)>) -> Self {
+        Self(span)
+    }
+
+    /// The span that covers all. Absent: there is none.
+    pub(crate) const fn span(self) -> Option<(Duration, Duration)> {
+        self.0
+    }
+
     /// Adds a span.
     pub(crate) fn add(&mut self, start: Duration, end: Duration) {
         self.0 = Some(match self.0 {

@@ -1,13 +1,13 @@
 //! The heartbeats of one channel: periods between stamps, delivery delays, and whether the next one follows the last.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     blindness::Blindness,
     event::{Channel, Heartbeat, Visibility},
     figures::ChannelFigures,
     sketch::Sketch,
-    time::WallTime,
+    snapshot::{ChannelSnapshot, LastHeartbeat},
 };
 
 /// Periods longer than this are steps of a clock: no kubelet pauses for an hour and goes on.
@@ -26,21 +26,13 @@ pub(crate) struct ChannelHistory {
     period: Sketch,
     delivery_delay: Sketch,
     /// The last heartbeat or baseline.
-    last: Option<Last>,
+    last: Option<LastHeartbeat>,
     /// True while the last one is surely the predecessor of the next.
     continuous: bool,
     /// True from a new agent instance until its baseline says whether something was missed.
     awaits_baseline: bool,
     blindness: Blindness,
     view: Option<Visibility>,
-}
-
-#[derive(Clone, Debug)]
-struct Last {
-    stamp: WallTime,
-    resource_version: Arc<str>,
-    /// Arrival since boot and by the wall clock. Absent: a baseline, whose arrival is unknown.
-    arrival: Option<(Duration, WallTime)>,
 }
 
 impl ChannelHistory {
@@ -59,15 +51,44 @@ impl ChannelHistory {
         }
     }
 
+    pub(crate) fn import(channel: Channel, snapshot: ChannelSnapshot) -> Self {
+        Self {
+            channel,
+            heartbeats: snapshot.heartbeats,
+            uncredited_renewals: snapshot.uncredited_renewals,
+            period: Sketch::import(&snapshot.period),
+            delivery_delay: Sketch::import(&snapshot.delivery_delay),
+            last: snapshot.last,
+            continuous: snapshot.continuous,
+            awaits_baseline: snapshot.awaits_baseline,
+            blindness: Blindness::of(snapshot.blindness),
+            view: snapshot.view,
+        }
+    }
+
+    pub(crate) fn export(&self) -> ChannelSnapshot {
+        ChannelSnapshot {
+            heartbeats: self.heartbeats,
+            uncredited_renewals: self.uncredited_renewals,
+            period: self.period.export(),
+            delivery_delay: self.delivery_delay.export(),
+            last: self.last.clone(),
+            continuous: self.continuous,
+            awaits_baseline: self.awaits_baseline,
+            blindness: self.blindness.span(),
+            view: self.view,
+        }
+    }
+
     /// Takes a baseline; true when it is the heartbeat already known, so that nothing was missed.
     pub(crate) fn take_baseline(&mut self, heartbeat: &Heartbeat) -> bool {
         self.awaits_baseline = false;
         self.blindness.forget_until(heartbeat.arrival);
-        let known = |last: &Last| last.resource_version == heartbeat.resource_version;
+        let known = |last: &LastHeartbeat| last.resource_version == heartbeat.resource_version;
         if self.last.as_ref().is_some_and(known) {
             return true;
         }
-        self.last = Some(Last {
+        self.last = Some(LastHeartbeat {
             stamp: heartbeat.stamp,
             resource_version: heartbeat.resource_version.clone(),
             arrival: None,
@@ -93,7 +114,7 @@ impl ChannelHistory {
             self.delivery_delay
                 .insert(delay.positive().unwrap_or_default());
         }
-        self.last = Some(Last {
+        self.last = Some(LastHeartbeat {
             stamp: heartbeat.stamp,
             resource_version: heartbeat.resource_version.clone(),
             arrival: Some((heartbeat.arrival, heartbeat.arrival_time)),

@@ -66,6 +66,22 @@ pub struct Report {
     pub node_uid: Option<Arc<str>>,
     /// What the agent dropped since its start. Absent: nothing.
     pub losses: Option<Losses>,
+    /// True for what an earlier run of the agent left behind: it belongs to the history and says nothing of now. `sent` is then
+    /// the time of the newest record in it.
+    pub replay: bool,
+}
+
+impl Report {
+    /// When it begins, by the node's wall clock: the first record that says so, else when it was sent.
+    pub(crate) fn begins(&self) -> WallTime {
+        let time = |record: &Record| match record {
+            Record::Heartbeat(heartbeat) => Some(heartbeat.arrival_time),
+            Record::ReadyChange(change) => Some(change.arrival_time),
+            Record::BlindSpell(_) | Record::Sample => None,
+        };
+        let mut times = self.records.iter().filter_map(|(_, record)| time(record));
+        times.next().unwrap_or(self.sent_time)
+    }
 }
 
 /// One numbered record of a batch.

@@ -11,10 +11,13 @@ use crate::{
     event::{Event, Losses},
     expected::Risk,
     figures::{FleetFigures, NodeFigures},
+    gap::Gap,
     gap_history::GapBounds,
-    node::NodeHistory,
+    node::{NodeHistory, SeenFlip},
     sketch::Sketch,
+    snapshot::NodeSnapshot,
     state::{State, Thresholds, Verdict},
+    time::WallTime,
 };
 
 /// What a fleet is judged by, and how much of it is kept.
@@ -43,7 +46,7 @@ impl Default for Config {
 }
 
 /// What became of an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Records that were new.
     pub accepted: u64,
@@ -51,6 +54,12 @@ pub struct Applied {
     pub duplicates: u64,
     /// Every record of the agent up to this number need not be sent again.
     pub acknowledged: u64,
+    /// True when it said nothing that a later batch had not said already: nothing changed but the count of duplicates.
+    pub overtaken: bool,
+    /// Gaps that ended and are long enough to be kept exactly.
+    pub long_gaps: Vec<Gap>,
+    /// Times Ready was seen to turn Unknown.
+    pub flips: Vec<SeenFlip>,
 }
 
 /// Everything known of all nodes.
@@ -100,17 +109,30 @@ impl Fleet {
         Applied::default()
     }
 
+    /// Puts a node back as it was exported, in place of whatever is known of it. Moments on the aggregator's monotonic clock
+    /// must come from the same clock, or one that goes on where it stopped.
+    pub fn import(&mut self, snapshot: NodeSnapshot) {
+        let name = snapshot.name.clone();
+        let node = NodeHistory::import(snapshot, self.config.gaps);
+        self.nodes.insert(name, Arc::new(node));
+    }
+
     /// Forgets the nodes that have been silent for too long; returns their names.
     pub fn expire(&mut self, now: Duration) -> Vec<Arc<str>> {
         let forget_after = self.config.forget_after;
-        let gone = |node: &NodeHistory| {
-            let silent = node.report_age(now).is_none_or(|age| age > forget_after);
-            silent && !node.is_connected()
-        };
         self.nodes
-            .extract_if(.., |_, node| gone(node))
+            .extract_if(.., |_, node| node.is_gone(now, forget_after))
             .map(|(name, _)| name)
             .collect()
+    }
+
+    /// Forgets one node if it has been silent for too long; true when it was.
+    pub fn expire_node(&mut self, name: &str, now: Duration) -> bool {
+        let forget_after = self.config.forget_after;
+        let gone = self
+            .history(name)
+            .is_some_and(|node| node.is_gone(now, forget_after));
+        gone && self.nodes.remove(name).is_some()
     }
 
     /// One node's history. Absent: it never reported, or was forgotten.
@@ -148,6 +170,14 @@ impl Fleet {
         self.histories().filter(measured).count() as u64
     }
 
+    /// Since when every record that agents made and did not report as lost is here, by the nodes' wall clocks: since the
+    /// latest hole of any node or, without one, since the first record. Absent: there is none.
+    pub fn complete_since(&self) -> Option<WallTime> {
+        let coverages = || self.histories().map(NodeHistory::coverage);
+        let latest_hole = coverages().filter_map(|coverage| coverage.after_hole).max();
+        latest_hole.or_else(|| coverages().filter_map(|coverage| coverage.begins).min())
+    }
+
     /// The figures of the fleet.
     pub fn figures(&self, now: Duration) -> FleetFigures {
         let mut states = BTreeMap::<State, u64>::new();
@@ -176,6 +206,8 @@ impl Fleet {
             losses: (!losses.is_empty()).then_some(losses),
             forgotten_records: sum(NodeHistory::forgotten_records),
             duplicate_records: sum(NodeHistory::duplicate_records),
+            late_records: sum(NodeHistory::late_records),
+            complete_since: self.complete_since(),
         }
     }
 }

@@ -7,13 +7,13 @@ use crate::{
     controller::{EarlierPosts, GapStart},
     event::{Channel, Heartbeat},
     gap::Gap,
-    time::WallTime,
+    snapshot::{ChainSnapshot, LastArrival},
 };
 
 /// The last arrival of any channel, and whether the next is the end of a gap that starts there.
 #[derive(Clone, Debug)]
 pub(crate) struct GapChain {
-    last: Option<Arrival>,
+    last: Option<LastArrival>,
     /// Arrival of the last Lease heartbeat.
     last_lease: Option<Duration>,
     /// Arrival of the last status post since then, and the posts before it. Absent: there was none.
@@ -24,17 +24,6 @@ pub(crate) struct GapChain {
     broken: bool,
     blindness: Blindness,
     flip_seen: bool,
-}
-
-/// An arrival that starts a gap.
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    at: Duration,
-    time: WallTime,
-    channel: Channel,
-    uncertainty: Duration,
-    since_lease: Option<Duration>,
-    earlier_posts: EarlierPosts,
 }
 
 /// What a heartbeat did to the chain.
@@ -62,6 +51,30 @@ impl GapChain {
         }
     }
 
+    pub(crate) const fn import(snapshot: ChainSnapshot) -> Self {
+        Self {
+            last: snapshot.last,
+            last_lease: snapshot.last_lease,
+            last_post: snapshot.last_post,
+            begun: snapshot.begun,
+            broken: snapshot.broken,
+            blindness: Blindness::of(snapshot.blindness),
+            flip_seen: snapshot.flip_seen,
+        }
+    }
+
+    pub(crate) const fn export(&self) -> ChainSnapshot {
+        ChainSnapshot {
+            last: self.last,
+            last_lease: self.last_lease,
+            last_post: self.last_post,
+            begun: self.begun,
+            broken: self.broken,
+            blindness: self.blindness.span(),
+            flip_seen: self.flip_seen,
+        }
+    }
+
     /// Takes a heartbeat that arrived now. `has_lease` says whether the node has a Lease; `tolerance` is the most uncertainty
     /// that a gap may have (one monitor period: what the phase of the poll leaves open anyway).
     pub(crate) fn take(
@@ -81,7 +94,7 @@ impl GapChain {
         link
     }
 
-    fn gap(&self, last: &Arrival, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
+    fn gap(&self, last: &LastArrival, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
         let uncertainty = last.uncertainty + heartbeat.arrival_uncertainty;
         if self.broken
             || uncertainty > tolerance
@@ -121,7 +134,7 @@ impl GapChain {
             }
             Channel::NodeStatus => None,
         };
-        self.last = Some(Arrival {
+        self.last = Some(LastArrival {
             at: arrival,
             time: heartbeat.arrival_time,
             channel: heartbeat.channel,

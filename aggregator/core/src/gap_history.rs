@@ -8,6 +8,7 @@ use crate::{
     controller::{ControllerSettings, GapStart},
     gap::Gap,
     sketch::Sketch,
+    snapshot::GapsSnapshot,
 };
 
 /// How many gaps are kept exactly, and which.
@@ -70,10 +71,45 @@ impl GapHistory {
         }
     }
 
+    /// The history that was exported, under bounds that may have changed meanwhile: fewer exact gaps make room as ever.
+    pub fn import(bounds: GapBounds, snapshot: GapsSnapshot) -> Self {
+        let mut exact = snapshot.exact;
+        let too_many = exact.split_off(exact.len().min(bounds.most));
+        let mut history = Self {
+            bounds,
+            all: Sketch::import(&snapshot.all),
+            rest: Sketch::import(&snapshot.rest),
+            // A heap's own order is a heap already, and stays as it is.
+            exact: exact.into_iter().map(Reverse).collect::<Vec<_>>().into(),
+            dropped: snapshot.dropped,
+            unmeasured: snapshot.unmeasured,
+        };
+        for gap in too_many {
+            history.keep(gap);
+        }
+        history
+    }
+
+    /// The history as plain data.
+    pub fn export(&self) -> GapsSnapshot {
+        GapsSnapshot {
+            all: self.all.export(),
+            rest: self.rest.export(),
+            exact: self.exact().copied().collect(),
+            dropped: self.dropped,
+            unmeasured: self.unmeasured,
+        }
+    }
+
+    /// True when such a gap is kept exactly, at first.
+    pub fn is_long(&self, gap: &Gap) -> bool {
+        gap.duration > self.bounds.exact_above
+    }
+
     /// Adds a gap.
     pub fn insert(&mut self, gap: Gap) {
         self.all.insert(gap.duration);
-        if gap.duration > self.bounds.exact_above {
+        if self.is_long(&gap) {
             self.keep(gap);
         } else {
             self.rest.insert(gap.duration);

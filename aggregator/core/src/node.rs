@@ -4,6 +4,7 @@ mod apply;
 mod flip;
 mod instance;
 mod read;
+mod snapshot;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use crate::{
     gap::Gap,
     gap_chain::GapChain,
     gap_history::{GapBounds, GapHistory},
+    snapshot::{Coverage, NodeCounters},
 };
 
 /// Seen flips kept for each node, the oldest dropped first: enough to infer the grace period from one node alone.
@@ -38,10 +40,8 @@ pub struct NodeHistory {
     losses: Losses,
     last_report: Option<LastReport>,
     since: Option<Duration>,
-    blind_spells: u64,
-    blind: Duration,
-    forgotten_records: u64,
-    duplicate_records: u64,
+    counters: NodeCounters,
+    coverage: Coverage,
 }
 
 /// When the newest batch was sent and received.
@@ -69,10 +69,8 @@ impl NodeHistory {
             losses: Losses::default(),
             last_report: None,
             since: None,
-            blind_spells: 0,
-            blind: Duration::ZERO,
-            forgotten_records: 0,
-            duplicate_records: 0,
+            counters: NodeCounters::default(),
+            coverage: Coverage::default(),
         }
     }
 
@@ -114,7 +112,7 @@ impl NodeHistory {
     }
 
     /// True while a stream of its agent is open.
-    pub const fn is_connected(&self) -> bool {
+    pub fn is_connected(&self) -> bool {
         self.instance.is_connected()
     }
 
@@ -131,12 +129,37 @@ impl NodeHistory {
 
     /// Records acknowledged by an earlier run and forgotten with it.
     pub const fn forgotten_records(&self) -> u64 {
-        self.forgotten_records
+        self.counters.forgotten_records
     }
 
     /// Records received more than once.
     pub const fn duplicate_records(&self) -> u64 {
-        self.duplicate_records
+        self.counters.duplicate_records
+    }
+
+    /// Records of a replaced agent that came too late to be put in order, and were not kept.
+    pub const fn late_records(&self) -> u64 {
+        self.counters.late_records
+    }
+
+    /// Which of its agents' records are here.
+    pub const fn coverage(&self) -> Coverage {
+        self.coverage
+    }
+
+    /// How long nothing was heard of it at `now` of the aggregator's clock: since the last report or, where an earlier run of
+    /// the agent alone was heard, since its first. Absent: nothing ever was.
+    fn silence(&self, now: Duration) -> Option<Duration> {
+        let last = self.last_report.map(|report| report.received);
+        last.or(self.since).map(|heard| now.saturating_sub(heard))
+    }
+
+    /// True when it was silent for longer than `forget_after` and no stream of its agent is open.
+    pub(crate) fn is_gone(&self, now: Duration, forget_after: Duration) -> bool {
+        let silent = self
+            .silence(now)
+            .is_none_or(|silence| silence > forget_after);
+        silent && !self.is_connected()
     }
 
     /// Bytes of memory, without the name and short strings it shares.

@@ -9,7 +9,10 @@
 
 use std::time::Duration;
 
-use crate::figures::{Quantiles, Spread};
+use crate::{
+    figures::{Quantiles, Spread},
+    snapshot::SketchSnapshot,
+};
 
 /// Buckets an octave.
 const BUCKETS_PER_OCTAVE: f64 = 64.0;
@@ -61,6 +64,33 @@ impl Sketch {
             sum_nanos: 0,
             min: None,
             max: None,
+        }
+    }
+
+    /// The sketch that was exported.
+    pub fn import(snapshot: &SketchSnapshot) -> Self {
+        let mut sketch = Self {
+            buckets: Vec::new(),
+            count: snapshot.count,
+            sum_nanos: snapshot.sum_nanos,
+            min: snapshot.min,
+            max: snapshot.max,
+        };
+        for &(index, count) in &snapshot.buckets {
+            sketch.add(index, count);
+        }
+        sketch
+    }
+
+    /// The sketch as plain data.
+    pub fn export(&self) -> SketchSnapshot {
+        let buckets = self.buckets.iter();
+        SketchSnapshot {
+            buckets: buckets.map(|bucket| (bucket.index, bucket.count)).collect(),
+            count: self.count,
+            sum_nanos: self.sum_nanos,
+            min: self.min,
+            max: self.max,
         }
     }
 

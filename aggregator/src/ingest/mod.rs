@@ -5,6 +5,7 @@ mod envelope;
 mod fields;
 mod invalid;
 mod limits;
+mod read_back;
 mod session;
 
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-pub(crate) use self::limits::MAX_MESSAGE_SIZE;
 use self::session::Session;
+pub(crate) use self::{limits::MAX_MESSAGE_SIZE, read_back::read_back};
 use crate::aggregator::Parts;
 
 /// The `nodegrace.v1.Ingest` service.

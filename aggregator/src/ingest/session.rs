@@ -1,11 +1,12 @@
 //! One agent's stream, from its first batch to its end.
 //!
-//! A batch is read only once the acknowledgement of the one before was taken, so an agent that does not read costs nothing.
+//! A batch is read only once the one before is on disk and its acknowledgement was taken: neither a slow disk nor an agent that
+//! does not read costs more memory than one batch.
 
 use std::sync::Arc;
 
 use futures::{Stream, stream};
-use nodegrace_proto::v1::{AgentInstance, Rejection, ReportAck, ReportBatch};
+use nodegrace_proto::v1::{Rejection, ReportAck, ReportBatch};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
@@ -15,14 +16,20 @@ use super::{
     envelope::Envelope,
     limits::{MAX_MESSAGE_SIZE, MAX_RECORDS},
 };
-use crate::aggregator::Parts;
+use crate::{
+    aggregator::Parts,
+    register::{Batch, OpenStream},
+    store::Kept,
+};
 
 /// One agent's stream.
 pub(super) struct Session {
     parts: Arc<Parts>,
     batches: Streaming<ReportBatch>,
-    /// What the first batch established. Absent: it has not come yet.
-    agent: Option<Connected>,
+    /// Envelope of the first batch. Absent: it has not come yet.
+    first: Option<Envelope>,
+    /// Says that the agent is connected. Absent: it has not said anything of now yet.
+    open: Option<OpenStream>,
     /// Every record up to this number is kept.
     acknowledged: u64,
     shutdown: CancellationToken,
@@ -41,7 +48,8 @@ impl Session {
         Self {
             parts,
             batches,
-            agent: None,
+            first: None,
+            open: None,
             acknowledged: 0,
             shutdown,
             stopping: false,
@@ -68,7 +76,11 @@ impl Session {
             }
             batch = self.batches.message() => batch.map_err(malformed).transpose()?,
         };
-        match batch.and_then(|batch| self.take(batch)) {
+        let outcome = match batch {
+            Ok(batch) => self.take(batch).await,
+            Err(status) => Err(status),
+        };
+        match outcome {
             Ok(ack) => Some((Ok(ack), Some(self))),
             Err(status) => {
                 self.count_refusal(&status);
@@ -78,36 +90,55 @@ impl Session {
     }
 
     /// Keeps what is right in `batch`.
-    fn take(&mut self, batch: ReportBatch) -> Result<ReportAck, Status> {
-        let first = self.agent.as_ref().map(|agent| &agent.first);
-        let envelope = Envelope::of(&batch, first)?;
+    async fn take(&mut self, mut batch: ReportBatch) -> Result<ReportAck, Status> {
+        let envelope = Envelope::of(&batch, self.first.as_ref())?;
         let sent = convert::record_count(&batch);
         if sent > MAX_RECORDS {
             let problem = format!("a batch must not hold more than {MAX_RECORDS} records");
             return Err(Status::resource_exhausted(problem));
         }
         let Parts {
-            register, clock, ..
+            register,
+            store,
+            timeline,
+            ..
         } = &*self.parts;
-        if self.agent.is_none() {
-            let instance = batch.agent.clone().unwrap_or_default();
-            self.agent = Some(Connected::open(
-                Arc::clone(&self.parts),
-                &envelope,
-                instance,
-            )?);
+        // Before anything is written of a node that cannot be kept.
+        if !register.has_room(&envelope.node) {
+            return Err(no_room());
         }
+        let opens = self.first.is_none() || (self.open.is_none() && !batch.replay);
+        self.first.get_or_insert_with(|| envelope.clone());
+        let highest = convert::highest(&batch);
+        // What a first batch leaves out would look like records that went elsewhere.
+        if self.acknowledged > 0 && store.is_behind() {
+            store.status().count_shed(convert::shed_samples(&mut batch));
+        }
+        let wire = store.encode(&batch);
+        let (sent, instance) = (
+            convert::record_count(&batch),
+            batch.agent.clone().filter(|_| opens),
+        );
         let Converted {
             report,
             news,
             rejections,
-            highest,
         } = convert::batch(envelope, batch);
         let refused = sent - report.records.len();
         if refused > 0 {
             tracing::debug!(node = &*report.node, refused, "records refused");
+            register.count_rejected_records(refused);
         }
-        register.report(report, news, refused, clock.now());
+        let batch = Batch {
+            report,
+            news,
+            instance,
+            received: timeline.now(),
+        };
+        match store.keep(&self.parts, batch, wire).await? {
+            Kept::NoRoom => return Err(no_room()),
+            Kept::Applied(opened) => self.open = self.open.take().or(opened),
+        }
         self.acknowledged = self.acknowledged.max(highest);
         Ok(self.ack(rejections))
     }
@@ -119,7 +150,7 @@ impl Session {
             Code::InvalidArgument | Code::ResourceExhausted
         ) {
             self.parts.register.count_rejected_stream();
-            let node = self.agent.as_ref().map(|agent| &*agent.first.node);
+            let node = self.first.as_ref().map(|first| &*first.node);
             tracing::warn!(node, reason = status.message(), "stream refused");
         }
     }
@@ -127,46 +158,14 @@ impl Session {
     fn ack(&self, rejections: Vec<Rejection>) -> ReportAck {
         ReportAck {
             sequence_number: self.acknowledged,
-            durable: false,
+            durable: self.parts.store.is_durable(),
             rejections,
         }
     }
 }
 
-/// An agent that the register knows to be connected, until this is dropped.
-struct Connected {
-    parts: Arc<Parts>,
-    /// Envelope of the first batch.
-    first: Envelope,
-}
-
-impl Connected {
-    fn open(parts: Arc<Parts>, first: &Envelope, instance: AgentInstance) -> Result<Self, Status> {
-        let known = parts
-            .register
-            .connect(&first.node, &first.agent, instance, parts.clock.now());
-        if !known {
-            return Err(Status::resource_exhausted(
-                "too many nodes for this aggregator",
-            ));
-        }
-        tracing::debug!(node = &*first.node, "agent connected");
-        Ok(Self {
-            parts,
-            first: first.clone(),
-        })
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        let Envelope { node, agent, .. } = &self.first;
-        tracing::debug!(node = &**node, "agent disconnected");
-        let Parts {
-            register, clock, ..
-        } = &*self.parts;
-        register.disconnect(node, agent, clock.now());
-    }
+fn no_room() -> Status {
+    Status::resource_exhausted("too many nodes for this aggregator")
 }
 
 /// What tonic says of a message that it could not decode, in the terms of this API.

@@ -9,8 +9,8 @@ use crate::{aggregator::Parts, wire};
 
 /// Totals of what is known now.
 pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fleet, Status> {
-    let register = &parts.register;
-    let now = parts.clock.now();
+    let (register, store) = (&parts.register, parts.store.status());
+    let now = parts.timeline.now();
     let question = move |fleet: &Fleet| (fleet.figures(now), controller(fleet));
     let (figures, controller) = computer.answer(register, question).await?;
     let states = figures.states.iter().map(|&(state, nodes)| v1::StateCount {
@@ -28,12 +28,17 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
         heartbeats: figures.heartbeats,
         losses: figures.losses.map(node::losses),
         history: Some(v1::History {
-            durable: false,
-            start_time: Some(wire::to_timestamp(register.origin().wall())),
+            durable: parts.store.is_durable(),
+            start_time: Some(wire::to_timestamp(parts.timeline.start_time())),
             forgotten_records: figures.forgotten_records,
             duplicate_records: figures.duplicate_records,
             rejected_records: register.rejected_records(),
             rejected_streams: register.rejected_streams(),
+            complete_since_time: figures.complete_since.map(wire::to_timestamp),
+            shed_samples: store.shed_samples(),
+            late_records: figures.late_records,
+            store_error: store.error(),
+            store_failures: store.failures(),
         }),
     })
 }

@@ -26,7 +26,7 @@ pub(super) async fn nodes(
     let filter = Filter::parse(&request.filter).map_err(invalid)?;
     let shape = Shape::of(request.view)?;
     let fingerprint = page::fingerprint(&[&request.order_by, &request.filter]);
-    let now = parts.clock.now();
+    let now = parts.timeline.now();
 
     let walk = if request.page_token.is_empty() {
         Walk::new(ordered(parts, &order, &filter).await)
@@ -42,7 +42,7 @@ pub(super) async fn nodes(
         taken += 1;
         let node = register.node(name, |known| {
             let figures = known.figures(now);
-            node::message(&figures, known.beside, register.origin(), shape)
+            node::message(&figures, known.beside, &parts.timeline, shape)
         });
         bytes += node.as_ref().map_or(0, Message::encoded_len);
         nodes.extend(node);
@@ -58,7 +58,7 @@ pub(super) async fn nodes(
 async fn ordered(parts: &Parts, order: &Order, filter: &Filter) -> Names {
     let names = parts.register.names();
     let mut matching = Vec::with_capacity(names.len());
-    let now = parts.clock.now();
+    let now = parts.timeline.now();
     parts
         .register
         .visit(&names, |known| {

@@ -43,7 +43,7 @@ impl Service {
     pub(crate) fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
         Self {
             computer: Computer::new(),
-            orders: Orders::new(parts.register.origin().run()),
+            orders: Orders::new(parts.timeline.run()),
             watches: Arc::new(Semaphore::new(parts.config.limits.watches)),
             parts,
             shutdown,
@@ -71,12 +71,12 @@ impl Query for Service {
             return Err(Status::invalid_argument("name: is missing"));
         }
         let Parts {
-            register, clock, ..
+            register, timeline, ..
         } = &*self.parts;
         register
             .node(&name, |known| {
-                let figures = known.figures(clock.now());
-                node::message(&figures, known.beside, register.origin(), Shape::Full)
+                let figures = known.figures(timeline.now());
+                node::message(&figures, known.beside, timeline, Shape::Full)
             })
             .map(Response::new)
             .ok_or_else(|| unknown_node(&name))

@@ -10,10 +10,7 @@ use nodegrace_proto::v1;
 use tonic::Status;
 
 use super::field::{Field, Value};
-use crate::{
-    register::{Beside, Origin},
-    wire,
-};
+use crate::{register::Beside, timeline::Timeline, wire};
 
 /// The value of `field`; none when it is not known.
 pub(super) fn value<'a>(
@@ -86,7 +83,7 @@ impl Shape {
 pub(super) fn message(
     node: &NodeFigures,
     beside: &Beside,
-    origin: Origin,
+    timeline: &Timeline,
     shape: Shape,
 ) -> v1::Node {
     let full = shape == Shape::Full;
@@ -105,7 +102,7 @@ pub(super) fn message(
             .iter()
             .map(|figures| channel_figures(figures, beside))
             .collect(),
-        observation: Some(observation(&node.observation, origin)),
+        observation: Some(observation(&node.observation, timeline)),
         losses: node.losses.map(losses),
         facts: beside.facts.clone(),
         kubelet_settings: beside.settings.clone().filter(|_| full),
@@ -233,11 +230,11 @@ fn channel_figures(figures: &ChannelFigures, beside: &Beside) -> v1::ChannelFigu
     }
 }
 
-fn observation(observation: &Observation, origin: Origin) -> v1::Observation {
+fn observation(observation: &Observation, timeline: &Timeline) -> v1::Observation {
     v1::Observation {
         since_time: observation
             .since
-            .map(|since| wire::to_timestamp(origin.wall_at(since))),
+            .map(|since| wire::to_timestamp(timeline.wall_at(since))),
         measured: Some(wire::to_duration(observation.measured)),
         blind_spells: observation.blind_spells,
         blind: Some(wire::to_duration(observation.blind)),

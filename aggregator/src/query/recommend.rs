@@ -27,7 +27,7 @@ pub(super) async fn recommendation(
 ) -> Result<v1::RecommendResponse, Status> {
     let named = what_if::named(request.max_nodes)?;
     let goal = goal(request.flips_per_thousand_nodes_month)?;
-    let live = live_settings(&parts.register, parts.clock.now()).await;
+    let live = live_settings(&parts.register, parts.timeline.now()).await;
     let question = move |fleet: &Fleet| recommend::recommend(fleet, goal, &live);
     let recommendation = computer
         .answer(&parts.register, question)

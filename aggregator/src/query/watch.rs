@@ -170,12 +170,12 @@ impl Watch {
     async fn look_at(&mut self, names: &[Arc<str>]) {
         let register = &self.parts.register;
         let mut matching = HashSet::with_capacity(names.len());
-        let now = self.parts.clock.now();
+        let now = self.parts.timeline.now();
         register.visit_chunk(names, |known| {
             let figures = known.figures(now);
             let value = |field| node::value(&figures, known.beside, field);
             if self.filter.matches(&value) {
-                let node = node::message(&figures, known.beside, register.origin(), self.shape);
+                let node = node::message(&figures, known.beside, &self.parts.timeline, self.shape);
                 self.pending.push_back(Event::Node(node));
                 matching.insert(figures.name.clone());
             }

@@ -59,6 +59,23 @@ impl Beside {
     }
 }
 
+impl Beside {
+    /// What an earlier run kept: the agent, and what it said last.
+    pub(crate) fn kept(agent: v1::AgentInstance, news: News) -> Self {
+        let mut beside = Self {
+            agent,
+            ..Self::default()
+        };
+        beside.take(news);
+        beside
+    }
+
+    /// Takes what an earlier run of the agent left behind: a sample may be the latest there is, the rest is about now.
+    pub(super) fn take_replayed(&mut self, news: News) {
+        self.sample = news.sample.or(self.sample.take());
+    }
+}
+
 impl Pulse {
     /// The pulse of `node` at `now`. Absent: it is not known.
     pub(super) fn of(fleet: &Fleet, node: &str, now: Duration) -> Option<Self> {

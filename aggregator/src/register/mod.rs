@@ -5,8 +5,8 @@
 
 mod beside;
 mod changes;
-mod origin;
 mod read;
+mod stream;
 mod write;
 
 use std::{
@@ -17,14 +17,14 @@ use std::{
     },
 };
 
-use nodegrace_clock::Clock;
 use nodegrace_core::{Fleet, SettingsError};
 
 use self::changes::Changes;
 pub(crate) use self::{
     beside::{Beside, News},
-    origin::Origin,
     read::Known,
+    stream::OpenStream,
+    write::Batch,
 };
 use crate::Config;
 
@@ -35,7 +35,6 @@ pub(crate) const VISIT: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Register {
     contents: RwLock<Contents>,
-    origin: Origin,
     max_nodes: usize,
     rejected_records: AtomicU64,
     rejected_streams: AtomicU64,
@@ -51,11 +50,11 @@ struct Contents {
 }
 
 impl Register {
-    /// A register of no node, counting time from now.
+    /// A register of no node.
     ///
     /// # Errors
     /// When the settings are no controller's.
-    pub(crate) fn new(config: &Config, clock: &Clock) -> Result<Self, SettingsError> {
+    pub(crate) fn new(config: &Config) -> Result<Self, SettingsError> {
         Ok(Self {
             contents: RwLock::new(Contents {
                 fleet: Fleet::new(config.fleet)?,
@@ -63,7 +62,6 @@ impl Register {
                 changes: Changes::default(),
                 forgotten: 0,
             }),
-            origin: Origin::of(clock),
             max_nodes: config.limits.nodes,
             rejected_records: AtomicU64::new(0),
             rejected_streams: AtomicU64::new(0),
@@ -80,14 +78,21 @@ impl Register {
         self.rejected_streams.load(Ordering::Relaxed)
     }
 
+    /// Counts records that were refused.
+    pub(crate) fn count_rejected_records(&self, records: usize) {
+        self.rejected_records
+            .fetch_add(records as u64, Ordering::Relaxed);
+    }
+
     /// Records refused so far.
     pub(crate) fn rejected_records(&self) -> u64 {
         self.rejected_records.load(Ordering::Relaxed)
     }
 
-    /// When this run started.
-    pub(crate) const fn origin(&self) -> Origin {
-        self.origin
+    /// Goes on counting where an earlier run stopped.
+    pub(crate) fn restore_counts(&self, records: u64, streams: u64) {
+        self.rejected_records.store(records, Ordering::Relaxed);
+        self.rejected_streams.store(streams, Ordering::Relaxed);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Contents> {

@@ -1,45 +1,130 @@
 //! Writing: agents that come, report and go, and time that passes.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use nodegrace_core::{AgentId, Event, NodeHistory, Report};
+use nodegrace_core::{AgentId, Applied, Event, NodeHistory, NodeSnapshot, Report, event::Record};
 use nodegrace_proto::v1;
 
-use super::{Contents, News, Register, VISIT, beside::Pulse};
+use super::{Beside, Contents, News, OpenStream, Register, VISIT, beside::Pulse};
+use crate::{aggregator::Parts, store::Kept};
+
+/// A batch that was found right, on its way to the fleet.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// What the fleet takes.
+    pub(crate) report: Report,
+    /// What is kept beside it.
+    pub(crate) news: News,
+    /// The agent's instance, with the first batch of its stream. Absent: a later one.
+    pub(crate) instance: Option<v1::AgentInstance>,
+    /// When it was received, on the aggregator's timeline.
+    pub(crate) received: Duration,
+}
+
+impl Batch {
+    /// Heartbeats and samples in it.
+    pub(crate) fn counts(&self) -> (u32, u32) {
+        let count = |of: fn(&Record) -> bool| {
+            let records = self.report.records.iter();
+            records.filter(|(_, record)| of(record)).count() as u32
+        };
+        (
+            count(|record| matches!(record, Record::Heartbeat(_))),
+            count(|record| matches!(record, Record::Sample)),
+        )
+    }
+
+    /// True when it opens a stream that says something of now.
+    fn opens(&self) -> bool {
+        self.instance.is_some() && !self.report.replay
+    }
+}
 
 impl Register {
-    /// Opens a stream of `agent`; none when there are as many nodes as may be.
-    pub(crate) fn connect(
-        &self,
-        node: &Arc<str>,
-        agent: &AgentId,
-        instance: v1::AgentInstance,
-        now: Duration,
-    ) -> bool {
-        let mut contents = self.write();
-        if contents.fleet.history(node).is_none()
-            && contents.fleet.histories().len() >= self.max_nodes
-        {
-            return false;
+    /// Takes a batch. The first of a stream opens it; what it opened is in the answer.
+    pub(crate) fn take(&self, parts: &Arc<Parts>, batch: Batch) -> (Kept, Applied) {
+        let (node, agent) = (Arc::clone(&batch.report.node), batch.report.agent.clone());
+        let opens = batch.opens();
+        match self.apply(batch) {
+            None => (Kept::NoRoom, Applied::default()),
+            Some(applied) => {
+                let stream = opens.then(|| OpenStream::new(parts, node, agent));
+                (Kept::Applied(stream), applied)
+            }
         }
-        let connected = Event::Connected {
-            node: Arc::clone(node),
-            agent: agent.clone(),
-        };
-        contents.fleet.apply(connected, now);
-        // An agent that was replaced may still come back and say so late.
-        if contents.reports(node, agent) {
-            contents.beside.entry(Arc::clone(node)).or_default().agent = instance;
-            contents.changes.touch(node);
+    }
+
+    /// Takes a batch of an earlier run once more: no stream of it is open any more.
+    pub(crate) fn replay(&self, batch: Batch) -> Applied {
+        let (node, agent) = (Arc::clone(&batch.report.node), batch.report.agent.clone());
+        let (opens, received) = (batch.opens(), batch.received);
+        // That run may have forgotten the node before it came back.
+        self.write().expire_node(&node, received);
+        let applied = self.apply(batch).unwrap_or_default();
+        if opens {
+            self.disconnect(&node, &agent, received);
         }
-        true
+        applied
+    }
+
+    /// Puts a node back as an earlier run kept it.
+    pub(crate) fn restore(&self, history: NodeSnapshot, beside: Beside) {
+        let contents = &mut *self.write();
+        let node = Arc::clone(&history.name);
+        contents.fleet.import(history);
+        contents.changes.touch(&node);
+        contents.beside.insert(node, beside);
+    }
+
+    /// True while `node` is known or there is room for another.
+    pub(crate) fn has_room(&self, node: &str) -> bool {
+        self.read().has_room(node, self.max_nodes)
+    }
+
+    /// Applies a batch; none when there are as many nodes as may be.
+    fn apply(&self, batch: Batch) -> Option<Applied> {
+        let opens = batch.opens();
+        let Batch {
+            report,
+            news,
+            instance,
+            received,
+        } = batch;
+        let (node, agent) = (Arc::clone(&report.node), report.agent.clone());
+        let contents = &mut *self.write();
+        if !contents.has_room(&node, self.max_nodes) {
+            return None;
+        }
+        if opens {
+            let connected = Event::Connected {
+                node: Arc::clone(&node),
+                agent: agent.clone(),
+            };
+            contents.fleet.apply(connected, received);
+        }
+        let replay = report.replay;
+        let applied = contents.fleet.apply(Event::Report(report), received);
+        // What a replaced agent still sends is old.
+        if contents.reports(&node, &agent) {
+            let beside = contents.beside.entry(Arc::clone(&node)).or_default();
+            if let Some(instance) = instance {
+                beside.agent = instance;
+            }
+            if applied.overtaken {
+                // What it says of the moment was true before.
+            } else if replay {
+                beside.take_replayed(news);
+            } else {
+                beside.take(news);
+            }
+            beside.pulse = Pulse::of(&contents.fleet, &node, received);
+            contents.changes.touch(&node);
+        }
+        Some(applied)
     }
 
     /// Closes a stream of `agent`.
-    pub(crate) fn disconnect(&self, node: &Arc<str>, agent: &AgentId, now: Duration) {
+    pub(super) fn disconnect(&self, node: &Arc<str>, agent: &AgentId, now: Duration) {
         let mut contents = self.write();
         // A forgotten node is not to come back by the end of a stream.
         if contents.fleet.history(node).is_some() {
@@ -52,30 +137,12 @@ impl Register {
         }
     }
 
-    /// Takes a batch, of which so many records were refused.
-    pub(crate) fn report(&self, report: Report, news: News, refused: usize, now: Duration) {
-        self.rejected_records
-            .fetch_add(refused as u64, Ordering::Relaxed);
-        let (node, agent) = (Arc::clone(&report.node), report.agent.clone());
-        let contents = &mut *self.write();
-        contents.fleet.apply(Event::Report(report), now);
-        // What a replaced agent still sends is old.
-        if contents.reports(&node, &agent) {
-            let beside = contents.beside.entry(Arc::clone(&node)).or_default();
-            beside.take(news);
-            beside.pulse = Pulse::of(&contents.fleet, &node, now);
-            contents.changes.touch(&node);
-        }
-    }
-
     /// Lets time pass: forgets nodes that were silent for too long, and notes verdicts that changed by themselves.
     pub(crate) async fn expire(&self, now: Duration) {
         {
             let mut contents = self.write();
             for node in contents.fleet.expire(now) {
-                contents.beside.remove(&node);
-                contents.changes.forget(&node);
-                contents.forgotten += 1;
+                contents.forget(&node);
             }
         }
         for chunk in self.names().chunks(VISIT) {
@@ -99,6 +166,23 @@ impl Register {
 }
 
 impl Contents {
+    fn has_room(&self, node: &str, max_nodes: usize) -> bool {
+        self.fleet.history(node).is_some() || self.fleet.histories().len() < max_nodes
+    }
+
+    fn expire_node(&mut self, node: &Arc<str>, now: Duration) {
+        if self.fleet.expire_node(node, now) {
+            self.forget(node);
+        }
+    }
+
+    /// The fleet has forgotten `node`.
+    fn forget(&mut self, node: &Arc<str>) {
+        self.beside.remove(node);
+        self.changes.forget(node);
+        self.forgotten += 1;
+    }
+
     /// Whether `agent` is the one whose records of `node` are kept.
     fn reports(&self, node: &str, agent: &AgentId) -> bool {
         self.fleet.history(node).and_then(NodeHistory::agent) == Some(agent)

@@ -64,10 +64,15 @@ impl Aggregator {
             .layer(MapResponseLayer::new(end_streams(shutdown.clone())))
             .add_routes(self.routes(&health, &shutdown)?)
             .serve_with_incoming_shutdown(incoming, stop);
-        tokio::select! {
-            outcome = drained(server, &shutdown) => outcome.context("the gRPC server failed"),
-            never = self.keep_time() => match never {},
-        }
+        let stopping = shutdown.clone();
+        // Boxed: a server is too much for the stack of whoever waits.
+        let serve = Box::pin(async move {
+            tokio::select! {
+                outcome = drained(server, &stopping) => outcome.context("the gRPC server failed"),
+                never = self.keep_time() => match never {},
+            }
+        });
+        self.keep_while(serve).await
     }
 
     fn routes(

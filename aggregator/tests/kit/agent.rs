@@ -23,11 +23,7 @@ pub struct Agent {
 
 impl Agent {
     pub(super) async fn connect(world: &World, node: &str) -> Result<Self, Status> {
-        let (batches, stream) = mpsc::channel(16);
-        let acks = IngestClient::new(world.channel())
-            .report(ReceiverStream::new(stream))
-            .await?
-            .into_inner();
+        let (batches, acks) = open(world).await?;
         let clock = world.clock.clone();
         Ok(Self {
             node: node.to_owned(),
@@ -122,6 +118,21 @@ impl Agent {
         }
     }
 
+    /// The same agent with a new stream to `world`, which may be another run of the aggregator.
+    pub async fn reconnect(self, world: &World) -> Self {
+        let (batches, acks) = open(world).await.expect("an open stream");
+        Self {
+            batches,
+            acks,
+            ..self
+        }
+    }
+
+    /// Sends a batch and waits for nothing.
+    pub async fn post(&mut self, batch: v1::ReportBatch) {
+        let _ = self.batches.send(batch).await;
+    }
+
     /// Sends a batch and waits for its acknowledgement.
     pub async fn send(&mut self, batch: v1::ReportBatch) -> Result<v1::ReportAck, Status> {
         // A stream that has ended says why in its acks.
@@ -145,6 +156,16 @@ impl Agent {
             self.send(batch).await.expect("an ack");
         }
     }
+}
+
+async fn open(
+    world: &World,
+) -> Result<(mpsc::Sender<v1::ReportBatch>, Streaming<v1::ReportAck>), Status> {
+    let (batches, stream) = mpsc::channel(16);
+    let acks = IngestClient::new(world.channel())
+        .report(ReceiverStream::new(stream))
+        .await?;
+    Ok((batches, acks.into_inner()))
 }
 
 fn wire(duration: Duration) -> prost_types::Duration {

@@ -4,11 +4,12 @@ mod agent;
 
 use std::{
     io,
+    path::Path,
     time::{Duration, UNIX_EPOCH},
 };
 
 use hyper_util::rt::TokioIo;
-use nodegrace_aggregator::{Aggregator, Config};
+use nodegrace_aggregator::{Aggregator, Config, StoreConfig};
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
 use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
@@ -37,6 +38,37 @@ impl World {
 
     pub fn with(config: Config) -> Self {
         let clock = Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        Self::start(config, clock)
+    }
+
+    /// An aggregator that keeps its history in `directory`.
+    pub fn on_disk(directory: &Path) -> Self {
+        Self::with(Self::durable(directory))
+    }
+
+    pub fn durable(directory: &Path) -> Config {
+        Config {
+            store: Some(StoreConfig::new(directory)),
+            ..Config::default()
+        }
+    }
+
+    /// Kills the aggregator as SIGKILL would, and starts it again with what is in `directory`, at the same moment.
+    pub async fn crash(self, directory: &Path) -> Self {
+        self.server.abort();
+        let _ = self.server.await;
+        Self::start(Self::durable(directory), self.clock)
+    }
+
+    /// Stops the aggregator in peace, and starts it again with what is in `directory`.
+    pub async fn restart(self, directory: &Path) -> Self {
+        let clock = self.clock.clone();
+        self.stop().await.expect("a clean end");
+        Self::start(Self::durable(directory), clock)
+    }
+
+    /// An aggregator on this clock.
+    pub fn start(config: Config, clock: Clock) -> Self {
         let shutdown = CancellationToken::new();
         let (connections, incoming) = mpsc::unbounded_channel();
         let aggregator = Aggregator::new(config, clock.clone()).expect("valid settings");
@@ -82,6 +114,15 @@ impl World {
             .await
             .expect("a known node")
             .into_inner()
+    }
+
+    pub async fn gaps(&self) -> Vec<v1::Gap> {
+        let request = v1::ListGapsRequest {
+            page_size: 1000,
+            ..v1::ListGapsRequest::default()
+        };
+        let answer = self.query().list_gaps(request).await;
+        answer.expect("gaps").into_inner().gaps
     }
 
     pub async fn fleet(&self) -> v1::Fleet {

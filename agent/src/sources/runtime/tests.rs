@@ -20,6 +20,8 @@ enum FakeRuntime {
     Answers,
     /// Never answers `ListContainers`.
     Hangs,
+    /// Never answers anything.
+    HangsAtOnce,
     /// Does not know this version of the CRI.
     Refuses,
 }
@@ -39,9 +41,10 @@ impl FakeRuntime {
         tasks
     }
 
-    fn answer<T>(self, answer: T) -> Result<Response<T>, Status> {
+    async fn answer<T>(self, answer: T) -> Result<Response<T>, Status> {
         match self {
             Self::Refuses => Err(Status::unimplemented("unknown service runtime.v1")),
+            Self::HangsAtOnce => std::future::pending().await,
             Self::Answers | Self::Hangs => Ok(Response::new(answer)),
         }
     }
@@ -58,6 +61,7 @@ impl RuntimeService for FakeRuntime {
             runtime_version: "v1.2".into(),
             ..VersionResponse::default()
         })
+        .await
     }
 
     async fn list_pod_sandbox(
@@ -74,6 +78,7 @@ impl RuntimeService for FakeRuntime {
                 sandbox(PodSandboxState::Notready),
             ],
         })
+        .await
     }
 
     async fn list_containers(
@@ -95,6 +100,7 @@ impl RuntimeService for FakeRuntime {
         self.answer(ListContainersResponse {
             containers: states.map(container).into(),
         })
+        .await
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
@@ -115,11 +121,12 @@ impl ImageService for FakeRuntime {
         self.answer(ListImagesResponse {
             images: vec![image(10), image(32)],
         })
+        .await
     }
 }
 
 /// Asks the runtime behind `socket` once.
-async fn ask(socket: &Path, deadline: Duration) -> Reading<Runtime> {
+async fn ask(socket: &Path, deadline: Duration) -> Runtime {
     let mut client = RuntimeClient::new(socket.into(), Clock::real(), deadline);
     client.ask(&Slot::empty("not asked yet")).await
 }
@@ -137,7 +144,7 @@ async fn counts_come_from_the_runtime_and_every_call_is_timed() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("cri.sock");
     let _serving = FakeRuntime::Answers.serve(&socket);
-    let runtime = ask(&socket, Duration::from_secs(5)).await.unwrap();
+    let runtime = ask(&socket, Duration::from_secs(5)).await;
     assert_eq!(
         (
             runtime.runtime_name.as_str(),
@@ -171,7 +178,7 @@ async fn after_a_call_that_hangs_the_runtime_is_left_in_peace() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("cri.sock");
     let _serving = FakeRuntime::Hangs.serve(&socket);
-    let runtime = ask(&socket, Duration::from_millis(200)).await.unwrap();
+    let runtime = ask(&socket, Duration::from_millis(200)).await;
     assert_eq!(
         methods(&runtime),
         ["Version", "ListPodSandbox", "ListContainers"]
@@ -181,6 +188,21 @@ async fn after_a_call_that_hangs_the_runtime_is_left_in_peace() {
         (runtime.pod_sandboxes, runtime.containers, runtime.images),
         (Some(2), None, None)
     );
+    assert_eq!(answered(&runtime), Ok(()));
+}
+
+#[tokio::test]
+async fn a_runtime_that_answers_nothing_has_failed_and_its_call_is_timed() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("cri.sock");
+    let _serving = FakeRuntime::HangsAtOnce.serve(&socket);
+    let runtime = ask(&socket, Duration::from_millis(200)).await;
+    assert_eq!(methods(&runtime), ["Version"]);
+    assert!(runtime.calls[0].took.unwrap().nanos >= 200_000_000);
+    assert_eq!(
+        answered(&runtime),
+        Err(Missing::Failed("Version: no answer within 0.2 s".into()))
+    );
 }
 
 #[tokio::test]
@@ -188,7 +210,8 @@ async fn a_runtime_without_this_version_of_the_cri_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("cri.sock");
     let _serving = FakeRuntime::Refuses.serve(&socket);
-    let Err(Missing::Failed(reason)) = ask(&socket, Duration::from_secs(5)).await else {
+    let runtime = ask(&socket, Duration::from_secs(5)).await;
+    let Err(Missing::Failed(reason)) = answered(&runtime) else {
         panic!("every call fails");
     };
     assert!(reason.contains("unknown service runtime.v1"), "{reason}");
@@ -197,9 +220,8 @@ async fn a_runtime_without_this_version_of_the_cri_says_so() {
 #[tokio::test]
 async fn a_missing_socket_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    let Err(Missing::Failed(reason)) =
-        ask(&directory.path().join("cri.sock"), Duration::from_secs(5)).await
-    else {
+    let runtime = ask(&directory.path().join("cri.sock"), Duration::from_secs(5)).await;
+    let Err(Missing::Failed(reason)) = answered(&runtime) else {
         panic!("there is no socket");
     };
     assert!(reason.contains("No such file"), "{reason}");

@@ -1,42 +1,53 @@
 //! Delivery through everything an aggregator may do, in virtual time and over connections in memory.
 
+pub(crate) mod aggregator;
+mod discovery;
 mod kit;
+mod replicas;
+mod restarts;
 
 use nodegrace_proto::v1::{KubeletSettings, NodeFacts};
 
-use self::kit::{Line, Manner};
+use self::{
+    aggregator::{Aggregator, Manner},
+    kit::Agent,
+};
 use crate::observe::Observation;
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_is_sent_at_once_and_forgotten_when_acknowledged() {
-    let line = Line::to_aggregator(Manner::Acknowledge);
-    line.sleep(1.0).await;
-    line.beat();
-    line.sleep(0.1).await;
-    assert_eq!(line.received(), [1]);
-    assert_eq!(line.journal.acknowledged(), 1);
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.sleep(1.0).await;
+    agent.beat();
+    agent.sleep(0.1).await;
+    assert_eq!(aggregator.received(), [1]);
+    assert!(agent.waiting_for("a").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_together_travels_together() {
-    let line = Line::to_aggregator(Manner::Acknowledge);
-    line.sleep(1.0).await;
-    let before = line.batches().len();
-    line.beat();
-    line.sleep(0.01).await;
-    line.beat();
-    line.sleep(0.1).await;
-    assert_eq!(line.batches().len() - before, 1);
-    assert_eq!(line.received(), [1, 2]);
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.sleep(1.0).await;
+    let before = aggregator.batches().len();
+    agent.beat();
+    agent.sleep(0.01).await;
+    agent.beat();
+    agent.sleep(0.1).await;
+    assert_eq!(aggregator.batches().len() - before, 1);
+    assert_eq!(aggregator.received(), [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_agent_still_reports_every_ten_seconds() {
-    let line = Line::to_aggregator(Manner::Acknowledge);
-    line.sleep(35.0).await;
-    assert_eq!(line.batches().len(), 4);
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.sleep(35.0).await;
+    assert_eq!(aggregator.batches().len(), 4);
     assert!(
-        line.batches()
+        aggregator
+            .batches()
             .iter()
             .all(|batch| batch.channel_views.len() == 2 && batch.node_name == "a")
     );
@@ -44,33 +55,36 @@ async fn a_quiet_agent_still_reports_every_ten_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_break_what_was_not_acknowledged_is_sent_again_under_its_numbers() {
-    let line = Line::to_aggregator(Manner::Acknowledge);
-    line.beat();
-    line.sleep(1.0).await;
-    line.become_one_to(Manner::Break);
-    line.beat();
-    line.sleep(0.1).await;
-    line.become_one_to(Manner::Acknowledge);
-    line.beat();
-    line.sleep(2.0).await;
-    assert_eq!(line.received(), [1, 2, 2, 3]);
-    assert_eq!(line.journal.acknowledged(), 3);
-    assert_eq!(line.streams(), 2);
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.beat();
+    agent.sleep(1.0).await;
+    aggregator.become_one_to(Manner::Break);
+    agent.beat();
+    agent.sleep(0.1).await;
+    aggregator.become_one_to(Manner::Acknowledge);
+    agent.beat();
+    agent.sleep(2.0).await;
+    assert_eq!(aggregator.received(), [1, 2, 2, 3]);
+    assert!(agent.waiting_for("a").is_empty());
+    assert_eq!(aggregator.streams(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn facts_and_settings_open_every_stream() {
-    let line = Line::to_aggregator(Manner::Acknowledge);
-    line.journal
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent
+        .journal
         .learn(vec![Observation::Facts(NodeFacts::default())]);
-    line.journal.configured(KubeletSettings::default());
-    line.sleep(1.0).await;
-    line.become_one_to(Manner::Break);
-    line.beat();
-    line.sleep(0.1).await;
-    line.become_one_to(Manner::Acknowledge);
-    line.sleep(2.0).await;
-    let told: Vec<_> = line
+    agent.journal.configured(KubeletSettings::default());
+    agent.sleep(1.0).await;
+    aggregator.become_one_to(Manner::Break);
+    agent.beat();
+    agent.sleep(0.1).await;
+    aggregator.become_one_to(Manner::Acknowledge);
+    agent.sleep(2.0).await;
+    let told: Vec<_> = aggregator
         .batches()
         .iter()
         .map(|batch| (batch.node_facts.is_some(), batch.kubelet_settings.is_some()))
@@ -80,64 +94,88 @@ async fn facts_and_settings_open_every_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn an_aggregator_that_does_not_acknowledge_is_connected_to_anew() {
-    let line = Line::to_aggregator(Manner::Ignore);
-    line.beat();
-    line.sleep(15.0).await;
-    assert_eq!(line.streams(), 1);
-    line.sleep(10.0).await;
-    assert_eq!(line.streams(), 2);
-    assert_eq!(line.received(), [1, 1]);
+    let aggregator = Aggregator::start(Manner::Ignore);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.beat();
+    agent.sleep(15.0).await;
+    assert_eq!(aggregator.streams(), 1);
+    agent.sleep(10.0).await;
+    assert_eq!(aggregator.streams(), 2);
+    assert_eq!(aggregator.received(), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refused_records_are_counted_and_not_sent_again() {
-    let line = Line::to_aggregator(Manner::Acknowledge);
-    line.sleep(1.0).await;
-    line.become_one_to(Manner::Reject);
-    line.beat();
-    line.sleep(1.0).await;
-    line.become_one_to(Manner::Acknowledge);
-    line.beat();
-    line.sleep(1.0).await;
-    assert_eq!(line.received(), [1, 2]);
-    let last = line.batches().pop().and_then(|batch| batch.losses);
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.sleep(1.0).await;
+    aggregator.become_one_to(Manner::Reject);
+    agent.beat();
+    agent.sleep(1.0).await;
+    aggregator.become_one_to(Manner::Acknowledge);
+    agent.beat();
+    agent.sleep(1.0).await;
+    assert_eq!(aggregator.received(), [1, 2]);
+    let last = aggregator.batches().pop().and_then(|batch| batch.losses);
     assert_eq!(last.map(|losses| losses.rejected_records), Some(1));
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_aggregator_that_takes_smaller_batches_gets_them() {
+    let aggregator = Aggregator::start(Manner::AtMost(100));
+    let agent = Agent::start(&[("a", &aggregator)]);
+    for _ in 0..1000 {
+        agent.beat();
+    }
+    agent.sleep(60.0).await;
+    assert!(agent.waiting_for("a").is_empty());
+    let sizes = aggregator.batches();
+    let largest = sizes
+        .iter()
+        .map(|batch| batch.heartbeats.len())
+        .skip(2)
+        .max();
+    assert_eq!(largest, Some(64), "256 and 128 are refused");
+}
+
+#[tokio::test(start_paused = true)]
 async fn sealing_delivers_what_is_left_and_ends() {
-    let mut line = Line::to_aggregator(Manner::Acknowledge);
-    line.sleep(1.0).await;
-    line.beat();
-    let took = line.drain().await;
-    assert_eq!(line.received(), [1]);
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    let mut agent = Agent::start(&[("a", &aggregator)]);
+    agent.sleep(1.0).await;
+    agent.beat();
+    let took = agent.drain().await;
+    assert_eq!(aggregator.received(), [1]);
     assert!(took < 0.1, "{took} s");
 }
 
 #[tokio::test(start_paused = true)]
 async fn sealing_does_not_wait_for_ever() {
-    for mut line in [Line::to_nowhere(), Line::to_aggregator(Manner::Ignore)] {
-        line.sleep(1.0).await;
-        line.beat();
-        let took = line.drain().await;
+    for aggregator in [Aggregator::nowhere(), Aggregator::start(Manner::Ignore)] {
+        let mut agent = Agent::start(&[("a", &aggregator)]);
+        agent.sleep(1.0).await;
+        agent.beat();
+        let took = agent.drain().await;
         assert!(took < 5.0, "{took} s");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_backlog_is_delivered_in_bounded_batches_without_gaps() {
-    let line = Line::to_aggregator(Manner::Break);
+    let aggregator = Aggregator::start(Manner::Break);
+    let agent = Agent::start(&[("a", &aggregator)]);
     for _ in 0..3000 {
-        line.beat();
+        agent.beat();
     }
-    line.sleep(1.0).await;
-    line.become_one_to(Manner::Acknowledge);
-    line.sleep(60.0).await;
-    assert_eq!(line.journal.acknowledged(), 3000);
-    let numbers: std::collections::BTreeSet<_> = line.received().into_iter().collect();
+    agent.sleep(1.0).await;
+    aggregator.become_one_to(Manner::Acknowledge);
+    agent.sleep(60.0).await;
+    assert!(agent.waiting_for("a").is_empty());
+    let numbers: std::collections::BTreeSet<_> = aggregator.received().into_iter().collect();
     assert_eq!(numbers.len(), 3000);
     assert!(
-        line.batches()
+        aggregator
+            .batches()
             .iter()
             .all(|batch| batch.heartbeats.len() <= 256)
     );

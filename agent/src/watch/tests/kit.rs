@@ -23,7 +23,7 @@ use tower::service_fn;
 
 use crate::{
     config::Timeouts,
-    journal::{BatchLimits, Cursor, Journal},
+    journal::{BatchLimits, Journal},
     observe::LeaseObserver,
     watch::{Follower, Target},
 };
@@ -157,6 +157,43 @@ fn since_start(time: Option<&nodegrace_proto::prost_types::Duration>) -> i64 {
 
 /// Lets a follower run for so many seconds against a server that answers by the script, and then no more.
 pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
+    follow_stepped(seconds, &[], script).await
+}
+
+/// As [`follow`], on a node whose wall clock is stepped: after so many seconds more, by so many seconds.
+pub(super) async fn follow_stepped(
+    seconds: u64,
+    steps: &[(u64, f64)],
+    script: Vec<Answer>,
+) -> Story {
+    follow_while(seconds, script, async |clock| {
+        for &(after, by) in steps {
+            clock.sleep(Duration::from_secs(after)).await;
+            clock.step_wall(by);
+        }
+    })
+    .await
+}
+
+/// As [`follow`], by an agent that stands still after `after` seconds, for `stall` seconds.
+pub(super) async fn follow_stalled(
+    seconds: u64,
+    after: u64,
+    stall: u64,
+    script: Vec<Answer>,
+) -> Story {
+    follow_while(seconds, script, async |clock| {
+        clock.sleep(Duration::from_secs(after)).await;
+        tokio::time::advance(Duration::from_secs(stall)).await;
+    })
+    .await
+}
+
+async fn follow_while(
+    seconds: u64,
+    script: Vec<Answer>,
+    meanwhile: impl AsyncFnOnce(&Clock),
+) -> Story {
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
     let requests = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&requests);
@@ -170,7 +207,7 @@ pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
         serve(answer)
     });
     let clock = Clock::scaled(1.0, wall_start().into());
-    let journal = Arc::new(Journal::new(1 << 20));
+    let journal = Arc::new(Journal::for_test(&clock));
     let follower = Follower::new(
         kube::Client::new(server, "default"),
         Target::lease("a"),
@@ -181,14 +218,17 @@ pub(super) async fn follow(seconds: u64, script: Vec<Answer>) -> Story {
     );
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
-    clock.sleep(Duration::from_secs(seconds)).await;
+    let end = clock.now() + Duration::from_secs(seconds);
+    meanwhile(&clock).await;
+    clock.sleep_until(end).await;
     stop.cancel();
     following.await.unwrap();
     let limits = BatchLimits {
         records: 1000,
         bytes: 1 << 20,
     };
-    let batch = journal.next(&mut Cursor::default(), limits).batch;
+    let mut reader = journal.connect("a").unwrap();
+    let batch = journal.next_batch(&mut reader, limits);
     let requests = requests.lock().unwrap().clone();
     Story {
         requests,

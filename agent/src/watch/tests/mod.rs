@@ -3,3 +3,5 @@
 mod blindness;
 mod kit;
 mod presence;
+mod stalls;
+mod steps;

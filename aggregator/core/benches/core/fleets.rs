@@ -85,6 +85,7 @@ fn report(node: u32, at: f64, records: Vec<(u64, Record)>) -> Event {
         ],
         node_uid: None,
         losses: None,
+        replay: false,
     })
 }
 

@@ -80,6 +80,15 @@ impl EarlierPosts {
         Self { ages }
     }
 
+    /// Posts of these ages, the newest first; more than are remembered are left out.
+    pub fn of(ages: impl IntoIterator<Item = Duration>) -> Self {
+        let mut posts = Self::none();
+        for (kept, age) in posts.ages.iter_mut().zip(ages) {
+            *kept = u32::try_from(age.as_micros()).unwrap_or(Self::NONE);
+        }
+        posts
+    }
+
     /// The ages, the newest first.
     pub fn ages(&self) -> impl Iterator<Item = Duration> {
         let known = self.ages.into_iter().take_while(|age| *age != Self::NONE);

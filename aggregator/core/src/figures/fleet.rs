@@ -1,6 +1,8 @@
 //! The figures of the fleet.
 
-use crate::{event::Losses, expected::ExpectedFlips, figures::Quantiles, state::State};
+use crate::{
+    event::Losses, expected::ExpectedFlips, figures::Quantiles, state::State, time::WallTime,
+};
 
 /// Totals, coverage and the quality of the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,4 +27,9 @@ pub struct FleetFigures {
     pub forgotten_records: u64,
     /// Records received more than once.
     pub duplicate_records: u64,
+    /// Records of replaced agents that came too late to be put in order.
+    pub late_records: u64,
+    /// Since when every record that agents made and did not report as lost is here, by the nodes' wall clocks. Absent: no
+    /// record is.
+    pub complete_since: Option<WallTime>,
 }

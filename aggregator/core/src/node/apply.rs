@@ -12,12 +12,13 @@ use crate::{
     },
     figures::Ready,
     fleet::Applied,
+    gap::Gap,
     gap_chain::Link,
 };
 
 impl NodeHistory {
     pub(crate) fn connect(&mut self, agent: &AgentId) {
-        self.take_agent(agent, true);
+        self.take_agent(agent, true, false);
         self.instance.connect(agent);
     }
 
@@ -27,53 +28,86 @@ impl NodeHistory {
 
     /// Applies a batch received at `now` of the aggregator's clock. `tolerance` is the most uncertainty a gap may have.
     pub(crate) fn report(&mut self, report: Report, now: Duration, tolerance: Duration) -> Applied {
-        if !self.take_agent(&report.agent, false) {
-            let late = report.records.len() as u64;
-            self.duplicate_records += late;
+        if let Some(highest) = self.take_agent(&report.agent, false, !report.replay) {
+            return self.refuse_late(&report, highest);
+        }
+        if self.knows_all_of(&report) {
+            let duplicates = report.records.len() as u64;
+            self.counters.duplicate_records += duplicates;
             return Applied {
-                accepted: 0,
-                duplicates: late,
-                acknowledged: report.records.last().map_or(0, |(number, _)| *number),
+                duplicates,
+                acknowledged: self.instance.highest(),
+                overtaken: true,
+                ..Applied::default()
             };
         }
         let losses = report.losses.unwrap_or_default();
         self.count_forgotten(&report, losses);
         self.lose(losses);
         self.identify(&report);
-        self.look(&report, tolerance);
+        if !report.replay {
+            self.look(&report);
+        }
+        self.go_blind(&report, tolerance);
 
         let sent = LastReport {
             sent: report.sent,
             received: now,
         };
         // A batch that was overtaken by a later one says nothing newer.
-        if self.last_report.is_none_or(|last| last.sent <= sent.sent) {
+        if !report.replay && self.last_report.is_none_or(|last| last.sent <= sent.sent) {
             self.last_report = Some(sent);
         }
         self.since.get_or_insert(now);
 
-        let mut accepted = 0;
-        let received = report.records.len() as u64;
+        let mut applied = Applied::default();
         for (number, record) in report.records {
             if self.instance.keep(number) {
-                accepted += 1;
-                self.record(record, sent, tolerance);
+                applied.accepted += 1;
+                self.record(record, sent, tolerance, &mut applied);
+            } else {
+                applied.duplicates += 1;
             }
         }
-        let duplicates = received - accepted;
-        self.duplicate_records += duplicates;
+        self.counters.duplicate_records += applied.duplicates;
+        applied.acknowledged = self.instance.highest();
+        applied
+    }
+
+    /// True when a batch was sent no later than the newest one and holds no new record: sent again, it changes nothing.
+    fn knows_all_of(&self, report: &Report) -> bool {
+        let newest = self
+            .last_report
+            .is_some_and(|last| last.sent >= report.sent);
+        let overtaken = newest || (report.replay && !report.records.is_empty());
+        let highest = self.instance.highest();
+        overtaken && report.records.iter().all(|(number, _)| *number <= highest)
+    }
+
+    /// Counts the records of a replaced agent. Those that never came before cannot be put in order any more, because what its
+    /// successor saw has been measured already; agents send what an earlier run left before anything of their own, so only
+    /// one that came back from the dead gets here.
+    fn refuse_late(&mut self, report: &Report, highest: u64) -> Applied {
+        let known = report
+            .records
+            .iter()
+            .filter(|(number, _)| *number <= highest);
+        let duplicates = known.count() as u64;
+        self.counters.duplicate_records += duplicates;
+        self.counters.late_records += report.records.len() as u64 - duplicates;
         Applied {
-            accepted,
             duplicates,
-            acknowledged: self.instance.highest(),
+            acknowledged: report.records.last().map_or(0, |(number, _)| *number),
+            overtaken: true,
+            ..Applied::default()
         }
     }
 
-    /// Makes `agent` the current one; false when it was replaced already.
-    fn take_agent(&mut self, agent: &AgentId, just_connected: bool) -> bool {
-        match self.instance.take(agent, just_connected) {
-            Arrival::Current | Arrival::First => return true,
-            Arrival::Replaced => return false,
+    /// Makes `agent` the current one; gives the highest number kept of it when it was replaced already.
+    fn take_agent(&mut self, agent: &AgentId, just_connected: bool, live: bool) -> Option<u64> {
+        match self.instance.take(agent, just_connected, live) {
+            Arrival::Current | Arrival::First => return None,
+            Arrival::Replaced { highest } => return Some(highest),
             Arrival::Restarted => self
                 .channels
                 .iter_mut()
@@ -91,15 +125,23 @@ impl NodeHistory {
         }
         self.losses_before = self.losses();
         self.losses = Losses::default();
-        true
+        None
     }
 
     /// The first numbers of an instance that this run never saw, and that were not lost, went to an earlier run.
     fn count_forgotten(&mut self, report: &Report, losses: Losses) {
-        if self.instance.highest() == 0
-            && let Some((first, _)) = report.records.first()
-        {
-            self.forgotten_records += first.saturating_sub(1).saturating_sub(losses.dropped());
+        if self.instance.highest() > 0 {
+            return;
+        }
+        let Some((first, _)) = report.records.first() else {
+            return;
+        };
+        let forgotten = first.saturating_sub(1).saturating_sub(losses.dropped());
+        self.counters.forgotten_records += forgotten;
+        let begins = report.begins();
+        self.coverage.begins.get_or_insert(begins);
+        if forgotten > 0 {
+            self.coverage.after_hole = self.coverage.after_hole.max(Some(begins));
         }
     }
 
@@ -129,9 +171,8 @@ impl NodeHistory {
         self.chain.break_here();
     }
 
-    /// Takes over what the agent sees of each channel. What it cannot see, and the blind spells that ended since, hide
-    /// heartbeats from gaps of this batch, whatever the order of the records.
-    fn look(&mut self, report: &Report, tolerance: Duration) {
+    /// Takes over what the agent sees of each channel. What it cannot see hides heartbeats from gaps of this batch.
+    fn look(&mut self, report: &Report) {
         for channel in Channel::ALL {
             let view = report.views.iter().find(|view| view.channel == channel);
             let visibility = view.map(|view| view.visibility);
@@ -150,16 +191,20 @@ impl NodeHistory {
                 self.chain.blind(since, report.sent);
             }
         }
+    }
+
+    /// Blind spells that ended hide heartbeats from gaps of this batch, whatever the order of the records.
+    fn go_blind(&mut self, report: &Report, tolerance: Duration) {
         for (number, record) in &report.records {
             if let Record::BlindSpell(spell) = record
                 && *number > self.instance.highest()
             {
-                self.go_blind(spell, tolerance);
+                self.take_spell(spell, tolerance);
             }
         }
     }
 
-    fn go_blind(&mut self, spell: &BlindSpell, tolerance: Duration) {
+    fn take_spell(&mut self, spell: &BlindSpell, tolerance: Duration) {
         let &BlindSpell { start, end, .. } = spell;
         let span = end.saturating_sub(start);
         let history = &mut self.channels[spell.channel.index()];
@@ -173,15 +218,24 @@ impl NodeHistory {
         }
     }
 
-    fn record(&mut self, record: Record, sent: LastReport, tolerance: Duration) {
+    fn record(
+        &mut self,
+        record: Record,
+        sent: LastReport,
+        tolerance: Duration,
+        applied: &mut Applied,
+    ) {
         match record {
             Record::Heartbeat(heartbeat) if heartbeat.baseline => self.baseline(&heartbeat),
-            Record::Heartbeat(heartbeat) => self.heartbeat(&heartbeat, tolerance),
-            Record::BlindSpell(spell) => {
-                self.blind_spells += 1;
-                self.blind += spell.end.saturating_sub(spell.start);
+            Record::Heartbeat(heartbeat) => {
+                let gap = self.heartbeat(&heartbeat, tolerance);
+                applied.long_gaps.extend(gap);
             }
-            Record::ReadyChange(change) => self.ready_change(change, sent),
+            Record::BlindSpell(spell) => {
+                self.counters.blind_spells += 1;
+                self.counters.blind += spell.end.saturating_sub(spell.start);
+            }
+            Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, sent)),
             Record::Sample => {}
         }
     }
@@ -194,7 +248,8 @@ impl NodeHistory {
         }
     }
 
-    fn heartbeat(&mut self, heartbeat: &Heartbeat, tolerance: Duration) {
+    /// Takes a heartbeat; gives the gap it ended when that is a long one.
+    fn heartbeat(&mut self, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
         let index = heartbeat.channel.index();
         // Until a restarted agent has found what it missed, any heartbeat may have had a neighbour.
         if self
@@ -206,9 +261,15 @@ impl NodeHistory {
         }
         self.channels[index].take(heartbeat);
         match self.chain.take(heartbeat, self.has_lease(), tolerance) {
-            Link::First => {}
-            Link::Gap(gap) => self.gaps.insert(gap),
-            Link::Unmeasured => self.gaps.skip(),
+            Link::First => None,
+            Link::Gap(gap) => {
+                self.gaps.insert(gap);
+                self.gaps.is_long(&gap).then_some(gap)
+            }
+            Link::Unmeasured => {
+                self.gaps.skip();
+                None
+            }
         }
     }
 
@@ -217,22 +278,24 @@ impl NodeHistory {
         lease.view() != Some(Visibility::Absent) && lease.was_seen()
     }
 
-    fn ready_change(&mut self, change: ReadyChange, sent: LastReport) {
+    /// Takes a change of Ready; gives the flip when it is one.
+    fn ready_change(&mut self, change: ReadyChange, sent: LastReport) -> Option<SeenFlip> {
         let was_unknown = self
             .ready
             .as_ref()
             .is_some_and(|ready| ready.status == ConditionStatus::Unknown);
-        if change.status == ConditionStatus::Unknown && !was_unknown && !change.baseline {
-            self.flip(&change, sent);
-        }
+        let turned_unknown =
+            change.status == ConditionStatus::Unknown && !was_unknown && !change.baseline;
+        let flip = turned_unknown.then(|| self.flip(&change, sent));
         self.ready = Some(Ready {
             status: change.status,
             reason: change.reason,
             transition: change.transition,
         });
+        flip
     }
 
-    fn flip(&mut self, change: &ReadyChange, sent: LastReport) {
+    fn flip(&mut self, change: &ReadyChange, sent: LastReport) -> SeenFlip {
         self.flips_seen += 1;
         self.chain.see_flip();
         let running = self.chain.running();
@@ -240,11 +303,13 @@ impl NodeHistory {
             self.flips.remove(0);
         }
         let ago = sent.sent.saturating_sub(change.arrival);
-        self.flips.push(SeenFlip {
+        let flip = SeenFlip {
             after: running.and_then(|running| change.arrival.checked_sub(running.since)),
             start: running.map_or(GapStart::Once, |running| running.start),
             at: sent.received.saturating_sub(ago),
             time: change.arrival_time,
-        });
+        };
+        self.flips.push(flip);
+        flip
     }
 }

@@ -44,11 +44,11 @@ impl NodeHistory {
         Observation {
             since: self.since,
             measured: self.gaps.measured(),
-            blind_spells: self.blind_spells,
-            blind: self.blind + self.blind_now(now),
+            blind_spells: self.counters.blind_spells,
+            blind: self.counters.blind + self.blind_now(now),
             unmeasured_gaps: self.gaps.unmeasured(),
-            forgotten_records: self.forgotten_records,
-            duplicate_records: self.duplicate_records,
+            forgotten_records: self.counters.forgotten_records,
+            duplicate_records: self.counters.duplicate_records,
             report_age: self.report_age(now),
             connected: self.is_connected(),
         }
@@ -87,6 +87,8 @@ impl NodeHistory {
             .channels
             .iter()
             .any(ChannelHistory::awaits_its_baseline);
+        // Without a stream the silence is the agent's: the kubelet may be beating.
+        let silent = silent || self.instance.has_left();
         if silent || unclear || self.unseen_channel().is_some() {
             return None;
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use nodegrace_core::{ConditionStatus, Event, Fleet, FlipCause, NodeFigures, event::Channel};
+use nodegrace_core::{
+    ConditionStatus, Event, Fleet, FlipCause, NodeFigures, State, event::Channel,
+};
 
 use crate::kit::{Agent, NODE, figures, fleet, now, s};
 
@@ -95,8 +97,9 @@ fn an_agent_that_restarts_and_missed_a_heartbeat_starts_over() {
 }
 
 #[test]
-fn records_of_a_replaced_agent_are_ignored() {
+fn records_of_a_replaced_agent_are_told_from_those_sent_again_and_not_kept() {
     let (mut fleet, mut old) = steady();
+    let mut again = old.clone();
     let mut agent = Agent::new("boot-1", 1203.0);
     agent.baseline(Channel::Lease, 1200.0, old.resource_version());
     agent.send(&mut fleet, 1204.0);
@@ -104,9 +107,13 @@ fn records_of_a_replaced_agent_are_ignored() {
     let late = old.send(&mut fleet, 1211.0);
     assert_eq!(
         (late.accepted, late.duplicates, late.acknowledged),
-        (0, 1, 22)
+        (0, 0, 22)
     );
-    assert_eq!(figures(&fleet, 1211.0).channels[0].heartbeats, 21);
+    again.repeat(21);
+    again.lease(1200.0);
+    assert_eq!(again.send(&mut fleet, 1212.0).duplicates, 1);
+    assert_eq!(fleet.figures(now(1212.0)).late_records, 1);
+    assert_eq!(figures(&fleet, 1212.0).channels[0].heartbeats, 21);
 }
 
 #[test]
@@ -238,4 +245,60 @@ fn a_stamp_that_steps_backward_gives_no_period_and_the_gap_stays_right() {
     let figures = figures(&fleet, 1220.0);
     assert_eq!(figures.channels[0].period.count, 21);
     assert_eq!(longest_gap(&figures), s(10.0));
+}
+
+/// Opens or ends a stream of an agent.
+fn stream(fleet: &mut Fleet, agent: &Agent, open: bool, at: f64) {
+    let (node, agent) = (NODE.into(), agent.id());
+    let event = if open {
+        Event::Connected { node, agent }
+    } else {
+        Event::Disconnected { node, agent }
+    };
+    fleet.apply(event, now(at));
+}
+
+#[test]
+fn an_agent_whose_short_lived_successor_left_is_heard_again() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 1000.0));
+    stream(&mut fleet, &agent, true, 1000.0);
+    agent.lease(1010.0);
+    agent.send(&mut fleet, 1010.0);
+
+    let second = Agent::new("boot-1", 1012.0);
+    stream(&mut fleet, &second, true, 1012.0);
+    agent.lease(1020.0);
+    assert_eq!(
+        agent.send(&mut fleet, 1020.0).accepted,
+        0,
+        "the successor is there"
+    );
+    stream(&mut fleet, &second, false, 1025.0);
+
+    for beat in 3..6 {
+        let at = 1000.0 + 10.0 * f64::from(beat);
+        agent.lease(at);
+        assert_eq!(agent.send(&mut fleet, at).accepted, 1);
+    }
+    let found = figures(&fleet, 1050.0);
+    assert_eq!(found.channels[0].heartbeats, 4);
+    assert!(found.observation.connected);
+    assert!(found.running_gap.is_some());
+}
+
+#[test]
+fn the_silence_of_an_agent_that_left_is_no_gap_of_the_kubelet() {
+    let (mut fleet, mut agent) = (fleet(), Agent::new("boot-1", 1000.0));
+    stream(&mut fleet, &agent, true, 1000.0);
+    for beat in 1..100 {
+        agent.lease(1000.0 + 10.0 * f64::from(beat));
+    }
+    agent.send(&mut fleet, 1990.0);
+    assert!(figures(&fleet, 2020.0).running_gap.is_some());
+    stream(&mut fleet, &agent, false, 2020.0);
+    let found = figures(&fleet, 2020.0);
+    assert_eq!(found.running_gap, None);
+    assert_ne!(found.verdict.state, State::Overdue);
+    stream(&mut fleet, &agent, true, 2021.0);
+    assert!(figures(&fleet, 2021.0).running_gap.is_some());
 }

@@ -104,6 +104,24 @@ impl Agent {
         self.next_number += count;
     }
 
+    /// Goes back to a number that was sent already.
+    pub(crate) fn repeat(&mut self, number: u64) {
+        self.next_number = number;
+    }
+
+    /// What it left behind when it ended, sent by its successor: nothing of it is about now.
+    pub(crate) fn replay(&mut self, fleet: &mut Fleet, newest: f64, at: f64) -> Applied {
+        let Event::Report(report) = self.batch(newest) else {
+            unreachable!("a batch is a report")
+        };
+        let replayed = Report {
+            views: Vec::new(),
+            replay: true,
+            ..report
+        };
+        fleet.apply(Event::Report(replayed), now(at))
+    }
+
     fn push(&mut self, record: Record) {
         self.records.push((self.next_number, record));
         self.next_number += 1;
@@ -205,6 +223,7 @@ impl Agent {
             views,
             node_uid: self.uid.clone(),
             losses: self.losses,
+            replay: false,
         })
     }
 

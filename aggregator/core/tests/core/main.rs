@@ -6,6 +6,7 @@ mod interval;
 mod kit;
 mod made_up_trials;
 mod properties;
+mod restart;
 mod scale;
 mod trials;
 mod verdict;

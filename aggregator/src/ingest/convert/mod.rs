@@ -24,8 +24,6 @@ pub(super) struct Converted {
     pub(super) news: News,
     /// What was refused.
     pub(super) rejections: Vec<v1::Rejection>,
-    /// The highest number among the records, refused ones included. 0: there was none.
-    pub(super) highest: u64,
 }
 
 /// Number of records in `batch`.
@@ -34,6 +32,29 @@ pub(super) fn record_count(batch: &v1::ReportBatch) -> usize {
         + batch.blind_spells.len()
         + batch.ready_changes.len()
         + batch.samples.len()
+}
+
+/// The highest number among the records of `batch`, refused ones included. 0: there is none.
+pub(super) fn highest(batch: &v1::ReportBatch) -> u64 {
+    let possible = |number: &u64| *number <= MAX_COUNT;
+    numbers(batch).filter(possible).max().unwrap_or(0)
+}
+
+/// Takes the samples out of `batch`; gives how many there were.
+pub(super) fn shed_samples(batch: &mut v1::ReportBatch) -> usize {
+    let shed = std::mem::take(&mut batch.samples).len();
+    batch.first_sequence_number = numbers(batch).min().unwrap_or(0);
+    shed
+}
+
+fn numbers(batch: &v1::ReportBatch) -> impl Iterator<Item = u64> {
+    fn of<T: WireRecord>(records: &[T]) -> impl Iterator<Item = u64> {
+        records.iter().map(WireRecord::sequence_number)
+    }
+    of(&batch.heartbeats)
+        .chain(of(&batch.blind_spells))
+        .chain(of(&batch.ready_changes))
+        .chain(of(&batch.samples))
 }
 
 /// Converts `batch`, whose envelope was found right.
@@ -67,6 +88,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
             views,
             node_uid: facts.as_ref().and_then(part::uid),
             losses,
+            replay: batch.replay,
         },
         news: News {
             views: batch.channel_views,
@@ -75,7 +97,6 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
             settings,
         },
         rejections: sieve.rejections,
-        highest: sieve.highest,
     }
 }
 
@@ -84,7 +105,6 @@ struct Sieve {
     sent: Duration,
     kept: Vec<(u64, Record)>,
     rejections: Vec<v1::Rejection>,
-    highest: u64,
 }
 
 impl Sieve {
@@ -93,7 +113,6 @@ impl Sieve {
             sent,
             kept: Vec::new(),
             rejections: Vec::new(),
-            highest: 0,
         }
     }
 
@@ -105,7 +124,6 @@ impl Sieve {
             let converted = check_number(number, before).and_then(|()| wire.convert(self.sent));
             if (1..=MAX_COUNT).contains(&number) {
                 before = before.max(number);
-                self.highest = self.highest.max(number);
             }
             match converted {
                 Ok(record) => {

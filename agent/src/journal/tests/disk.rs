@@ -1,0 +1,239 @@
+//! A journal whose records are on disk: what outlives a run, and what is said of what does not.
+
+use std::{fs, io, path::Path, time::Duration};
+
+use nodegrace_proto::v1::{AgentInstance, NodeFacts, SourceReport};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tracing::subscriber::DefaultGuard;
+
+use super::{super::*, BYTES, LIMITS, beat, clock};
+use crate::wire;
+
+/// What this thread logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Notes everything from now on, until the guard is dropped.
+    fn listen() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// Whether a line of this level has these words.
+    fn says(&self, level: &str, words: &str) -> bool {
+        let bytes = self.0.lock().unwrap();
+        String::from_utf8_lossy(&bytes)
+            .lines()
+            .any(|line| line.contains(level) && line.contains(words))
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The run of the agent that started so many seconds after boot, with its spool on disk.
+async fn run(directory: &Path, started: u64, bytes: u64) -> Journal {
+    let agent = AgentInstance {
+        boot_id: "boot".into(),
+        start_monotonic: Some(wire::duration(Duration::from_secs(started))),
+        ..AgentInstance::default()
+    };
+    let directory = Some(directory.to_owned());
+    Journal::open(directory, bytes, &agent, clock())
+        .await
+        .unwrap()
+}
+
+/// A sample of about this many bytes.
+fn sample(bytes: usize) -> Sample {
+    Sample {
+        sources: vec![SourceReport {
+            reason: "x".repeat(bytes),
+            ..SourceReport::default()
+        }],
+        ..Sample::default()
+    }
+}
+
+#[tokio::test]
+async fn a_run_leaves_what_nobody_acknowledged_to_the_next_one() {
+    let directory = TempDir::new().unwrap();
+    let first = run(directory.path(), 10, BYTES).await;
+    first.learn(beat());
+    first.learn(vec![Observation::Facts(NodeFacts::default())]);
+    first.flush();
+    drop(first);
+
+    let second = run(directory.path(), 99, BYTES).await;
+    second.learn(beat());
+    let mut reader = second.connect("a").unwrap();
+    let batch = second.next_batch(&mut reader, LIMITS);
+    assert!(batch.replay && batch.channel_views.is_empty() && batch.node_facts.is_none());
+    let started = batch.agent.and_then(|agent| agent.start_monotonic);
+    assert_eq!(started.map(|started| started.seconds), Some(10));
+    assert_eq!(batch.sent_monotonic.map(|sent| sent.seconds), Some(77));
+    assert!(batch.sent_time.is_some());
+    let next = second.next(&mut reader, LIMITS).unwrap();
+    assert!(matches!(next, Next::LaterRun));
+
+    let end = second
+        .contents(&mut second.connect("a").unwrap(), LIMITS)
+        .end;
+    second.acknowledge("a", &end);
+    let live = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
+    assert!(!live.replay && live.channel_views.len() == 2);
+    assert_eq!(live.heartbeats[0].sequence_number, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_was_closed_is_not_sent_again() {
+    let directory = TempDir::new().unwrap();
+    let first = run(directory.path(), 10, BYTES).await;
+    first.learn(beat());
+    let end = first.contents(&mut first.connect("a").unwrap(), LIMITS).end;
+    first.acknowledge("a", &end);
+    first.close().await;
+    let second = run(directory.path(), 99, BYTES).await;
+    let batch = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
+    assert!(!batch.replay && batch.heartbeats.is_empty());
+}
+
+#[tokio::test]
+async fn a_torn_end_is_cut_off_and_the_rest_delivered() {
+    let directory = TempDir::new().unwrap();
+    let first = run(directory.path(), 10, BYTES).await;
+    first.learn(beat());
+    first.learn(beat());
+    first.flush();
+    drop(first);
+    let segment = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("heartbeat"))
+        .unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    fs::write(&segment, &bytes[..bytes.len() - 3]).unwrap();
+
+    let (log, _guard) = Log::listen();
+    let second = run(directory.path(), 99, BYTES).await;
+    assert!(log.says("WARN", "torn records, they are cut off"));
+    let batch = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
+    assert!(batch.replay);
+    assert_eq!(batch.heartbeats.len(), 1);
+}
+
+#[tokio::test]
+async fn a_spool_that_cannot_be_had_is_no_reason_not_to_measure() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "in the way").unwrap();
+    let held = run(directory.path(), 10, BYTES).await;
+    for directory in [file.join("spool"), directory.path().to_owned()] {
+        let (log, _guard) = Log::listen();
+        let journal = run(&directory, 20, BYTES).await;
+        assert!(log.says("ERROR", "records are kept in memory only"));
+        assert!(!journal.on_disk);
+        journal.learn(beat());
+        let batch = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
+        assert_eq!(batch.heartbeats.len(), 1);
+    }
+    assert!(held.on_disk);
+}
+
+#[tokio::test]
+async fn a_full_spool_drops_samples_before_heartbeats_and_each_replica_hears_what_it_missed() {
+    let directory = TempDir::new().unwrap();
+    let journal = run(directory.path(), 10, 512 << 10).await;
+    let mut early = journal.connect("early").unwrap();
+    for _ in 0..1000 {
+        journal.learn(beat());
+        journal.sample(sample(1000));
+    }
+    let everything = BatchLimits {
+        records: usize::MAX,
+        bytes: usize::MAX,
+    };
+    let (log, _guard) = Log::listen();
+    journal.sync(upkeep::Said::default());
+    assert!(log.says("ERROR", "dropped before every aggregator had them"));
+    let batch = journal.next_batch(&mut early, everything);
+    let losses = batch.losses.unwrap();
+    assert_eq!(batch.heartbeats.len(), 1000);
+    assert_eq!(losses.dropped_heartbeats, 0);
+    assert!(losses.dropped_samples > 500, "{losses:?}");
+    assert_eq!(losses.dropped_samples + batch.samples.len() as u64, 1000);
+
+    let late = journal.next_batch(&mut journal.connect("late").unwrap(), everything);
+    assert_eq!(
+        late.losses, None,
+        "what was gone before it came it did not miss"
+    );
+}
+
+#[tokio::test]
+async fn a_writer_does_not_wait_for_the_disk() {
+    let directory = TempDir::new().unwrap();
+    let journal = run(directory.path(), 10, BYTES).await;
+    // Held by whoever waits for the disk.
+    let spool = journal.spool();
+    journal.learn(beat());
+    assert_eq!(journal.entries().unwritten.len(), 1);
+    drop(spool);
+    let batch = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
+    assert_eq!(batch.heartbeats.len(), 1);
+}
+
+#[tokio::test]
+async fn records_reach_the_spool_without_a_reader() {
+    let directory = TempDir::new().unwrap();
+    let journal = Arc::new(run(directory.path(), 10, BYTES).await);
+    let keeping = tokio::spawn(Arc::clone(&journal).keep(CancellationToken::new()));
+    tokio::task::yield_now().await;
+    journal.learn(beat());
+    while journal.spool().ledger()[Class::Heartbeat].held == 0 {
+        tokio::task::yield_now().await;
+    }
+    keeping.abort();
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_is_said_once_and_so_is_its_recovery() {
+    let directory = TempDir::new().unwrap();
+    let spool = directory.path().join("spool");
+    let journal = run(&spool, 10, BYTES).await;
+    // Nothing can be made in a directory that is gone.
+    let aside = directory.path().join("aside");
+    fs::rename(&spool, &aside).unwrap();
+    journal.learn(beat());
+    let (log, guard) = Log::listen();
+    let said = journal.sync(upkeep::Said::default());
+    assert!(log.says("ERROR", "records wait in memory"));
+    drop(guard);
+
+    let (log, guard) = Log::listen();
+    let said = journal.sync(said);
+    assert!(!log.says("ERROR", "records wait in memory"));
+    drop(guard);
+
+    fs::rename(&aside, &spool).unwrap();
+    let (log, _guard) = Log::listen();
+    journal.sync(said);
+    assert!(log.says("INFO", "the spool is written again"));
+    let batch = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
+    assert_eq!(batch.heartbeats.len(), 1);
+}

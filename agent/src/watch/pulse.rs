@@ -1,0 +1,50 @@
+//! Whether the agent itself was awake: a process that is stopped, starved or suspended sees events long after they arrived.
+
+use std::time::Duration;
+
+use nodegrace_clock::Clock;
+
+use super::sight::lasting;
+use crate::observe::Span;
+
+/// How often the agent looks at its clock while nothing happens, in real time. Two wake-ups a second cost nothing that can
+/// be measured.
+const TICK: Duration = Duration::from_millis(500);
+/// Time between two looks, in real time, above which the agent stood still. A second beyond the tick: less is what a busy
+/// node's scheduler does, and no more than the delivery of an event may take.
+const STALL: Duration = Duration::from_millis(1500);
+
+/// The agent's own pulse.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    clock: Clock,
+    /// When the agent last looked at its clock.
+    last: Duration,
+}
+
+impl Pulse {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            last: clock.now(),
+            clock,
+        }
+    }
+
+    /// Looks at the clock. Returns the time since the last look if the agent stood still then.
+    pub(super) fn check(&mut self) -> Option<Span> {
+        let now = self.clock.now();
+        let start = std::mem::replace(&mut self.last, now);
+        let stalled = now.saturating_sub(start) > lasting(&self.clock, STALL);
+        stalled.then_some(Span { start, end: now })
+    }
+
+    /// Waits for the agent to have stood still.
+    pub(super) async fn stall(&mut self) -> Span {
+        loop {
+            self.clock.sleep(lasting(&self.clock, TICK)).await;
+            if let Some(span) = self.check() {
+                return span;
+            }
+        }
+    }
+}

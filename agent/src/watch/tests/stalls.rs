@@ -1,0 +1,81 @@
+//! An agent that stands still, stopped or starved or suspended: its own silence is not the kubelet's.
+
+use nodegrace_proto::v1::{Heartbeat, Visibility};
+
+use super::kit::{Answer, End, error, follow_stalled, list, modified};
+
+fn uncertainties(beats: &[Heartbeat]) -> Vec<Option<i64>> {
+    beats
+        .iter()
+        .map(|beat| beat.arrival_uncertainty.map(|span| span.seconds))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_that_waited_for_the_agent_are_not_timed_by_its_waking() {
+    // Stopped from 15 s to 53 s: the heartbeats of 20 s, 30 s and 40 s are all there when it wakes.
+    let events = vec![
+        (10, modified(2, 10)),
+        (10, modified(3, 20)),
+        (0, modified(4, 30)),
+        (0, modified(5, 40)),
+        (10, modified(6, 63)),
+    ];
+    let script = vec![list(1, 0), Answer::Watch(events, End::Never)];
+    let story = follow_stalled(70, 15, 38, script).await;
+    let spells = story.spells();
+    assert_eq!(spells.len(), 1);
+    let (start, end, resumed) = spells[0];
+    assert!(
+        (14..=15).contains(&start) && end == 53 && resumed,
+        "{spells:?}"
+    );
+    assert_eq!(
+        uncertainties(&story.batch.heartbeats),
+        [None, None, Some(33), Some(23), Some(13), None]
+    );
+    assert_eq!(story.view.visibility(), Visibility::Observed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_told_even_if_nothing_waited() {
+    let events = vec![(10, modified(2, 10)), (60, modified(3, 80))];
+    let script = vec![list(1, 0), Answer::Watch(events, End::Never)];
+    let story = follow_stalled(40, 15, 20, script).await;
+    let (start, end, resumed) = story.spells()[0];
+    assert!((14..=15).contains(&start) && end == 35 && resumed);
+    assert_eq!(story.view.visibility(), Visibility::Observed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_broke_while_the_agent_stood_still_hides_all_of_that_time() {
+    for end in [End::Broken(10), End::After(10)] {
+        let script = vec![
+            list(1, 0),
+            Answer::Watch(vec![(10, modified(2, 10))], end),
+            Answer::Watch(vec![(0, error(410, "too old"))], End::After(0)),
+            list(9, 20),
+            Answer::Watch(vec![], End::Never),
+        ];
+        let story = follow_stalled(70, 15, 38, script).await;
+        let spells = story.spells();
+        assert_eq!(spells.len(), 1, "{spells:?}");
+        assert!(
+            (10..=15).contains(&spells[0].0) && !spells[0].2,
+            "{spells:?}"
+        );
+        assert_eq!(
+            uncertainties(&story.batch.heartbeats)[2],
+            Some(33),
+            "stamped at 20, found at 53"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduler_that_is_a_second_late_is_no_stall() {
+    let events = vec![(10, modified(2, 10)), (10, modified(3, 20))];
+    let script = vec![list(1, 0), Answer::Watch(events, End::Never)];
+    let story = follow_stalled(25, 15, 1, script).await;
+    assert_eq!(story.spells(), []);
+}

@@ -1,0 +1,310 @@
+//! The database itself: opened once, written in transactions, read at the start.
+
+use std::{fs, path::Path, time::Duration};
+
+use nodegrace_core::WallTime;
+use nodegrace_proto::store::v1::NodeSnapshot;
+use prost::Message as _;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use super::{
+    OpenError,
+    lock::Lock,
+    row::{Event, LogRow, Saved, State, Work, channel},
+    schema,
+};
+use crate::{StoreConfig, timeline::Mark};
+
+/// Rows of history that one step of retention deletes at most: some milliseconds of work.
+const RETENTION_STEP: i64 = 500;
+/// Pages that one step gives back to the file system at most.
+const VACUUM_STEP: i64 = 256;
+
+/// The database of a data directory, locked for this process.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(super) connection: Connection,
+    retain_for: Duration,
+    max_bytes: u64,
+    _lock: Lock,
+}
+
+/// One row of the log, as a start reads it.
+pub(super) struct Logged {
+    pub(super) node: String,
+    pub(super) opens: bool,
+    pub(super) received: Duration,
+    pub(super) wire: Vec<u8>,
+}
+
+impl Database {
+    /// Name of the file in the data directory.
+    pub(super) const FILE: &str = "history.db";
+
+    /// Opens the database of `config`, made or brought up to date as needed. Blocks.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, another process uses it, or a newer program wrote it.
+    pub(crate) fn open(config: &StoreConfig) -> Result<Self, OpenError> {
+        fs::create_dir_all(&config.directory).map_err(OpenError::Directory)?;
+        let lock = Lock::of(&config.directory)?;
+        let mut connection = connect(&config.directory)?;
+        schema::migrate(&mut connection)?;
+        Ok(Self {
+            connection,
+            retain_for: config.retain_for,
+            max_bytes: config.max_bytes,
+            _lock: lock,
+        })
+    }
+
+    /// Where the time stood. Absent: the database is new.
+    pub(crate) fn state(&self) -> Result<Option<State>, OpenError> {
+        let query = "SELECT moment_ns, wall_ns, anchor_moment_ns, anchor_wall_ns, rejected_records, rejected_streams,
+            shed_samples FROM state";
+        let state = self.connection.query_row(query, [], |row| {
+            let mark = |moment: usize| {
+                Ok::<_, rusqlite::Error>(Mark {
+                    moment: from_nanos(row.get(moment)?),
+                    wall: WallTime::from_unix_nanos(row.get(moment + 1)?),
+                })
+            };
+            let count = |column: usize| row.get(column).map(i64::cast_unsigned);
+            Ok(State {
+                last: mark(0)?,
+                anchor: mark(2)?,
+                rejected_records: count(4)?,
+                rejected_streams: count(5)?,
+                shed_samples: count(6)?,
+            })
+        });
+        Ok(state.optional()?)
+    }
+
+    /// Hands every snapshot to `take`, with the name of its node.
+    pub(super) fn snapshots(
+        &self,
+        mut take: impl FnMut(String, &[u8]) -> Result<(), OpenError>,
+    ) -> Result<(), OpenError> {
+        let mut query = self.connection.prepare("SELECT name, snapshot FROM node")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let snapshot = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            take(row.get(0)?, snapshot)?;
+        }
+        Ok(())
+    }
+
+    /// Hands every row of the log that no snapshot holds to `take`, in order; gives the last id that was ever used.
+    pub(super) fn log(
+        &self,
+        mut take: impl FnMut(Logged) -> Result<(), OpenError>,
+    ) -> Result<i64, OpenError> {
+        let mut query = self.connection.prepare(
+            "SELECT log.node, opens, received_ns, batch FROM log LEFT JOIN node ON node.name = log.node
+            WHERE log.id > coalesce(node.log_id, 0) ORDER BY log.id",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            take(Logged {
+                node: row.get(0)?,
+                opens: row.get(1)?,
+                received: from_nanos(row.get(2)?),
+                wire: row.get(3)?,
+            })?;
+        }
+        let last = "SELECT seq FROM sqlite_sequence WHERE name = 'log'";
+        let last = self.connection.query_row(last, [], |row| row.get(0));
+        Ok(last.optional()?.unwrap_or(0))
+    }
+
+    /// The first names of nodes after `after`, ascending.
+    pub(super) fn names(&self, after: &str, most: i64) -> Result<Vec<String>, rusqlite::Error> {
+        let query = "SELECT name FROM node WHERE name > ?1 ORDER BY name LIMIT ?2";
+        let mut query = self.connection.prepare_cached(query)?;
+        let names = query.query_map(params![after, most], |row| row.get(0))?;
+        names.collect()
+    }
+
+    /// Does all of `work` or nothing; on disk when this returns. Gives the id of the last row of the log. Blocks.
+    pub(super) fn write(&mut self, work: &Work) -> Result<i64, rusqlite::Error> {
+        let behavior = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
+        let mut last_row = work.applied_row;
+        for row in &work.rows {
+            last_row = append(&transaction, row)?;
+        }
+        for gap in &work.events.gaps {
+            insert_gap(&transaction, gap)?;
+        }
+        for Event { node, what, kept } in &work.events.flips {
+            transaction
+                .prepare_cached("INSERT OR IGNORE INTO flip VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![
+                    node,
+                    what.time.unix_nanos(),
+                    what.after.map(nanos),
+                    kept.unix_nanos(),
+                ])?;
+        }
+        for saved in &work.snapshots {
+            save(&transaction, saved, work)?;
+            drop_log(&transaction, &saved.node, work.applied_row)?;
+        }
+        for node in &work.forgotten {
+            transaction
+                .prepare_cached("DELETE FROM node WHERE name = ?1")?
+                .execute([node])?;
+            drop_log(&transaction, node, work.applied_row)?;
+        }
+        if work.retain {
+            let wall = work.state.last.wall.unix_nanos();
+            let oldest = wall.saturating_sub(nanos(self.retain_for));
+            let too_much = bytes(&transaction)? > self.max_bytes;
+            retain(&transaction, if too_much { i64::MAX } else { oldest })?;
+        }
+        write_state(&transaction, &work.state)?;
+        transaction.commit()?;
+        if work.retain {
+            let pages = format!("PRAGMA incremental_vacuum({VACUUM_STEP})");
+            self.connection.execute_batch(&pages)?;
+        }
+        Ok(last_row)
+    }
+}
+
+fn connect(directory: &Path) -> Result<Connection, OpenError> {
+    let connection = Connection::open(directory.join(Database::FILE))?;
+    // Somebody's sqlite3 may hold a lock for a moment.
+    connection.busy_timeout(Duration::from_secs(1))?;
+    // Takes effect in a new file only, before its first table.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A commit returns once the log of the file system has it: what acknowledgements rest on.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Whatever a long query of somebody made the write-ahead log grow to.
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    Ok(connection)
+}
+
+fn append(transaction: &Transaction<'_>, row: &LogRow) -> Result<i64, rusqlite::Error> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO log (node, boot_id, agent_start_ns, first_sequence_number, last_sequence_number, heartbeats,
+            samples, opens, received_ns, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .insert(params![
+            row.node,
+            row.boot_id,
+            nanos(row.agent_start),
+            row.numbers.0.cast_signed(),
+            row.numbers.1.cast_signed(),
+            row.heartbeats,
+            row.samples,
+            row.opens,
+            nanos(row.received),
+            row.wire,
+        ])
+}
+
+fn insert_gap(
+    transaction: &Transaction<'_>,
+    gap: &Event<nodegrace_core::Gap>,
+) -> Result<(), rusqlite::Error> {
+    let Event { node, what, kept } = gap;
+    // A log that is applied again after a restart finds some that are here.
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            node,
+            what.start_time.unix_nanos(),
+            what.end_time.unix_nanos(),
+            nanos(what.duration),
+            channel(what.start_channel),
+            channel(what.end_channel),
+            what.since_lease.map(nanos),
+            nanos(what.uncertainty),
+            what.flip_seen,
+            kept.unix_nanos(),
+        ])?;
+    Ok(())
+}
+
+fn save(transaction: &Transaction<'_>, saved: &Saved, work: &Work) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO node VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
+        .execute(params![
+            saved.node,
+            saved.boot_id,
+            nanos(saved.agent_start),
+            saved.last_number.cast_signed(),
+            saved.heartbeats.cast_signed(),
+            saved.flips.cast_signed(),
+            work.applied_row,
+            work.state.last.wall.unix_nanos(),
+            NodeSnapshot::encode_to_vec(&saved.snapshot),
+        ])?;
+    Ok(())
+}
+
+fn drop_log(
+    transaction: &Transaction<'_>,
+    node: &str,
+    applied_row: i64,
+) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached("DELETE FROM log WHERE node = ?1 AND id <= ?2")?
+        .execute(params![node, applied_row])?;
+    Ok(())
+}
+
+/// Deletes rows of history kept before `oldest`, the oldest first, a few at a time.
+fn retain(transaction: &Transaction<'_>, oldest: i64) -> Result<(), rusqlite::Error> {
+    for table in ["gap", "flip"] {
+        let delete = format!(
+            "DELETE FROM {table} WHERE rowid IN
+            (SELECT rowid FROM {table} WHERE kept_ns < ?1 ORDER BY kept_ns LIMIT ?2)"
+        );
+        transaction
+            .prepare_cached(&delete)?
+            .execute([oldest, RETENTION_STEP])?;
+    }
+    Ok(())
+}
+
+/// Bytes in use.
+fn bytes(transaction: &Transaction<'_>) -> Result<u64, rusqlite::Error> {
+    let pragma = |name: &str| {
+        transaction.pragma_query_value(None, name, |row| {
+            row.get::<_, i64>(0).map(i64::cast_unsigned)
+        })
+    };
+    Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
+}
+
+fn write_state(transaction: &Transaction<'_>, state: &State) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO state VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![
+            nanos(state.last.moment),
+            state.last.wall.unix_nanos(),
+            nanos(state.anchor.moment),
+            state.anchor.wall.unix_nanos(),
+            state.rejected_records.cast_signed(),
+            state.rejected_streams.cast_signed(),
+            state.shed_samples.cast_signed(),
+        ])?;
+    Ok(())
+}
+
+/// Nanoseconds as a column holds them, at most 292 years of them.
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A length as a column holds it; nothing where somebody wrote a negative one.
+fn from_nanos(nanos: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}

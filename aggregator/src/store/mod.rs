@@ -1,0 +1,165 @@
+//! The history on disk: `SQLite` in the data directory, one writer.
+//!
+//! A batch is kept in four steps, and what is answered follows what is on disk:
+//!
+//! 1. an agent's stream hands it to the writer's queue and reads no further;
+//! 2. the [`writer`] appends all that waits to the log and commits once for all (group commit: what arrives while the disk is
+//!    busy makes the next group, so a slow disk makes larger groups and later acknowledgements, never more memory);
+//! 3. the committed batches are applied to the fleet, in the order of the log;
+//! 4. they are acknowledged.
+//!
+//! So the fleet is at every moment what the log says. Node by node, snapshots of it are taken and the rows they hold leave
+//! the log; a start reads the snapshots and applies the rest of the log as if it came again. Nothing is written before a
+//! batch is known to make sense, and nothing is acknowledged before it is on disk.
+//!
+//! Without a data directory a batch is applied and acknowledged at once, and a restart forgets it.
+
+mod database;
+mod error;
+mod lock;
+mod restore;
+mod row;
+mod schema;
+mod snapshot;
+mod status;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nodegrace_proto::v1::ReportBatch;
+use prost::Message as _;
+use tokio::sync::{mpsc, oneshot};
+use tonic::Status as GrpcStatus;
+
+pub use self::error::OpenError;
+pub(crate) use self::{database::Database, restore::restore, status::Status, writer::Writer};
+use crate::{
+    aggregator::Parts,
+    register::{Batch, OpenStream},
+};
+
+/// Batches that may wait for the writer. One stream has one at most, so this bounds how many streams wait here and how many
+/// before it; either way they wait. A disk that syncs in 10 ms takes a full queue in some 50 ms.
+const QUEUE: usize = 1024;
+
+/// Below so much room in the queue samples are not kept any more: the disk does not follow.
+const SHED_BELOW: usize = QUEUE / 2;
+
+/// Where batches go.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// Absent: memory only.
+    disk: Option<Disk>,
+    status: Arc<Status>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    queue: mpsc::Sender<Waiting>,
+    /// Until the servers start.
+    writer: Mutex<Option<Writer>>,
+}
+
+/// A batch that waits to be kept.
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    /// The batch as the log has it.
+    wire: Vec<u8>,
+    answer: oneshot::Sender<Kept>,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// It is kept: on disk where there is one. The first batch of a stream about now opens it.
+    Applied(Option<OpenStream>),
+    /// There are as many nodes as may be.
+    NoRoom,
+}
+
+impl Store {
+    /// A store that forgets.
+    pub(crate) fn memory() -> Self {
+        Self {
+            disk: None,
+            status: Arc::default(),
+        }
+    }
+
+    /// A store on disk, that what `database` holds was restored from up to row `last_row`.
+    pub(crate) fn disk(
+        database: Database,
+        restored: restore::Restored,
+        status: Arc<Status>,
+    ) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let writer = Writer::new(database, restored, waiting, Arc::clone(&status));
+        Self {
+            disk: Some(Disk {
+                queue,
+                writer: Mutex::new(Some(writer)),
+            }),
+            status,
+        }
+    }
+
+    /// True when what is kept survives a restart.
+    pub(crate) const fn is_durable(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// How it fares.
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// The writer, for the one who runs it. Absent: memory only, or taken already.
+    pub(crate) fn writer(&self) -> Option<Writer> {
+        let disk = self.disk.as_ref()?;
+        let mut writer = disk.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.take()
+    }
+
+    /// True when batches come faster than the disk takes them.
+    pub(crate) fn is_behind(&self) -> bool {
+        let disk = self.disk.as_ref();
+        disk.is_some_and(|disk| disk.queue.capacity() < SHED_BELOW)
+    }
+
+    /// What the log keeps of `batch`; nothing where there is none.
+    pub(crate) fn encode(&self, batch: &ReportBatch) -> Vec<u8> {
+        if self.is_durable() {
+            batch.encode_to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Keeps `batch`. Waits as long as the disk takes.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the aggregator stops first: whether it is kept is then unknown, and it must be sent again.
+    pub(crate) async fn keep(
+        &self,
+        parts: &Arc<Parts>,
+        batch: Batch,
+        wire: Vec<u8>,
+    ) -> Result<Kept, GrpcStatus> {
+        let Some(disk) = &self.disk else {
+            return Ok(parts.register.take(parts, batch).0);
+        };
+        let (answer, kept) = oneshot::channel();
+        let waiting = Waiting {
+            batch,
+            wire,
+            answer,
+        };
+        let stopped = || GrpcStatus::unavailable("the aggregator stops");
+        disk.queue.send(waiting).await.map_err(|_| stopped())?;
+        kept.await.map_err(|_| stopped())
+    }
+}

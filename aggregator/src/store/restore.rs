@@ -1,0 +1,64 @@
+//! A start from the database: snapshots first, then what the log knows more.
+
+use std::sync::Arc;
+
+use nodegrace_proto::store::v1::NodeSnapshot;
+use prost::Message as _;
+
+use super::{Database, OpenError, row::Events, snapshot};
+use crate::{ingest, register::Register, timeline::Timeline};
+
+/// What the writer must know of a restored database.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// The last row of the log.
+    pub(super) last_row: i64,
+    /// What came of the log; some of it may be in the database already.
+    pub(super) events: Events,
+    /// Nodes that the log knows more of than their snapshots.
+    pub(super) unsaved: Vec<Arc<str>>,
+}
+
+/// Puts everything that `database` holds into `register`. Blocks.
+///
+/// # Errors
+/// When a row cannot be read: a start that forgets some of it silently would be worse than none.
+pub(crate) fn restore(
+    database: &Database,
+    register: &Register,
+    timeline: &Timeline,
+) -> Result<Restored, OpenError> {
+    let damaged = |what, node: String, reason: Box<dyn std::error::Error + Send + Sync>| {
+        OpenError::Damaged { what, node, reason }
+    };
+    let mut nodes = 0_u64;
+    database.snapshots(|name, bytes| {
+        let restored = NodeSnapshot::decode(bytes)
+            .map_err(Into::into)
+            .and_then(|snapshot| Ok(snapshot::load(&name, snapshot)?));
+        match restored {
+            Ok((history, beside)) => register.restore(history, beside),
+            Err(reason) => return Err(damaged("the snapshot", name, reason)),
+        }
+        nodes += 1;
+        Ok(())
+    })?;
+    let (mut events, mut unsaved) = (Events::default(), Vec::new());
+    let mut batches = 0_u64;
+    let last_row = database.log(|row| {
+        let batch = ingest::read_back(&row.wire, row.opens, row.received)
+            .map_err(|reason| damaged("a batch", row.node, reason.into()))?;
+        let node = Arc::clone(&batch.report.node);
+        let applied = register.replay(batch);
+        events.note(&node, applied, timeline.wall_at(row.received));
+        unsaved.push(node);
+        batches += 1;
+        Ok(())
+    })?;
+    tracing::info!(nodes, batches, "history restored");
+    Ok(Restored {
+        last_row,
+        events,
+        unsaved,
+    })
+}

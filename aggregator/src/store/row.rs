@@ -1,0 +1,138 @@
+//! What goes to the database and comes from it.
+
+use std::{sync::Arc, time::Duration};
+
+use nodegrace_core::{Channel, Gap, SeenFlip, WallTime};
+use nodegrace_proto::store::v1::NodeSnapshot;
+
+use crate::{register::Batch, timeline::Mark};
+
+/// Where the aggregator's time and its counters stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// When this was written.
+    pub(crate) last: Mark,
+    /// What wall times are counted from.
+    pub(crate) anchor: Mark,
+    /// Records refused.
+    pub(crate) rejected_records: u64,
+    /// Streams refused.
+    pub(crate) rejected_streams: u64,
+    /// Samples not kept.
+    pub(crate) shed_samples: u64,
+}
+
+/// One batch of the log.
+#[derive(Debug)]
+pub(super) struct LogRow {
+    pub(super) node: Arc<str>,
+    pub(super) boot_id: Arc<str>,
+    pub(super) agent_start: Duration,
+    /// Lowest and highest number of its records; both 0 where it has none.
+    pub(super) numbers: (u64, u64),
+    pub(super) heartbeats: u32,
+    pub(super) samples: u32,
+    pub(super) opens: bool,
+    pub(super) received: Duration,
+    pub(super) wire: Vec<u8>,
+}
+
+impl LogRow {
+    pub(super) fn of(batch: &Batch, wire: Vec<u8>) -> Self {
+        let report = &batch.report;
+        let number = |record: Option<&(u64, _)>| record.map_or(0, |(number, _)| *number);
+        let (heartbeats, samples) = batch.counts();
+        Self {
+            node: Arc::clone(&report.node),
+            boot_id: Arc::clone(&report.agent.boot_id),
+            agent_start: report.agent.start,
+            numbers: (
+                number(report.records.first()),
+                number(report.records.last()),
+            ),
+            heartbeats,
+            samples,
+            opens: batch.instance.is_some(),
+            received: batch.received,
+            wire,
+        }
+    }
+}
+
+/// A long gap or a flip of a node, and when it was kept by the aggregator's wall clock.
+#[derive(Clone, Debug)]
+pub(super) struct Event<T> {
+    pub(super) node: Arc<str>,
+    pub(super) what: T,
+    pub(super) kept: WallTime,
+}
+
+/// What came of batches since it was last written down.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Events {
+    pub(super) gaps: Vec<Event<Gap>>,
+    pub(super) flips: Vec<Event<SeenFlip>>,
+}
+
+impl Events {
+    /// Notes what applying a batch of `node` led to.
+    pub(super) fn note(
+        &mut self,
+        node: &Arc<str>,
+        applied: nodegrace_core::Applied,
+        kept: WallTime,
+    ) {
+        fn events<T>(
+            node: &Arc<str>,
+            what: Vec<T>,
+            kept: WallTime,
+        ) -> impl Iterator<Item = Event<T>> {
+            what.into_iter().map(move |what| Event {
+                node: Arc::clone(node),
+                what,
+                kept,
+            })
+        }
+        self.gaps.extend(events(node, applied.long_gaps, kept));
+        self.flips.extend(events(node, applied.flips, kept));
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.gaps.is_empty() && self.flips.is_empty()
+    }
+}
+
+/// The snapshot of a node, which holds what the log says of it up to a row.
+#[derive(Debug)]
+pub(super) struct Saved {
+    pub(super) node: Arc<str>,
+    pub(super) boot_id: Arc<str>,
+    pub(super) agent_start: Duration,
+    pub(super) last_number: u64,
+    pub(super) heartbeats: u64,
+    pub(super) flips: u64,
+    pub(super) snapshot: NodeSnapshot,
+}
+
+/// All that one transaction does.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) rows: Vec<LogRow>,
+    pub(super) events: Events,
+    pub(super) snapshots: Vec<Saved>,
+    /// Nodes that are not known any more.
+    pub(super) forgotten: Vec<Arc<str>>,
+    /// The last row that was applied when the snapshots were taken and the forgotten nodes were forgotten.
+    pub(super) applied_row: i64,
+    pub(super) state: State,
+    /// True when what is too old or too much is to go.
+    pub(super) retain: bool,
+}
+
+/// The name of a channel in rows that people read.
+pub(super) const fn channel(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Lease => "LEASE",
+        Channel::NodeStatus => "NODE_STATUS",
+    }
+}

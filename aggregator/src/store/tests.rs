@@ -1,0 +1,282 @@
+//! A kill at every point at which the database is written: what a copy of its files at that point holds is what a kill there
+//! would have left.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use nodegrace_core::WallTime;
+use nodegrace_proto::{prost_types, v1};
+use prost::Message as _;
+
+use super::{
+    Database, restore,
+    row::{Events, LogRow, State, Work},
+    snapshot,
+};
+use crate::{
+    Config, StoreConfig, ingest,
+    register::Register,
+    timeline::{Mark, Timeline},
+};
+
+const NODES: u64 = 3;
+const BEATS: u64 = 8;
+
+/// The batch of a node's heartbeat of this number: every third one follows a long gap.
+fn wire(node: u64, number: u64) -> Vec<u8> {
+    let at = number * 10 + number / 3 * 20;
+    let since_boot = prost_types::Duration {
+        seconds: at.cast_signed(),
+        nanos: 0,
+    };
+    let time = prost_types::Timestamp {
+        seconds: at.cast_signed(),
+        nanos: 0,
+    };
+    v1::ReportBatch {
+        node_name: format!("node-{node}"),
+        agent: Some(v1::AgentInstance {
+            boot_id: "boot".to_owned(),
+            start_time: Some(prost_types::Timestamp::default()),
+            start_monotonic: Some(prost_types::Duration::default()),
+            version: String::new(),
+        }),
+        first_sequence_number: number,
+        sent_monotonic: Some(since_boot),
+        sent_time: Some(time),
+        heartbeats: vec![v1::Heartbeat {
+            sequence_number: number,
+            channel: v1::Channel::Lease.into(),
+            stamp_time: Some(time),
+            arrival_monotonic: Some(since_boot),
+            arrival_time: Some(time),
+            resource_version: number.to_string(),
+            ..v1::Heartbeat::default()
+        }],
+        ..v1::ReportBatch::default()
+    }
+    .encode_to_vec()
+}
+
+fn batch(wire: &[u8], number: u64) -> crate::register::Batch {
+    ingest::read_back(wire, number == 1, Duration::from_secs(number)).expect("a batch")
+}
+
+fn work(applied_row: i64) -> Work {
+    let mark = Mark {
+        moment: Duration::from_secs(1),
+        wall: WallTime::from_unix_nanos(1),
+    };
+    Work {
+        rows: Vec::new(),
+        events: Events::default(),
+        snapshots: Vec::new(),
+        forgotten: Vec::new(),
+        applied_row,
+        state: State {
+            last: mark,
+            anchor: mark,
+            rejected_records: 0,
+            rejected_streams: 0,
+            shed_samples: 0,
+        },
+        retain: true,
+    }
+}
+
+/// A copy of the files as they were at a write point, and the heartbeats of each node acknowledged by then.
+struct Kill {
+    directory: PathBuf,
+    acknowledged: u64,
+}
+
+/// Copies the database and its write-ahead log.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for file in ["history.db", "history.db-wal"] {
+        if from.join(file).exists() {
+            fs::copy(from.join(file), to.join(file)).expect("a copy");
+        }
+    }
+}
+
+/// Opens what a kill left, checks that it holds what was acknowledged, sends everything again and gives what is known then.
+fn reopen(kill: &Kill) -> Vec<nodegrace_core::NodeSnapshot> {
+    let database = Database::open(&StoreConfig::new(&kill.directory)).expect("it opens");
+    let register = Register::new(&Config::default()).expect("valid");
+    let timeline = Timeline::begin(nodegrace_clock::Clock::real());
+    restore(&database, &register, &timeline).expect("it restores");
+    let mut known = Vec::new();
+    for node in 0..NODES {
+        let name = format!("node-{node}");
+        let kept = register.node(&name, |known| known.history.heartbeats());
+        assert!(
+            kept.unwrap_or(0) >= kill.acknowledged,
+            "{}: {kept:?} of {}",
+            kill.directory.display(),
+            kill.acknowledged
+        );
+        for number in 1..=BEATS {
+            register.replay(batch(&wire(node, number), number));
+        }
+        let mut history = register
+            .node(&name, |known| known.history.export())
+            .expect("known");
+        // How often something came again is the one thing that a kill changes.
+        history.counters.duplicate_records = 0;
+        known.push(history);
+    }
+    known
+}
+
+#[test]
+fn a_kill_at_any_write_point_leaves_all_that_was_acknowledged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (live, copies) = (
+        directory.path().join("live"),
+        directory.path().join("copies"),
+    );
+    let mut database = Database::open(&StoreConfig::new(&live)).expect("it opens");
+    let register = Register::new(&Config::default()).expect("valid");
+    let acknowledged = Arc::new(Mutex::new(0));
+    let kills = Arc::new(Mutex::new(Vec::new()));
+    let copy_now = {
+        let (live, acknowledged, kills) =
+            (live.clone(), Arc::clone(&acknowledged), Arc::clone(&kills));
+        move || {
+            let mut kills = kills.lock().expect("no panic");
+            let directory = copies.join(kills.len().to_string());
+            copy(&live, &directory);
+            let acknowledged = *acknowledged.lock().expect("no panic");
+            kills.push(Kill {
+                directory,
+                acknowledged,
+            });
+        }
+    };
+    // Every row written or deleted, and every commit before it happens.
+    let point = copy_now.clone();
+    database
+        .connection
+        .update_hook(Some(move |_, _: &str, _: &str, _| point()))
+        .expect("a hook");
+    let point = copy_now.clone();
+    database
+        .connection
+        .commit_hook(Some(move || {
+            point();
+            false
+        }))
+        .expect("a hook");
+
+    let (mut last_row, mut events) = (0, Events::default());
+    for number in 1..=BEATS {
+        let mut work = work(last_row);
+        work.events = std::mem::take(&mut events);
+        let mut batches = Vec::new();
+        for node in 0..NODES {
+            let wire = wire(node, number);
+            let batch = batch(&wire, number);
+            work.rows.push(LogRow::of(&batch, wire));
+            batches.push(batch);
+        }
+        if number % 2 == 0 {
+            let name = format!("node-{}", number % NODES);
+            work.snapshots.extend(register.node(&name, snapshot::save));
+        }
+        last_row = database.write(&work).expect("it writes");
+        copy_now();
+        for batch in batches {
+            let node = Arc::clone(&batch.report.node);
+            let applied = register.replay(batch);
+            events.note(&node, applied, WallTime::from_unix_nanos(1));
+        }
+        *acknowledged.lock().expect("no panic") = number;
+        copy_now();
+    }
+
+    let expected: Vec<_> = (0..NODES)
+        .map(|node| {
+            let history = register.node(&format!("node-{node}"), |known| known.history.export());
+            history.expect("known")
+        })
+        .collect();
+    let kills = kills.lock().expect("no panic");
+    assert!(kills.len() > 60, "{} write points", kills.len());
+    for kill in kills.iter() {
+        assert_eq!(reopen(kill), expected, "{}", kill.directory.display());
+    }
+}
+
+#[test]
+fn a_write_ahead_log_that_is_torn_after_the_last_sync_holds_all_that_was_synced() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let live = directory.path().join("live");
+    let mut database = Database::open(&StoreConfig::new(&live)).expect("it opens");
+    let length = || fs::metadata(live.join("history.db-wal")).map_or(0, |file| file.len());
+    let (mut last_row, mut synced) = (0, 0);
+    for number in 1..=BEATS {
+        let mut work = work(last_row);
+        for node in 0..NODES {
+            let wire = wire(node, number);
+            work.rows.push(LogRow::of(&batch(&wire, number), wire));
+        }
+        synced = if number == BEATS { length() } else { synced };
+        last_row = database.write(&work).expect("it writes");
+    }
+    let end = length();
+    assert!(end > synced && synced > 0);
+    for torn in (synced..end).step_by(997) {
+        let kill = Kill {
+            directory: directory.path().join(torn.to_string()),
+            acknowledged: BEATS - 1,
+        };
+        copy(&live, &kill.directory);
+        let log = fs::OpenOptions::new()
+            .write(true)
+            .open(kill.directory.join("history.db-wal"));
+        log.and_then(|log| log.set_len(torn)).expect("torn");
+        reopen(&kill);
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_whole_transactions_and_works_again_with_room() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut database = Database::open(&StoreConfig::new(directory.path())).expect("it opens");
+    let pages = |database: &Database, most: i64| {
+        let pragma = database
+            .connection
+            .pragma_update(None, "max_page_count", most);
+        pragma.expect("a limit");
+    };
+    let used: i64 = database
+        .connection
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .expect("a count");
+    pages(&database, used + 2);
+    let mut work = work(0);
+    for number in 1..=200 {
+        let wire = wire(0, number);
+        work.rows.push(LogRow::of(&batch(&wire, number), wire));
+    }
+    let error = database.write(&work).expect_err("it is full");
+    assert_eq!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DiskFull)
+    );
+    let rows = |database: &Database| -> i64 {
+        let count = database
+            .connection
+            .query_row("SELECT count(*) FROM log", [], |row| row.get(0));
+        count.expect("a count")
+    };
+    assert_eq!(rows(&database), 0, "all or nothing");
+    pages(&database, 1 << 30);
+    assert_eq!(database.write(&work).expect("there is room"), 200);
+    assert_eq!(rows(&database), 200);
+}

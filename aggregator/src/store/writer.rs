@@ -1,0 +1,252 @@
+//! The one writer: group commits, snapshots in turn, and retention in small steps.
+
+mod unsaved;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, task};
+use tokio_util::sync::CancellationToken;
+
+use self::unsaved::Unsaved;
+use super::{
+    Database, Kept, Status, Waiting,
+    restore::Restored,
+    row::{Events, LogRow, State, Work},
+    snapshot,
+};
+use crate::aggregator::Parts;
+
+/// Most batches of one commit: a few megabytes of usual ones, some 20 ms of work.
+const MOST_IN_GROUP: usize = 512;
+/// How often snapshots are taken, each time of the nodes whose turn it is.
+const STEP: Duration = Duration::from_secs(1);
+/// How often retention looks, and how many nodes it looks at.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+const RETAIN_NODES: i64 = 256;
+/// How long the writer waits after a failure. A full disk does not get any emptier by being asked more often.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What owns the database and writes to it.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// Absent: a task that had it panicked.
+    database: Option<Database>,
+    queue: mpsc::Receiver<Waiting>,
+    status: Arc<Status>,
+    /// What came of committed batches and is not written yet. Lost with a crash, it comes again with the log.
+    events: Events,
+    /// The last row of the log, applied like all before it.
+    last_row: i64,
+    unsaved: Unsaved,
+    /// When snapshots and retention have their next turn, on the machine's clock.
+    next_step: Duration,
+    next_retention: Duration,
+    /// The last name that retention looked at.
+    looked_at: String,
+}
+
+impl Writer {
+    pub(super) fn new(
+        database: Database,
+        restored: Restored,
+        queue: mpsc::Receiver<Waiting>,
+        status: Arc<Status>,
+    ) -> Self {
+        let mut unsaved = Unsaved::default();
+        for node in &restored.unsaved {
+            unsaved.note(node, Duration::ZERO);
+        }
+        Self {
+            database: Some(database),
+            queue,
+            status,
+            events: restored.events,
+            last_row: restored.last_row,
+            unsaved,
+            next_step: Duration::ZERO,
+            next_retention: Duration::ZERO,
+            looked_at: String::new(),
+        }
+    }
+
+    /// Writes until `done` and everything that came before it is written.
+    ///
+    /// # Errors
+    /// When it cannot go on: the database is gone with a panic.
+    pub(crate) async fn run(
+        mut self,
+        parts: &Arc<Parts>,
+        done: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        while !done.is_cancelled() {
+            let mut group = Vec::new();
+            tokio::select! {
+                biased;
+                () = done.cancelled() => {}
+                _ = self.queue.recv_many(&mut group, MOST_IN_GROUP) => {}
+                () = parts.clock.sleep_until(self.next_step) => {}
+            }
+            self.turn(parts, group, done).await?;
+        }
+        self.queue.close();
+        let mut group = Vec::new();
+        while self.queue.recv_many(&mut group, MOST_IN_GROUP).await > 0 {
+            self.turn(parts, std::mem::take(&mut group), done).await?;
+        }
+        if let Some(database) = self.database.take() {
+            // Closing moves what is in the write-ahead log to its place.
+            task::spawn_blocking(move || drop(database)).await?;
+        }
+        Ok(())
+    }
+
+    /// One transaction, if there is anything to do.
+    async fn turn(
+        &mut self,
+        parts: &Arc<Parts>,
+        group: Vec<Waiting>,
+        done: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let last_words = done.is_cancelled();
+        let (work, waiting) = self.work(parts, group, last_words);
+        if work.is_empty() && !last_words {
+            return Ok(());
+        }
+        let Some(last_row) = self.write(parts, work, done).await? else {
+            tracing::error!(
+                batches = waiting.len(),
+                "stopped without writing; agents send it again"
+            );
+            return Ok(());
+        };
+        self.last_row = last_row;
+        let (now, kept) = (parts.clock.now(), parts.timeline.mark().wall);
+        for (batch, answer) in waiting {
+            let node = Arc::clone(&batch.report.node);
+            let (outcome, applied) = parts.register.take(parts, batch);
+            self.unsaved.note(&node, now);
+            self.events.note(&node, applied, kept);
+            // A stream that ended meanwhile asks no more; what it opened ends here.
+            let _ = answer.send(outcome);
+        }
+        Ok(())
+    }
+
+    /// What is to be done now: the group, what came of the one before, and whatever has its turn.
+    fn work(
+        &mut self,
+        parts: &Arc<Parts>,
+        group: Vec<Waiting>,
+        last_words: bool,
+    ) -> (Work, Vec<Answerable>) {
+        let now = parts.clock.now();
+        let (mut rows, mut waiting) = (Vec::new(), Vec::new());
+        for Waiting {
+            batch,
+            wire,
+            answer,
+        } in group
+        {
+            rows.push(LogRow::of(&batch, wire));
+            waiting.push((batch, answer));
+        }
+        let (mut snapshots, mut forgotten, mut retain) = (Vec::new(), Vec::new(), false);
+        if now >= self.next_step && !last_words {
+            self.next_step = now + STEP;
+            for node in self.unsaved.due(now) {
+                match parts.register.node(&node, snapshot::save) {
+                    Some(saved) => snapshots.push(saved),
+                    None => forgotten.push(node),
+                }
+            }
+        }
+        if now >= self.next_retention && !last_words {
+            self.next_retention = now + RETAIN_EVERY;
+            retain = true;
+            forgotten.extend(self.unknown_nodes(parts));
+        }
+        let work = Work {
+            rows,
+            events: std::mem::take(&mut self.events),
+            snapshots,
+            forgotten,
+            applied_row: self.last_row,
+            state: state(parts),
+            retain,
+        };
+        (work, waiting)
+    }
+
+    /// The next nodes of the database that the fleet has forgotten. One short look-up; it may as well be done here.
+    fn unknown_nodes(&mut self, parts: &Parts) -> Vec<Arc<str>> {
+        let names = self
+            .database
+            .as_ref()
+            .and_then(|database| database.names(&self.looked_at, RETAIN_NODES).ok())
+            .unwrap_or_default();
+        // After the last name it starts over.
+        self.looked_at = names.last().cloned().unwrap_or_default();
+        let unknown = names
+            .iter()
+            .filter(|name| !parts.register.knows(name.as_str()));
+        unknown.map(|name| Arc::from(name.as_str())).collect()
+    }
+
+    /// Does `work`, again and again while the disk refuses; gives the last row of the log. Absent: told to stop meanwhile.
+    async fn write(
+        &mut self,
+        parts: &Parts,
+        mut work: Work,
+        done: &CancellationToken,
+    ) -> anyhow::Result<Option<i64>> {
+        loop {
+            let mut database = self
+                .database
+                .take()
+                .ok_or_else(|| anyhow::anyhow!("the database is gone"))?;
+            let outcome;
+            // Where tokio's time is paused it stands still until this ends.
+            (database, work, outcome) = task::spawn_blocking(move || {
+                let outcome = database.write(&work);
+                (database, work, outcome)
+            })
+            .await?;
+            self.database = Some(database);
+            match outcome {
+                Ok(last_row) => {
+                    self.status.succeed();
+                    return Ok(Some(last_row));
+                }
+                Err(error) => self.status.fail(&error),
+            }
+            tokio::select! {
+                biased;
+                () = done.cancelled() => return Ok(None),
+                () = parts.clock.sleep(RETRY) => {}
+            }
+        }
+    }
+}
+
+/// A batch that is being written, and who waits for it.
+type Answerable = (crate::register::Batch, tokio::sync::oneshot::Sender<Kept>);
+
+impl Work {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+            && self.events.is_empty()
+            && self.snapshots.is_empty()
+            && self.forgotten.is_empty()
+            && !self.retain
+    }
+}
+
+fn state(parts: &Parts) -> State {
+    State {
+        last: parts.timeline.mark(),
+        anchor: parts.timeline.anchor(),
+        rejected_records: parts.register.rejected_records(),
+        rejected_streams: parts.register.rejected_streams(),
+        shed_samples: parts.store.status().shed_samples(),
+    }
+}
