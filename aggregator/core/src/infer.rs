@@ -1,8 +1,10 @@
 //! The controller's real grace period, inferred from the flips that were seen. Managed control planes do not tell it.
 //!
-//! A flip comes between G' and G' + P' after the last heartbeat, evenly, where it comes: so the smallest of n delays lies P'/(n+1)
-//! above G' on average, and the k-th smallest k times that. A few flips come sooner for reasons that are no rule of the
-//! controller's (a stale watch of its own); with many flips the smallest are passed over.
+//! A flip comes between G' and G' + P' after the last heartbeat, evenly, where it comes: so the smallest of n delays lies
+//! P'/(n+1) above G' on average, and the k-th smallest k times that. A few flips come sooner for reasons that are no rule of
+//! the controller's (a stale watch of its own); with many flips the smallest are passed over.
+//!
+//! One delay alone says little: the deviation from the settings must be more than such an order statistic's chance.
 //!
 //! What shows is G', the first whole number of polls past the grace period. A grace period between two polls acts as the later
 //! of them, so it may be set up to one poll shorter than what is found.
@@ -27,7 +29,8 @@ pub struct InferredGrace {
     pub shortest: Duration,
     /// Flips it was found from.
     pub flips: u64,
-    /// True when the settings' grace period cannot have led to these flips, within half a monitor period.
+    /// True when the settings' grace period cannot have led to these flips: they are off by more than half a monitor period and
+    /// two standard deviations of what was found.
     pub contradicts_settings: bool,
 }
 
@@ -39,14 +42,19 @@ pub fn infer_grace(settings: &ControllerSettings, delays: &[Duration]) -> Option
     let passed_over = (delays.len() as f64 * STRAY) as usize;
     let delay = *delays.get(passed_over)?;
     let (interval, _) = settings.poll_interval();
-    let above = interval.mul_f64((passed_over + 1) as f64 / (delays.len() + 1) as f64);
+    // The k-th smallest of n even numbers is beta distributed: its mean is k/(n+1).
+    let (n, k) = (delays.len() as f64, (passed_over + 1) as f64);
+    let mean = k / (n + 1.0);
+    let above = interval.mul_f64(mean);
+    let deviation = interval.mul_f64((mean * (1.0 - mean) / (n + 2.0)).sqrt());
     let effective = delay.saturating_sub(above);
     let expected = settings.effective_grace(settings.pass.shortest);
     Some(InferredGrace {
         effective,
         shortest: effective.saturating_sub(interval),
         flips: delays.len() as u64,
-        contradicts_settings: effective.abs_diff(expected) > settings.monitor_period / 2,
+        contradicts_settings: effective.abs_diff(expected)
+            > settings.monitor_period / 2 + 2 * deviation,
     })
 }
 

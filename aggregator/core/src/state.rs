@@ -17,7 +17,7 @@ use crate::{
     node::NodeHistory,
 };
 
-/// The state of a node, the most pressing first among those that apply.
+/// The state of a node, the first among those that apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// No agent has reported for it.
@@ -26,7 +26,8 @@ pub enum State {
     Stale,
     /// Its Ready condition is not True.
     NotReady,
-    /// The gap running now is unusually long for it, or near what the controller accepts.
+    /// The gap running now is unusually long for it, or near what the controller accepts; also where the agent fell silent with
+    /// the node, until the controller has surely acted.
     Overdue,
     /// Flips are expected often, or one was seen lately.
     Flipping,
@@ -73,6 +74,9 @@ fn unseen(node: &NodeHistory, config: &Config, now: Duration) -> Option<Verdict>
         return Some(Verdict::new(State::NoAgent, "no agent has reported yet"));
     };
     if age > config.thresholds.stale_after {
+        if let Some(verdict) = vanished(node, config, now) {
+            return Some(verdict);
+        }
         let words = format_args!("no report for {}", Seconds(age)).to_string();
         return Some(Verdict::new(State::Stale, words));
     }
@@ -82,6 +86,20 @@ fn unseen(node: &NodeHistory, config: &Config, now: Duration) -> Option<Verdict>
     };
     let words = format!("the agent cannot see the {channel}");
     Some(Verdict::new(State::Stale, words))
+}
+
+/// A node that died takes its agent along. While the controller may still be about to flip it, that matters more than the
+/// missing reports.
+fn vanished(node: &NodeHistory, config: &Config, now: Duration) -> Option<Verdict> {
+    let ready = |node: &NodeHistory| {
+        node.ready()
+            .is_none_or(|ready| ready.status == ConditionStatus::True)
+    };
+    let running = node.gap_by_last_report(&config.controller, now)?;
+    (ready(node) && running.flip_probability < 1.0).then(|| {
+        let words = format!("{}, its agent too", near_flip(&running));
+        Verdict::new(State::Overdue, words)
+    })
 }
 
 fn not_ready(node: &NodeHistory) -> Option<Verdict> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::NodeHistory;
 use crate::{
     channel::ChannelHistory,
-    controller::Judge,
+    controller::{ControllerSettings, Judge},
     event::{AgentId, Channel, Visibility},
     expected::Risk,
     figures::{Margin, NodeFigures, Observation, RunningGap},
@@ -83,18 +83,27 @@ impl NodeHistory {
     /// The gap running at `now`. Absent: unknown, because the agent is silent or blind, or the last heartbeat is not known.
     pub fn running_gap(&self, config: &Config, now: Duration) -> Option<RunningGap> {
         let silent = self.report_age(now)? > config.thresholds.stale_after;
+        self.gap_by_last_report(&config.controller, now)
+            .filter(|_| !silent)
+    }
+
+    /// The gap running at `now` if no heartbeat came since the last report. Absent: the agent left, or the last heartbeat is not
+    /// known.
+    pub(crate) fn gap_by_last_report(
+        &self,
+        controller: &ControllerSettings,
+        now: Duration,
+    ) -> Option<RunningGap> {
         let unclear = self
             .channels
             .iter()
             .any(ChannelHistory::awaits_its_baseline);
         // Without a stream the silence is the agent's: the kubelet may be beating.
-        let silent = silent || self.instance.has_left();
-        if silent || unclear || self.unseen_channel().is_some() {
+        if unclear || self.instance.has_left() || self.unseen_channel().is_some() {
             return None;
         }
         let running = self.chain.running()?;
         let (duration, start) = (self.since_boot(running.since, now)?, running.start);
-        let controller = &config.controller;
         Some(RunningGap {
             duration,
             earliest_flip_in: controller.earliest_flip(start).saturating_sub(duration),

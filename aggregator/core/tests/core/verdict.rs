@@ -5,7 +5,7 @@ use nodegrace_core::{
     event::{Channel, Visibility},
 };
 
-use crate::kit::{Agent, NODE, figures, fleet, now, s};
+use crate::kit::{Agent, NODE, config, figures, fleet, now, s};
 
 /// A fleet whose node has beaten with these gaps, repeated `times`; and its agent, and the time of the last beat.
 fn beating(gaps: &[f64], times: usize) -> (Fleet, Agent, f64) {
@@ -155,6 +155,31 @@ fn a_silent_or_blind_agent_makes_the_node_stale() {
     let (state, reason) = verdict(&fleet, at + 46.0);
     assert_eq!(state, State::Stale);
     assert_eq!(reason, "the agent cannot see the Node");
+}
+
+#[test]
+fn a_node_that_dies_with_its_agent_is_overdue_until_the_controller_has_acted() {
+    let mut settings = config();
+    settings.controller = settings.controller.with_periods(s(50.0), s(5.0));
+    let mut fleet = Fleet::new(settings).expect("a controller");
+    let mut agent = Agent::new("boot-1", 990.0);
+    agent.ready(ConditionStatus::True, 1000.0);
+    (0..=100_u32).for_each(|beat| agent.lease(1000.0 + 10.0 * f64::from(beat)));
+    agent.send(&mut fleet, 2000.0);
+    for (after, reason) in [
+        (46.0, "silent for 46 s, can flip in 4 s, its agent too"),
+        (
+            52.53,
+            "silent for 52.5 s, flipped by now with 50 % probability, its agent too",
+        ),
+    ] {
+        assert_eq!(
+            verdict(&fleet, 2000.0 + after),
+            (State::Overdue, reason.into())
+        );
+    }
+    assert_eq!(verdict(&fleet, 2056.0).0, State::Stale);
+    assert_eq!(figures(&fleet, 2046.0).running_gap, None);
 }
 
 #[test]

@@ -378,3 +378,24 @@ fn flips_that_contradict_the_flag_are_noticed() {
         "{inferred:?}"
     );
 }
+
+#[test]
+fn a_few_flips_of_a_slow_controller_do_not_contradict_its_grace_period() {
+    let settings = config().controller;
+    let grace = settings.effective_grace(settings.pass.shortest);
+    for flips in 1..=5 {
+        // Passes take 1.5 s longer than is known: delays reach from G' to 6.5 s above it, evenly. 200 samples, by steps of the
+        // golden ratio.
+        let mut delays = (0..).map(|step| grace + s(6.5 * (f64::from(step) * 0.618_034).fract()));
+        let warned = (0..200).filter(|_| {
+            let delays: Vec<_> = delays.by_ref().take(flips).collect();
+            infer_grace(&settings, &delays)
+                .expect("flips")
+                .contradicts_settings
+        });
+        let warned = warned.count();
+        assert!(warned <= 2, "{warned} of 200 with {flips} flips");
+    }
+    let of_1_32 = infer_grace(&settings, &[s(52.0)]).expect("a flip");
+    assert!(of_1_32.contradicts_settings);
+}
