@@ -22,6 +22,10 @@ const BACKLOG: Duration = Duration::from_secs(5);
 /// restored from a backup leaves watches of versions it has not reached open and silent. Bookmarks come every minute, so
 /// that this costs nothing on a healthy cluster.
 const QUIET: Duration = Duration::from_secs(75);
+/// How much less than its time a watch may have lasted and still be ended by the server: its time runs from the request.
+const PUNCTUAL: Duration = Duration::from_secs(5);
+/// How long ago the last event of a watch may be for its end to be believed: nothing can have been kept back in between.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How far an open watch is believed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,6 +100,10 @@ impl<O: Observer> Follower<O> {
                     }
                     return Err(self.broken(Refusal::from_error(&error), belief, version));
                 }
+                None if belief.is_well() && !self.ended_in_time(at, opened) => {
+                    self.sure = self.sure.max(self.before_silence(at));
+                    return Err(self.broken(Refusal::early_end(), belief, version));
+                }
                 None if belief.is_well() => {
                     debug!(channel = self.channel(), "watch ended, opening it again");
                     self.sure = at.monotonic;
@@ -129,6 +137,13 @@ impl<O: Observer> Follower<O> {
             since: self.sure,
             worked: belief.is_well(),
         }
+    }
+
+    /// Whether a watch that ended without an error did so because its time was up, or told all it had just before. Otherwise
+    /// it was cut off: a TLS connection that is closed without a goodbye ends like that too, and what was sent may be lost.
+    fn ended_in_time(&self, at: Moment, opened: Duration) -> bool {
+        at.monotonic >= opened + self.target.watch_time() - PUNCTUAL
+            || at.monotonic <= self.sure + FRESH
     }
 
     /// Takes an event. Returns the version from which to watch on.

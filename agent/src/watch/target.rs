@@ -1,5 +1,7 @@
 //! Which object is followed, and how it is asked for: by namespace and name, so that the API server's watch index serves it.
 
+use std::time::Duration;
+
 use http::Request;
 use kube::{
     api::{ListParams, WatchParams},
@@ -47,6 +49,11 @@ impl Target {
             selector: format!("metadata.name={name}"),
             watch_seconds: rand::random_range(WATCH_SECONDS),
         }
+    }
+
+    /// How long the server is asked to let a watch last.
+    pub(super) fn watch_time(&self) -> Duration {
+        Duration::from_secs(self.watch_seconds.into())
     }
 
     pub(super) fn list(&self) -> Result<Request<Vec<u8>>, Refusal> {
