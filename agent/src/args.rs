@@ -85,9 +85,9 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_KUBELET_PID_FILE", value_name = "FILE")]
     kubelet_pid_file: Option<PathBuf>,
 
-    /// Socket of the container runtime (CRI v1), to count containers and images and to time the calls. Default: none; the
-    /// runtime is not asked. Who can open it is root on the node.
-    #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET")]
+    /// Socket of the container runtime (CRI v1), as a path or as unix://PATH, to count containers and images and to time the
+    /// calls. Default: none; the runtime is not asked. Who can open it is root on the node.
+    #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET", value_parser = socket)]
     cri_socket: Option<PathBuf>,
 
     /// Longest wait for one call to the runtime.
@@ -211,6 +211,15 @@ fn is_node_name(name: &str) -> bool {
             && label.chars().all(|one| edge(one) || one == '-')
     };
     name.len() <= LONGEST_NODE_NAME && name.split('.').all(is_label)
+}
+
+/// The path of a socket, which may be written as crictl and the kubelet want it: unix:///run/containerd/containerd.sock.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("unix://").unwrap_or(text);
+    if path.is_empty() || path.contains("://") {
+        return Err("must be the path of a unix socket".into());
+    }
+    Ok(path.into())
 }
 
 /// A duration such as 10s or 1m30s, of at least a second.

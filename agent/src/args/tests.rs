@@ -50,6 +50,8 @@ fn nonsense_is_refused() {
         &["--sample-interval", "10"],
         &["--spool-bytes", "1"],
         &["--batch-records", "1025"],
+        &["--cri-socket", "tcp://127.0.0.1:3735"],
+        &["--cri-socket", "unix://"],
         &["--kubelet-ca-file", "a", "--kubelet-insecure"],
     ] {
         assert!(parse(args).is_err(), "{args:?}");
@@ -74,6 +76,15 @@ fn a_name_that_no_node_can_have_is_refused_and_told() {
             error.contains("--node-name") && error.contains(name),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_socket_is_a_path_or_a_url_of_one() {
+    for socket in ["/run/cri.sock", "unix:///run/cri.sock"] {
+        let args = parse(&["--node-name", "a", "--cri-socket", socket]).unwrap();
+        let socket = args.config().unwrap().cri_socket;
+        assert_eq!(socket, Some("/run/cri.sock".into()));
     }
 }
 
