@@ -49,7 +49,7 @@ impl<O: Observer> Follower<O> {
     /// would look like a heartbeat later.
     pub(super) async fn fetch(&self) -> Result<List<O::Object>, Refusal> {
         let request = self.target.list()?;
-        match timeout(self.timeouts.request, self.client.request(request)).await {
+        match timeout(self.timeouts.request, self.line.client.request(request)).await {
             Ok(answer) => answer.map_err(|error| Refusal::from_error(&error)),
             Err(_) => Err(Refusal::silence(self.timeouts.request)),
         }

@@ -5,6 +5,7 @@
 //! seen. kube-runtime's watcher does the same, but it neither tells when a watch was opened again nor shows bookmarks, and
 //! blindness cannot be measured without both.
 
+mod line;
 mod list;
 mod pulse;
 mod refusal;
@@ -20,6 +21,7 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::BlindReason;
 use tokio_util::sync::CancellationToken;
 
+use self::line::Line;
 pub(crate) use self::target::Target;
 use crate::{
     config::Timeouts,
@@ -36,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Follows one object for as long as the agent runs.
 pub(crate) struct Follower<O: Observer> {
-    client: kube::Client,
+    line: Line,
     target: Target,
     observer: O,
     clock: Clock,
@@ -85,7 +87,7 @@ impl<O: Observer> Follower<O> {
         Self {
             outlook: Outlook::new(observer.channel()),
             sure: clock.now(),
-            client,
+            line: Line::new(client),
             target,
             observer,
             journal,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame};
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +38,8 @@ pub(super) enum Answer {
     Silence,
     /// No connection.
     Refused,
+    /// This, over HTTP/1.1. All else is over HTTP/2.
+    Http1(Box<Answer>),
 }
 
 /// How a watch ends, after its last line.
@@ -240,6 +242,10 @@ async fn follow_while(
 type Answered = Response<StreamBody<stream::BoxStream<'static, io::Result<Frame<Bytes>>>>>;
 
 async fn serve(answer: Answer) -> io::Result<Answered> {
+    let (version, answer) = match answer {
+        Answer::Http1(answer) => (Version::HTTP_11, *answer),
+        answer => (Version::HTTP_2, answer),
+    };
     let (code, body) = match answer {
         Answer::Whole(code, text) => {
             let frame = Frame::data(Bytes::from(text));
@@ -248,9 +254,11 @@ async fn serve(answer: Answer) -> io::Result<Answered> {
         Answer::Watch(lines, end) => (200, lines_of(lines).chain(ending(end)).boxed()),
         Answer::Silence => match pending::<Infallible>().await {},
         Answer::Refused => return Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
+        Answer::Http1(_) => unreachable!("one version per answer"),
     };
     Ok(Response::builder()
         .status(code)
+        .version(version)
         .body(StreamBody::new(body))
         .unwrap())
 }
