@@ -9,6 +9,7 @@ use http::Uri;
 use crate::{
     config::{Config, KubeletProcessName},
     logging::LogFormat,
+    wire,
 };
 
 /// The pod's own token, which the kubelet's server takes where RBAC allows.
@@ -211,6 +212,14 @@ fn is_node_name(name: &str) -> bool {
             && label.chars().all(|one| edge(one) || one == '-')
     };
     name.len() <= LONGEST_NODE_NAME && name.split('.').all(is_label)
+}
+
+/// What is wrong with a command line, on one line: of clap's words the first paragraph, without the usage that follows.
+#[must_use]
+pub fn complaint(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let (words, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+    format!("{}; see --help", wire::flat(words))
 }
 
 /// The path of a socket, which may be written as crictl and the kubelet want it: unix:///run/containerd/containerd.sock.

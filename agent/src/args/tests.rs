@@ -80,6 +80,26 @@ fn a_name_that_no_node_can_have_is_refused_and_told() {
 }
 
 #[test]
+fn what_is_wrong_with_a_command_line_is_told_on_one_line() {
+    for (args, words) in [
+        (&["--grace-perriod", "40s"][..], "'--grace-perriod'"),
+        (&["--sample-interval=-1s"], "'--sample-interval <DURATION>'"),
+        (&["--log-format", "xml"], "text, json"),
+        (
+            &["--kubelet-ca-file", "a", "--kubelet-insecure"],
+            "'--kubelet-insecure'",
+        ),
+    ] {
+        let line = complaint(&parse(args).unwrap_err());
+        assert!(
+            line.starts_with("error: ") && line.contains(words),
+            "{line}"
+        );
+        assert!(!line.contains('\n') && !line.contains("Usage"), "{line}");
+    }
+}
+
+#[test]
 fn a_socket_is_a_path_or_a_url_of_one() {
     for socket in ["/run/cri.sock", "unix:///run/cri.sock"] {
         let args = parse(&["--node-name", "a", "--cri-socket", socket]).unwrap();
