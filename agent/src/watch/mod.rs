@@ -49,6 +49,8 @@ pub(crate) struct Follower<O: Observer> {
     seen: Option<String>,
     /// False until a list answered: what that one finds was there before the agent looked.
     looked: bool,
+    /// How many times in a row the server said that it has no such API.
+    not_found: u32,
     /// Last moment at which the channel was surely seen.
     sure: Duration,
     /// The last blind spell.
@@ -94,6 +96,7 @@ impl<O: Observer> Follower<O> {
             timeouts,
             seen: None,
             looked: false,
+            not_found: 0,
             spell: None,
             looked_at: Moment::now(&clock),
             clock,

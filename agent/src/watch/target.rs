@@ -21,6 +21,8 @@ pub(crate) struct Target {
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: String,
+    /// Whether a cluster may do without its API. None does without Nodes.
+    pub(super) optional: bool,
     path: core::Request,
     selector: String,
     watch_seconds: u32,
@@ -29,22 +31,24 @@ pub(crate) struct Target {
 impl Target {
     /// The Node `name`.
     pub(crate) fn node(name: &str) -> Self {
-        Self::new("Node", "/api/v1/nodes", name)
+        Self::new("Node", false, "/api/v1/nodes", name)
     }
 
     /// The Lease of the node `name`.
     pub(crate) fn lease(name: &str) -> Self {
         Self::new(
             "Lease",
+            true,
             "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases",
             name,
         )
     }
 
-    fn new(kind: &'static str, path: &str, name: &str) -> Self {
+    fn new(kind: &'static str, optional: bool, path: &str, name: &str) -> Self {
         Self {
             kind,
             name: name.to_owned(),
+            optional,
             path: core::Request::new(path),
             selector: format!("metadata.name={name}"),
             watch_seconds: rand::random_range(WATCH_SECONDS),

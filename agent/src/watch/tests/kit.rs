@@ -24,7 +24,7 @@ use tower::service_fn;
 use crate::{
     config::Timeouts,
     journal::{BatchLimits, Journal},
-    observe::LeaseObserver,
+    observe::{LeaseObserver, NodeObserver, Observer},
     watch::{Follower, Target},
 };
 
@@ -116,7 +116,7 @@ pub(super) struct Story {
     pub(super) requests: Vec<String>,
     /// Everything written down.
     pub(super) batch: ReportBatch,
-    /// What is seen of the Lease at the end.
+    /// What is seen of the object at the end.
     pub(super) view: ChannelView,
 }
 
@@ -196,6 +196,22 @@ async fn follow_while(
     script: Vec<Answer>,
     meanwhile: impl AsyncFnOnce(&Clock),
 ) -> Story {
+    let lease = (Target::lease("a"), LeaseObserver::default());
+    follow_object(lease, seconds, script, meanwhile).await
+}
+
+/// As [`follow`], but a Node.
+pub(super) async fn follow_node(seconds: u64, script: Vec<Answer>) -> Story {
+    let node = (Target::node("a"), NodeObserver::default());
+    follow_object(node, seconds, script, async |_| {}).await
+}
+
+async fn follow_object<O: Observer + Send + Sync + 'static>(
+    (target, observer): (Target, O),
+    seconds: u64,
+    script: Vec<Answer>,
+    meanwhile: impl AsyncFnOnce(&Clock),
+) -> Story {
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
     let requests = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&requests);
@@ -208,12 +224,13 @@ async fn follow_while(
             .unwrap_or(Answer::Silence);
         serve(answer)
     });
+    let channel = observer.channel();
     let clock = Clock::scaled(1.0, wall_start().into());
     let journal = Arc::new(Journal::for_test(&clock));
     let follower = Follower::new(
         kube::Client::new(server, "default"),
-        Target::lease("a"),
-        LeaseObserver::default(),
+        target,
+        observer,
         clock.clone(),
         Arc::clone(&journal),
         Timeouts::default(),
@@ -232,9 +249,11 @@ async fn follow_while(
     let mut reader = journal.connect("a").unwrap();
     let batch = journal.next_batch(&mut reader, limits);
     let requests = requests.lock().unwrap().clone();
+    let mut views = batch.channel_views.iter();
+    let view = views.find(|view| view.channel() == channel);
     Story {
         requests,
-        view: batch.channel_views[0].clone(),
+        view: view.cloned().expect("a view of every channel"),
         batch,
     }
 }
