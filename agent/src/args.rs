@@ -222,7 +222,7 @@ pub fn complaint(error: &clap::Error) -> String {
     format!("{}; see --help", wire::flat(words))
 }
 
-/// The path of a socket, which may be written as crictl and the kubelet want it: unix:///run/containerd/containerd.sock.
+/// The path of a socket, which may be written as crictl and the kubelet want it, as in `unix:///run/containerd/containerd.sock`.
 fn socket(text: &str) -> Result<PathBuf, String> {
     let path = text.strip_prefix("unix://").unwrap_or(text);
     if path.is_empty() || path.contains("://") {
