@@ -9,10 +9,14 @@ use http::Uri;
 use crate::{
     config::{Config, KubeletProcessName},
     logging::LogFormat,
+    wire,
 };
 
 /// The pod's own token, which the kubelet's server takes where RBAC allows.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// Longest name of a node, as of everything that Kubernetes checks as a DNS-1123 subdomain.
+const LONGEST_NODE_NAME: usize = 253;
 
 // The comments below are the help text: quotes and URLs stand there as people type them.
 #[allow(clippy::doc_markdown, reason = "help text is no markdown")]
@@ -82,9 +86,9 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_KUBELET_PID_FILE", value_name = "FILE")]
     kubelet_pid_file: Option<PathBuf>,
 
-    /// Socket of the container runtime (CRI v1), to count containers and images and to time the calls. Default: none; the
-    /// runtime is not asked. Who can open it is root on the node.
-    #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET")]
+    /// Socket of the container runtime (CRI v1), as a path or as unix://PATH, to count containers and images and to time the
+    /// calls. Default: none; the runtime is not asked. Who can open it is root on the node.
+    #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET", value_parser = socket)]
     cri_socket: Option<PathBuf>,
 
     /// Longest wait for one call to the runtime.
@@ -148,7 +152,7 @@ impl Args {
     /// What these arguments mean.
     ///
     /// # Errors
-    /// When the node has no name, a file for the kubelet cannot be read, or its URL is none.
+    /// When the node has no name or one that no node can have, or the kubelet's URL is none.
     pub fn config(&self) -> anyhow::Result<Config> {
         let node_name = self
             .node_name
@@ -156,6 +160,11 @@ impl Args {
             .or_else(|| std::env::var("NODE_NAME").ok())
             .filter(|name| !name.is_empty())
             .context("no node name: give --node-name, or set NODE_NAME")?;
+        anyhow::ensure!(
+            is_node_name(&node_name),
+            "--node-name {node_name:?}: no node can have this name; it must be a DNS-1123 subdomain, of lower case letters, \
+             digits, '-' and '.'"
+        );
         let mut config = Config::new(node_name);
         config.proc_root.clone_from(&self.proc_root);
         config.sys_root.clone_from(&self.sys_root);
@@ -198,6 +207,34 @@ impl Args {
     }
 }
 
+/// Whether Kubernetes takes this as the name of a node: a DNS-1123 subdomain, as its `IsDNS1123Subdomain` checks it.
+fn is_node_name(name: &str) -> bool {
+    let edge = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(edge)
+            && label.ends_with(edge)
+            && label.chars().all(|one| edge(one) || one == '-')
+    };
+    name.len() <= LONGEST_NODE_NAME && name.split('.').all(is_label)
+}
+
+/// What is wrong with a command line, on one line: of clap's words the first paragraph, without the usage that follows.
+#[must_use]
+pub fn complaint(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let (words, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+    format!("{}; see --help", wire::flat(words))
+}
+
+/// The path of a socket, which may be written as crictl and the kubelet want it, as in `unix:///run/containerd/containerd.sock`.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("unix://").unwrap_or(text);
+    if path.is_empty() || path.contains("://") {
+        return Err("must be the path of a unix socket".into());
+    }
+    Ok(path.into())
+}
+
 /// A duration such as 10s or 1m30s, of at least a second.
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
@@ -208,94 +245,4 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
-        Args::try_parse_from(std::iter::once("nodegrace-agent").chain(args.iter().copied()))
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_says_what_it_means_and_has_its_variable() {
-        for flag in Args::command().get_arguments() {
-            assert!(flag.get_help().is_some(), "{} has help", flag.get_id());
-            let variable = flag
-                .get_env()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            assert!(
-                variable.starts_with("NODEGRACE_"),
-                "{} has a variable",
-                flag.get_id()
-            );
-        }
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_configuration() {
-        let config = parse(&["--node-name", "a"]).unwrap().config().unwrap();
-        let default = Config::new("a");
-        assert_eq!(config.sample_interval, default.sample_interval);
-        assert_eq!(config.cri_timeout, default.cri_timeout);
-        assert_eq!(config.spool_bytes, default.spool_bytes);
-        assert_eq!(config.spool_dir, default.spool_dir);
-        assert_eq!(config.batch_records, default.batch_records);
-        assert_eq!(config.kubelet_process, default.kubelet_process);
-        assert!(config.kubelet.is_none() && config.cri_socket.is_none());
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        for args in [
-            &["--no-such-flag"][..],
-            &["--sample-interval", "0s"],
-            &["--sample-interval", "10"],
-            &["--spool-bytes", "1"],
-            &["--batch-records", "1025"],
-            &["--kubelet-ca-file", "a", "--kubelet-insecure"],
-        ] {
-            assert!(parse(args).is_err(), "{args:?}");
-        }
-        let args = parse(&["--node-name", "a", "--kubelet-url", "10.0.0.7"]).unwrap();
-        assert!(args.config().is_err());
-    }
-
-    #[test]
-    fn an_unverified_kubelet_needs_no_roots() {
-        let args = parse(&[
-            "--node-name",
-            "a",
-            "--kubelet-url",
-            "https://10.0.0.7:10250",
-            "--kubelet-insecure",
-        ])
-        .unwrap();
-        let kubelet = args.config().unwrap().kubelet.unwrap();
-        assert_eq!(kubelet.root_cert, Some(Vec::new()));
-    }
-
-    #[test]
-    fn a_token_is_not_sent_in_plain_text() {
-        let kubelet = |url: &str| {
-            let args = parse(&[
-                "--node-name",
-                "a",
-                "--kubelet-token-file",
-                "/token",
-                "--kubelet-url",
-                url,
-            ])
-            .unwrap();
-            args.config().unwrap().kubelet.unwrap().auth_info.token_file
-        };
-        assert_eq!(kubelet("https://10.0.0.7:10250").as_deref(), Some("/token"));
-        assert_eq!(kubelet("http://10.0.0.7:10255"), None);
-    }
-}
+mod tests;

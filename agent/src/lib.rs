@@ -19,7 +19,7 @@ mod watch;
 mod wire;
 
 pub use self::{
-    args::Args,
+    args::{Args, complaint},
     config::{Config, KubeletProcessName, Timeouts},
     run::run,
     uplink::{Aggregators, channel},

@@ -1,5 +1,8 @@
 //! The log of the process: filtered by `--log`, written to stderr as text or JSON.
 
+#[cfg(test)]
+pub(crate) mod captured;
+
 use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;

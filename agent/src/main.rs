@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use nodegrace_agent::{Aggregators, Args, Config, kube_client, logging, one_line, run};
+use nodegrace_agent::{Aggregators, Args, Config, complaint, kube_client, logging, one_line, run};
 use nodegrace_clock::Clock;
 use tokio::{
     runtime::Builder,
@@ -34,11 +34,12 @@ fn main() -> ExitCode {
 async fn agent() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => {
-            // Help and version are no errors. What cannot be printed has no other way out.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { BAD_ARGUMENTS } else { 0 });
+        Err(error) if error.use_stderr() => {
+            eprintln!("{}", complaint(&error));
+            return ExitCode::from(BAD_ARGUMENTS);
         }
+        // --help or --version.
+        Err(answer) => answer.exit(),
     };
     let (config, client, aggregators) = match connect(&args).await {
         Ok(parts) => parts,

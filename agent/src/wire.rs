@@ -64,7 +64,7 @@ fn with_causes(mut line: String, mut cause: Option<&(dyn Error + 'static)>) -> S
 }
 
 /// Words without line breaks.
-fn flat(words: &str) -> String {
+pub(crate) fn flat(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

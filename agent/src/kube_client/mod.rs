@@ -91,7 +91,8 @@ fn build(
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(timeouts.connect));
-    // For servers that offer no HTTP/2: a peer that is gone is noticed as fast, one that hangs is not.
+    // For servers that offer no HTTP/2: a peer that is gone is noticed as fast. One that hangs is not, but by asking it now and
+    // then, which is the asker's to do.
     tcp.set_keepalive(Some(timeouts.keepalive_interval));
     tcp.set_keepalive_interval(Some(timeouts.keepalive_interval));
     tcp.set_keepalive_retries(Some(1));

@@ -20,6 +20,8 @@ const RUNTIME: &str = "kubelet_runtime_operations_duration_seconds";
 const PLEG_RELIST: &str = "kubelet_pleg_relist_duration_seconds";
 const PLEG_INTERVAL: &str = "kubelet_pleg_relist_interval_seconds";
 const API: &str = "rest_client_request_duration_seconds";
+/// How exact `process_start_time_seconds` is: the kernel tells the time of its boot in whole seconds.
+const START_RESOLUTION: f64 = 1.0;
 
 /// One reading of /metrics, reduced to what is used.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +32,8 @@ pub(super) struct Scrape {
     running_containers: Option<u32>,
     pleg_last_seen: Option<f64>,
     cpu_seconds: Option<f64>,
+    /// When the kubelet started, as Unix time in seconds by the node's wall clock.
+    started: Option<f64>,
 }
 
 /// A cumulative histogram since the kubelet's start.
@@ -52,7 +56,10 @@ impl Scrape {
 
     /// Takes one line of the text.
     pub(super) fn take(&mut self, text: &str) {
-        let Some(line) = Line::parse(text) else {
+        // Everything that is used is a number of something or a time: less than nothing, or no number, is unknown.
+        let Some(line) =
+            Line::parse(text).filter(|line| line.value.is_finite() && line.value >= 0.0)
+        else {
             return;
         };
         match line.name {
@@ -61,6 +68,7 @@ impl Scrape {
                 self.running_containers = Some(line.value as u32);
             }
             "kubelet_pleg_last_seen_seconds" => self.pleg_last_seen = Some(line.value),
+            "process_start_time_seconds" => self.started = Some(line.value),
             "process_cpu_seconds_total" => self.cpu_seconds = Some(line.value),
             _ => self.take_histogram(line),
         }
@@ -101,6 +109,11 @@ impl Scrape {
 
     /// The figures of the interval from `before` to this scrape; without one, only what needs no interval.
     pub(super) fn since(&self, before: Option<&Self>, now: Moment) -> KubeletMetrics {
+        let nothing = Self::default();
+        let before = match before {
+            Some(before) if self.started_after(before, now) => Some(&nothing),
+            before => before,
+        };
         let latency = |key: &'static str, operation: &str| {
             let now = self.histograms.get(key)?;
             let before = before?.histograms.get(key).cloned().unwrap_or_default();
@@ -129,6 +142,16 @@ impl Scrape {
     }
 }
 
+impl Scrape {
+    /// Whether the kubelet says that it started after `before` was read. Its age tells, not its start: that moves when the
+    /// wall clock is set.
+    fn started_after(&self, before: &Self, now: Moment) -> bool {
+        let passed = now.monotonic.saturating_sub(before.at).as_secs_f64();
+        self.started
+            .is_some_and(|started| unix_seconds(now.wall) - started < passed + START_RESOLUTION)
+    }
+}
+
 impl Histogram {
     /// Adds to the bucket of this bound; several series of one family are summed.
     fn add(&mut self, bound: f64, count: f64) {
@@ -142,9 +165,9 @@ impl Histogram {
         }
     }
 
-    /// The calls since `before`. When the kubelet was restarted in between, those since its start.
+    /// The calls since `before`. When it went back, the kubelet was restarted in between: those since its start.
     fn since(&self, before: &Self, operation: &str) -> Latency {
-        let restarted = self.count < before.count;
+        let restarted = self.count < before.count || self.sum < before.sum;
         let nothing = Self::default();
         let before = if restarted { &nothing } else { before };
         let calls = self.count - before.count;
@@ -154,7 +177,7 @@ impl Histogram {
             ..Latency::default()
         };
         if calls >= 1.0 {
-            let mean = ((self.sum - before.sum) / calls).max(0.0);
+            let mean = (self.sum - before.sum) / calls;
             latency.mean = Duration::try_from_secs_f64(mean).ok().map(wire::duration);
             latency.p99_bound = self.bound_of(0.99 * calls, before).map(wire::duration);
         }
@@ -181,75 +204,16 @@ impl Histogram {
 
 /// Time since `seen`, a Unix time in seconds by the node's wall clock. `None` when it is in the future.
 fn age(seen: f64, now: Timestamp) -> Option<Duration> {
-    let now = now.as_nanosecond() as f64 / 1e9;
+    let now = unix_seconds(now);
     // The kubelet may have written it a moment after the agent read its clock.
     Duration::try_from_secs_f64((now - seen).max(0.0))
         .ok()
         .filter(|_| seen < now + 1.0)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FIRST: &str = include_str!("../../tests/written/kubelet-metrics-1.txt");
-    const SECOND: &str = include_str!("../../tests/written/kubelet-metrics-2.txt");
-
-    fn scrape(text: &str, at: u64) -> Scrape {
-        let mut scrape = Scrape::new(Duration::from_secs(at));
-        text.lines().for_each(|line| scrape.take(line));
-        scrape
-    }
-
-    fn now() -> Moment {
-        Moment {
-            monotonic: Duration::from_secs(20),
-            wall: Timestamp::from_second(1_700_000_012).unwrap(),
-        }
-    }
-
-    #[test]
-    fn the_first_scrape_gives_what_needs_no_interval() {
-        let metrics = scrape(FIRST, 10).since(None, now());
-        assert_eq!(
-            (metrics.running_pods, metrics.running_containers),
-            (Some(12), Some(31))
-        );
-        assert_eq!(metrics.pleg_last_seen_age.unwrap().seconds, 2);
-        assert!(metrics.runtime_operations.is_empty());
-        assert_eq!((metrics.api_put, metrics.cpu_cores), (None, None));
-    }
-
-    #[test]
-    fn latencies_are_those_of_the_calls_between_two_scrapes() {
-        let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
-        let list_images = &metrics.runtime_operations[0];
-        assert_eq!(
-            (list_images.operation.as_str(), list_images.calls),
-            ("list_images", 2)
-        );
-        assert_eq!(list_images.mean.unwrap().nanos, 500_000_000);
-        assert_eq!(list_images.p99_bound.unwrap().seconds, 1);
-        assert_eq!(metrics.cpu_cores, Some(0.5));
-    }
-
-    #[test]
-    fn puts_are_summed_over_hosts_and_other_verbs_left_out() {
-        let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
-        assert_eq!(metrics.api_put.unwrap().calls, 3);
-    }
-
-    #[test]
-    fn a_call_beyond_every_bound_has_none() {
-        let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
-        let relist = metrics.pleg_relist.unwrap();
-        assert_eq!((relist.calls, relist.p99_bound), (1, None));
-    }
-
-    #[test]
-    fn after_a_restart_the_calls_since_then_count() {
-        let metrics = scrape(FIRST, 20).since(Some(&scrape(SECOND, 10)), now());
-        assert_eq!(metrics.runtime_operations[0].calls, 8);
-        assert_eq!(metrics.cpu_cores, None);
-    }
+fn unix_seconds(time: Timestamp) -> f64 {
+    time.as_nanosecond() as f64 / 1e9
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! The calls go one after the other, each with a deadline: a runtime that struggles must not struggle more because it is
 //! watched. Only listing calls are ever made.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use nodegrace_clock::Clock;
@@ -56,7 +56,12 @@ impl RuntimeClient {
         let channel = Endpoint::from_static("http://runtime").connect_with_connector_lazy(
             service_fn(move |_| {
                 let socket = socket.clone();
-                async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+                async move {
+                    let connected = UnixStream::connect(&socket).await.map(TokioIo::new);
+                    connected.map_err(|error| {
+                        io::Error::new(error.kind(), format!("{}: {error}", socket.display()))
+                    })
+                }
             }),
         );
         Self {

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, error, info_span, warn};
 
 pub use self::aggregators::{Aggregators, channel};
 use self::{aggregators::Kind, session::Ending};
@@ -197,10 +197,12 @@ impl Uplink {
             }
             standing.judge(trouble.verdict);
             if standing.condition.fails(&trouble.error) {
-                warn!(
-                    error = trouble.error,
-                    "no stream to the aggregator, trying again"
-                );
+                let error = trouble.error;
+                if trouble.verdict == Some(Code::InvalidArgument) {
+                    error!(error, "the aggregator refuses what is sent, trying again");
+                } else {
+                    warn!(error, "no stream to the aggregator, trying again");
+                }
             }
             self.shared.trouble.notify_one();
             let pause = self.shared.clock.sleep(pauses.next());

@@ -14,6 +14,9 @@ use crate::{
 
 /// How often a cluster without the API is asked whether it has it now.
 const ABSENT_RECHECK: Duration = Duration::from_secs(60);
+/// How many times in a row the server must say that it has no such API: one such answer may be that of a proxy which does
+/// not know the server yet. With the pauses between them that takes three seconds at least.
+const NOT_FOUND: u32 = 6;
 
 impl<O: Observer> Follower<O> {
     /// Lists the object and takes what was found.
@@ -24,9 +27,16 @@ impl<O: Observer> Follower<O> {
             worked: false,
             next: Step::List,
         };
-        let list = match self.fetch().await {
+        let answer = self.fetch().await;
+        let not_found = matches!(&answer, Err(refusal) if refusal.not_found);
+        self.not_found = if not_found {
+            self.not_found.saturating_add(1)
+        } else {
+            0
+        };
+        let list = match answer {
             Ok(list) => list,
-            Err(refusal) if refusal.not_found => {
+            Err(refusal) if self.target.optional && self.not_found >= NOT_FOUND => {
                 self.no_such_api(refusal.trouble.message).await;
                 return Ok(Step::List);
             }
@@ -49,7 +59,7 @@ impl<O: Observer> Follower<O> {
     /// would look like a heartbeat later.
     pub(super) async fn fetch(&self) -> Result<List<O::Object>, Refusal> {
         let request = self.target.list()?;
-        match timeout(self.timeouts.request, self.client.request(request)).await {
+        match timeout(self.timeouts.request, self.line.client.request(request)).await {
             Ok(answer) => answer.map_err(|error| Refusal::from_error(&error)),
             Err(_) => Err(Refusal::silence(self.timeouts.request)),
         }

@@ -5,6 +5,7 @@
 //! seen. kube-runtime's watcher does the same, but it neither tells when a watch was opened again nor shows bookmarks, and
 //! blindness cannot be measured without both.
 
+mod line;
 mod list;
 mod pulse;
 mod refusal;
@@ -20,6 +21,7 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::BlindReason;
 use tokio_util::sync::CancellationToken;
 
+use self::line::Line;
 pub(crate) use self::target::Target;
 use crate::{
     config::Timeouts,
@@ -36,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Follows one object for as long as the agent runs.
 pub(crate) struct Follower<O: Observer> {
-    client: kube::Client,
+    line: Line,
     target: Target,
     observer: O,
     clock: Clock,
@@ -47,6 +49,8 @@ pub(crate) struct Follower<O: Observer> {
     seen: Option<String>,
     /// False until a list answered: what that one finds was there before the agent looked.
     looked: bool,
+    /// How many times in a row the server said that it has no such API.
+    not_found: u32,
     /// Last moment at which the channel was surely seen.
     sure: Duration,
     /// The last blind spell.
@@ -85,13 +89,14 @@ impl<O: Observer> Follower<O> {
         Self {
             outlook: Outlook::new(observer.channel()),
             sure: clock.now(),
-            client,
+            line: Line::new(client),
             target,
             observer,
             journal,
             timeouts,
             seen: None,
             looked: false,
+            not_found: 0,
             spell: None,
             looked_at: Moment::now(&clock),
             clock,

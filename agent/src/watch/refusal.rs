@@ -50,6 +50,14 @@ impl Refusal {
         )
     }
 
+    /// A watch that ended before its time.
+    pub(super) fn early_end() -> Self {
+        Self::new(
+            BlindReason::Connection,
+            "the watch ended before its time".into(),
+        )
+    }
+
     /// The server's own words: the object of an ERROR event.
     pub(super) fn from_status(status: Box<Status>) -> Self {
         Self::from_error(&kube::Error::Api(status))

@@ -66,11 +66,15 @@ impl<O: Observer> Follower<O> {
         self.journal.view(self.outlook.view());
     }
 
-    /// The last moment before which a connection that failed at `at` surely carried every event: the keepalive takes its
-    /// interval and its timeout, in real time, to notice silence.
+    /// The last moment before which a watch that failed at `at` surely told every event: the keepalive takes its interval and
+    /// its timeout, in real time, to notice silence. Where nothing pings, only events prove anything.
     pub(super) fn before_silence(&self, at: Moment) -> Duration {
+        if !self.line.is_pinged() {
+            return self.sure;
+        }
         let silence = self.timeouts.keepalive_interval + self.timeouts.keepalive_timeout;
-        at.monotonic.saturating_sub(lasting(&self.clock, silence))
+        let pinged = at.monotonic.saturating_sub(lasting(&self.clock, silence));
+        self.sure.max(pinged)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use futures::{Stream, StreamExt as _};
 use kube::core::WatchEvent;
+use nodegrace_proto::v1::BlindReason;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -22,6 +23,13 @@ const BACKLOG: Duration = Duration::from_secs(5);
 /// restored from a backup leaves watches of versions it has not reached open and silent. Bookmarks come every minute, so
 /// that this costs nothing on a healthy cluster.
 const QUIET: Duration = Duration::from_secs(75);
+/// As [`QUIET`], over HTTP/1.1, where no ping notices a server that hangs: with the request's timeout of 5 s that takes 9 s.
+/// The lists cost the server one key each; an API server that speaks no HTTP/2 is a small one or has a proxy before it.
+const UNPINGED_QUIET: Duration = Duration::from_secs(4);
+/// How much less than its time a watch may have lasted and still be ended by the server: its time runs from the request.
+const PUNCTUAL: Duration = Duration::from_secs(5);
+/// How long ago the last event of a watch may be for its end to be believed: nothing can have been kept back in between.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How far an open watch is believed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +67,10 @@ impl<O: Observer> Follower<O> {
                     None
                 }
                 judged = self.judge_silence(belief) => {
+                    let judged = match judged {
+                        Ok(judged) => judged,
+                        Err(refusal) => return Err(self.broken(refusal, belief, version)),
+                    };
                     if judged == Belief::Deaf {
                         return Err(self.broken(Refusal::deaf_watch(), judged, version));
                     }
@@ -92,9 +104,13 @@ impl<O: Observer> Follower<O> {
                 }
                 Some(Err(error)) => {
                     if belief.is_well() {
-                        self.sure = self.sure.max(self.before_silence(at));
+                        self.sure = self.before_silence(at);
                     }
                     return Err(self.broken(Refusal::from_error(&error), belief, version));
+                }
+                None if belief.is_well() && !self.ended_in_time(at, opened) => {
+                    self.sure = self.before_silence(at);
+                    return Err(self.broken(Refusal::early_end(), belief, version));
                 }
                 None if belief.is_well() => {
                     debug!(channel = self.channel(), "watch ended, opening it again");
@@ -111,7 +127,12 @@ impl<O: Observer> Follower<O> {
         version: &str,
     ) -> Result<impl Stream<Item = kube::Result<WatchEvent<O::Object>>> + use<O>, Refusal> {
         let request = self.target.watch(version)?;
-        match timeout(self.timeouts.request, self.client.request_events(request)).await {
+        match timeout(
+            self.timeouts.request,
+            self.line.client.request_events(request),
+        )
+        .await
+        {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(Refusal::from_error(&error)),
             Err(_) => Err(Refusal::silence(self.timeouts.request)),
@@ -129,6 +150,13 @@ impl<O: Observer> Follower<O> {
             since: self.sure,
             worked: belief.is_well(),
         }
+    }
+
+    /// Whether a watch that ended without an error did so because its time was up, or told all it had just before. Otherwise
+    /// it was cut off: a TLS connection that is closed without a goodbye ends like that too, and what was sent may be lost.
+    fn ended_in_time(&self, at: Moment, opened: Duration) -> bool {
+        at.monotonic >= opened + self.target.watch_time() - PUNCTUAL
+            || at.monotonic <= self.sure + FRESH
     }
 
     /// Takes an event. Returns the version from which to watch on.
@@ -157,26 +185,34 @@ impl<O: Observer> Follower<O> {
         }
     }
 
-    /// Waits until silence means something, and what it then means.
-    async fn judge_silence(&self, belief: Belief) -> Belief {
-        let patience = if belief.is_well() { QUIET } else { PROOF };
+    /// Waits until silence means something, and what it then means. An error: the server does not answer at all.
+    async fn judge_silence(&self, belief: Belief) -> Result<Belief, Refusal> {
+        let patience = match belief {
+            _ if !belief.is_well() => PROOF,
+            _ if self.line.is_pinged() => QUIET,
+            _ => UNPINGED_QUIET,
+        };
         self.clock.sleep(patience).await;
-        match belief {
+        Ok(match belief {
             Belief::Opened => Belief::Assumed,
-            Belief::Assumed | Belief::Proven if self.changed_unseen().await => Belief::Doubted,
+            Belief::Assumed | Belief::Proven if self.changed_unseen().await? => Belief::Doubted,
             Belief::Assumed | Belief::Proven => belief,
             Belief::Doubted | Belief::Deaf => Belief::Deaf,
-        }
+        })
     }
 
-    /// Whether the object was written since it was last seen. False while that cannot be told: a dead connection is the
-    /// keepalive's to notice.
-    async fn changed_unseen(&self) -> bool {
-        let Ok(list) = self.fetch().await else {
-            return false;
+    /// Whether the object was written since it was last seen. False when the server does not tell; an error when it does not
+    /// answer: one that hangs, or that hangs behind a proxy which answers the pings, says nothing on its watches either.
+    async fn changed_unseen(&self) -> Result<bool, Refusal> {
+        let list = match self.fetch().await {
+            Ok(list) => list,
+            Err(refusal) if refusal.trouble.reason == BlindReason::Connection => {
+                return Err(refusal);
+            }
+            Err(_) => return Ok(false),
         };
         let object = list.named(&self.target.name);
-        object.map(|object| object.metadata().resource_version.clone()) != self.seen
+        Ok(object.map(|object| object.metadata().resource_version.clone()) != self.seen)
     }
 }
 

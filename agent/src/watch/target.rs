@@ -1,5 +1,7 @@
 //! Which object is followed, and how it is asked for: by namespace and name, so that the API server's watch index serves it.
 
+use std::time::Duration;
+
 use http::Request;
 use kube::{
     api::{ListParams, WatchParams},
@@ -19,6 +21,8 @@ pub(crate) struct Target {
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: String,
+    /// Whether a cluster may do without its API. None does without Nodes.
+    pub(super) optional: bool,
     path: core::Request,
     selector: String,
     watch_seconds: u32,
@@ -27,26 +31,33 @@ pub(crate) struct Target {
 impl Target {
     /// The Node `name`.
     pub(crate) fn node(name: &str) -> Self {
-        Self::new("Node", "/api/v1/nodes", name)
+        Self::new("Node", false, "/api/v1/nodes", name)
     }
 
     /// The Lease of the node `name`.
     pub(crate) fn lease(name: &str) -> Self {
         Self::new(
             "Lease",
+            true,
             "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases",
             name,
         )
     }
 
-    fn new(kind: &'static str, path: &str, name: &str) -> Self {
+    fn new(kind: &'static str, optional: bool, path: &str, name: &str) -> Self {
         Self {
             kind,
             name: name.to_owned(),
+            optional,
             path: core::Request::new(path),
             selector: format!("metadata.name={name}"),
             watch_seconds: rand::random_range(WATCH_SECONDS),
         }
+    }
+
+    /// How long the server is asked to let a watch last.
+    pub(super) fn watch_time(&self) -> Duration {
+        Duration::from_secs(self.watch_seconds.into())
     }
 
     pub(super) fn list(&self) -> Result<Request<Vec<u8>>, Refusal> {

@@ -83,6 +83,8 @@ pub struct InstanceSnapshot {
     pub highest: u64,
     /// Those it replaced with their highest numbers, the latest last.
     pub replaced: Vec<(AgentId, u64)>,
+    /// True when the current one had a stream: it is gone now, and what is not heard of it since is its own silence.
+    pub had_stream: bool,
 }
 
 /// The heartbeats of one channel.

@@ -1,50 +1,13 @@
 //! A journal whose records are on disk: what outlives a run, and what is said of what does not.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use nodegrace_proto::v1::{AgentInstance, NodeFacts, SourceReport};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::DefaultGuard;
 
 use super::{super::*, BYTES, LIMITS, beat, clock};
-use crate::wire;
-
-/// What this thread logs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Notes everything from now on, until the guard is dropped.
-    fn listen() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    /// Whether a line of this level has these words.
-    fn says(&self, level: &str, words: &str) -> bool {
-        let bytes = self.0.lock().unwrap();
-        String::from_utf8_lossy(&bytes)
-            .lines()
-            .any(|line| line.contains(level) && line.contains(words))
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{logging::captured::Log, wire};
 
 /// The run of the agent that started so many seconds after boot, with its spool on disk.
 async fn run(directory: &Path, started: u64, bytes: u64) -> Journal {

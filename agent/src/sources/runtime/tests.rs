@@ -220,9 +220,11 @@ async fn a_runtime_without_this_version_of_the_cri_says_so() {
 #[tokio::test]
 async fn a_missing_socket_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    let runtime = ask(&directory.path().join("cri.sock"), Duration::from_secs(5)).await;
+    let socket = directory.path().join("cri.sock");
+    let runtime = ask(&socket, Duration::from_secs(5)).await;
     let Err(Missing::Failed(reason)) = answered(&runtime) else {
         panic!("there is no socket");
     };
-    assert!(reason.contains("No such file"), "{reason}");
+    let words = format!("{}: No such file", socket.display());
+    assert!(reason.contains(&words), "{reason}");
 }

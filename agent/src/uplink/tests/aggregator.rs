@@ -30,6 +30,8 @@ pub(crate) enum Manner {
     Ignore,
     /// Breaks the stream.
     Break,
+    /// Says that it makes no sense.
+    Refuse,
     /// Breaks the stream when a batch has more records than this, and else acknowledges it.
     AtMost(usize),
 }
@@ -169,6 +171,7 @@ fn take(shared: &Shared, batch: ReportBatch) -> Option<Result<ReportAck, Status>
     let rejections = match manner {
         Manner::Ignore => return None,
         Manner::Break => return Some(Err(Status::unavailable("shutting down"))),
+        Manner::Refuse => return Some(Err(Status::invalid_argument("node_name: must be set"))),
         Manner::AtMost(most) if records > most => {
             return Some(Err(Status::resource_exhausted("too many records")));
         }

@@ -12,7 +12,7 @@ use self::{
     aggregator::{Aggregator, Manner},
     kit::Agent,
 };
-use crate::observe::Observation;
+use crate::{logging::captured::Log, observe::Observation};
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_is_sent_at_once_and_forgotten_when_acknowledged() {
@@ -118,6 +118,19 @@ async fn refused_records_are_counted_and_not_sent_again() {
     assert_eq!(aggregator.received(), [1, 2]);
     let last = aggregator.batches().pop().and_then(|batch| batch.losses);
     assert_eq!(last.map(|losses| losses.rejected_records), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_is_a_warning_and_one_that_makes_no_sense_an_error() {
+    let (log, _guard) = Log::listen();
+    let aggregator = Aggregator::start(Manner::Break);
+    let agent = Agent::start(&[("a", &aggregator)]);
+    agent.sleep(1.0).await;
+    assert!(log.says("WARN", "shutting down"));
+    assert!(!log.says("ERROR", ""));
+    aggregator.become_one_to(Manner::Refuse);
+    agent.sleep(30.0).await;
+    assert!(log.says("ERROR", "node_name: must be set"));
 }
 
 #[tokio::test(start_paused = true)]

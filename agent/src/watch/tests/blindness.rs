@@ -40,6 +40,51 @@ async fn a_watch_that_ends_in_time_is_opened_again_where_it_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_whose_time_is_up_leaves_no_blindness() {
+    let events = vec![
+        (60, bookmark(4)),
+        (60, bookmark(5)),
+        (60, bookmark(6)),
+        (55, bookmark(7)),
+    ];
+    let story = follow(
+        310,
+        vec![
+            list(1, 0),
+            Answer::Watch(events, End::After(55)),
+            Answer::Watch(vec![], End::Never),
+        ],
+    )
+    .await;
+    assert_eq!(story.watched_from(), ["1", "7"]);
+    assert_eq!(story.spells(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_cut_off_without_an_error_is_a_lost_connection() {
+    let story = follow(
+        60,
+        vec![
+            list(1, 0),
+            Answer::Watch(vec![(10, modified(2, 10))], End::After(15)),
+            Answer::Watch(vec![(0, modified(3, 23))], End::Never),
+        ],
+    )
+    .await;
+    // It ended at 25; a connection that was dead until then was so for at most 4 s.
+    assert_eq!(story.spells(), [(21, 25, true)]);
+    assert_eq!(
+        story.batch.blind_spells[0].reason(),
+        BlindReason::Connection
+    );
+    let uncertain = story.batch.heartbeats[2].arrival_uncertainty.as_ref();
+    assert!(
+        uncertain.is_some_and(|span| span.seconds == 2),
+        "{uncertain:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_connection_that_resumes_delays_heartbeats_and_loses_none() {
     let story = follow(
         60,

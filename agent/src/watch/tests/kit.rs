@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame};
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +24,7 @@ use tower::service_fn;
 use crate::{
     config::Timeouts,
     journal::{BatchLimits, Journal},
-    observe::LeaseObserver,
+    observe::{LeaseObserver, NodeObserver, Observer},
     watch::{Follower, Target},
 };
 
@@ -38,6 +38,8 @@ pub(super) enum Answer {
     Silence,
     /// No connection.
     Refused,
+    /// This, over HTTP/1.1. All else is over HTTP/2.
+    Http1(Box<Answer>),
 }
 
 /// How a watch ends, after its last line.
@@ -114,7 +116,7 @@ pub(super) struct Story {
     pub(super) requests: Vec<String>,
     /// Everything written down.
     pub(super) batch: ReportBatch,
-    /// What is seen of the Lease at the end.
+    /// What is seen of the object at the end.
     pub(super) view: ChannelView,
 }
 
@@ -194,6 +196,22 @@ async fn follow_while(
     script: Vec<Answer>,
     meanwhile: impl AsyncFnOnce(&Clock),
 ) -> Story {
+    let lease = (Target::lease("a"), LeaseObserver::default());
+    follow_object(lease, seconds, script, meanwhile).await
+}
+
+/// As [`follow`], but a Node.
+pub(super) async fn follow_node(seconds: u64, script: Vec<Answer>) -> Story {
+    let node = (Target::node("a"), NodeObserver::default());
+    follow_object(node, seconds, script, async |_| {}).await
+}
+
+async fn follow_object<O: Observer + Send + Sync + 'static>(
+    (target, observer): (Target, O),
+    seconds: u64,
+    script: Vec<Answer>,
+    meanwhile: impl AsyncFnOnce(&Clock),
+) -> Story {
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
     let requests = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&requests);
@@ -206,12 +224,13 @@ async fn follow_while(
             .unwrap_or(Answer::Silence);
         serve(answer)
     });
+    let channel = observer.channel();
     let clock = Clock::scaled(1.0, wall_start().into());
     let journal = Arc::new(Journal::for_test(&clock));
     let follower = Follower::new(
         kube::Client::new(server, "default"),
-        Target::lease("a"),
-        LeaseObserver::default(),
+        target,
+        observer,
         clock.clone(),
         Arc::clone(&journal),
         Timeouts::default(),
@@ -230,9 +249,11 @@ async fn follow_while(
     let mut reader = journal.connect("a").unwrap();
     let batch = journal.next_batch(&mut reader, limits);
     let requests = requests.lock().unwrap().clone();
+    let mut views = batch.channel_views.iter();
+    let view = views.find(|view| view.channel() == channel);
     Story {
         requests,
-        view: batch.channel_views[0].clone(),
+        view: view.cloned().expect("a view of every channel"),
         batch,
     }
 }
@@ -240,6 +261,10 @@ async fn follow_while(
 type Answered = Response<StreamBody<stream::BoxStream<'static, io::Result<Frame<Bytes>>>>>;
 
 async fn serve(answer: Answer) -> io::Result<Answered> {
+    let (version, answer) = match answer {
+        Answer::Http1(answer) => (Version::HTTP_11, *answer),
+        answer => (Version::HTTP_2, answer),
+    };
     let (code, body) = match answer {
         Answer::Whole(code, text) => {
             let frame = Frame::data(Bytes::from(text));
@@ -248,9 +273,11 @@ async fn serve(answer: Answer) -> io::Result<Answered> {
         Answer::Watch(lines, end) => (200, lines_of(lines).chain(ending(end)).boxed()),
         Answer::Silence => match pending::<Infallible>().await {},
         Answer::Refused => return Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
+        Answer::Http1(_) => unreachable!("one version per answer"),
     };
     Ok(Response::builder()
         .status(code)
+        .version(version)
         .body(StreamBody::new(body))
         .unwrap())
 }

@@ -46,7 +46,7 @@ impl Instance {
             highest: snapshot.highest,
             replaced: snapshot.replaced,
             streams: Vec::new(),
-            left: false,
+            left: snapshot.had_stream,
         }
     }
 
@@ -55,6 +55,7 @@ impl Instance {
             current: self.current.clone(),
             highest: self.highest,
             replaced: self.replaced.clone(),
+            had_stream: self.left || self.is_connected(),
         }
     }
 

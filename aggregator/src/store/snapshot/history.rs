@@ -88,6 +88,8 @@ pub(super) fn from_disk(name: &str, node: v1::NodeHistory) -> Result<NodeSnapsho
         uid: node.uid.map(Arc::from),
         instance: InstanceSnapshot {
             highest: node.current.as_ref().map_or(0, |agent| agent.highest),
+            // Records come over streams, and none survives a restart.
+            had_stream: node.current.is_some(),
             current: node.current.map(|agent| instance(agent).0),
             replaced: node.replaced.into_iter().map(instance).collect(),
         },

@@ -14,12 +14,12 @@ const USAGE: u8 = 64;
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => {
-            let code = if error.use_stderr() { USAGE } else { 0 };
-            // Nothing sensible is left to do when the terminal is gone.
-            let _ = error.print();
-            return ExitCode::from(code);
+        Err(error) if error.use_stderr() => {
+            eprintln!("{}", nodegrace_agent::complaint(&error));
+            return ExitCode::from(USAGE);
         }
+        // --help or --version.
+        Err(answer) => answer.exit(),
     };
     match pace::runtime().and_then(|runtime| runtime.block_on(run(args))) {
         Ok(()) => ExitCode::SUCCESS,

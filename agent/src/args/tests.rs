@@ -1,0 +1,141 @@
+//! What the command line takes, and what it refuses.
+
+use clap::CommandFactory as _;
+
+use super::*;
+
+fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+    Args::try_parse_from(std::iter::once("nodegrace-agent").chain(args.iter().copied()))
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn every_flag_says_what_it_means_and_has_its_variable() {
+    for flag in Args::command().get_arguments() {
+        assert!(flag.get_help().is_some(), "{} has help", flag.get_id());
+        let variable = flag
+            .get_env()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        assert!(
+            variable.starts_with("NODEGRACE_"),
+            "{} has a variable",
+            flag.get_id()
+        );
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_configuration() {
+    let config = parse(&["--node-name", "a"]).unwrap().config().unwrap();
+    let default = Config::new("a");
+    assert_eq!(config.sample_interval, default.sample_interval);
+    assert_eq!(config.cri_timeout, default.cri_timeout);
+    assert_eq!(config.spool_bytes, default.spool_bytes);
+    assert_eq!(config.spool_dir, default.spool_dir);
+    assert_eq!(config.batch_records, default.batch_records);
+    assert_eq!(config.kubelet_process, default.kubelet_process);
+    assert!(config.kubelet.is_none() && config.cri_socket.is_none());
+}
+
+#[test]
+fn nonsense_is_refused() {
+    for args in [
+        &["--no-such-flag"][..],
+        &["--sample-interval", "0s"],
+        &["--sample-interval", "10"],
+        &["--spool-bytes", "1"],
+        &["--batch-records", "1025"],
+        &["--cri-socket", "tcp://127.0.0.1:3735"],
+        &["--cri-socket", "unix://"],
+        &["--kubelet-ca-file", "a", "--kubelet-insecure"],
+    ] {
+        assert!(parse(args).is_err(), "{args:?}");
+    }
+    let args = parse(&["--node-name", "a", "--kubelet-url", "10.0.0.7"]).unwrap();
+    assert!(args.config().is_err());
+}
+
+#[test]
+fn a_name_that_no_node_can_have_is_refused_and_told() {
+    let config = |name| {
+        let args = parse(&[&format!("--node-name={name}")]).unwrap();
+        args.config()
+    };
+    for name in ["a", "node-1", "ip-10-0-0-1.ec2.internal", "0"] {
+        assert!(config(name).is_ok(), "{name}");
+    }
+    let long = "a".repeat(254);
+    for name in ["Bad Name", "-a", "a-", "a..b", ".a", "a_b", "é", &long] {
+        let error = config(name).unwrap_err().to_string();
+        assert!(
+            error.contains("--node-name") && error.contains(name),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_command_line_is_told_on_one_line() {
+    for (args, words) in [
+        (&["--grace-perriod", "40s"][..], "'--grace-perriod'"),
+        (&["--sample-interval=-1s"], "'--sample-interval <DURATION>'"),
+        (&["--log-format", "xml"], "text, json"),
+        (
+            &["--kubelet-ca-file", "a", "--kubelet-insecure"],
+            "'--kubelet-insecure'",
+        ),
+    ] {
+        let line = complaint(&parse(args).unwrap_err());
+        assert!(
+            line.starts_with("error: ") && line.contains(words),
+            "{line}"
+        );
+        assert!(!line.contains('\n') && !line.contains("Usage"), "{line}");
+    }
+}
+
+#[test]
+fn a_socket_is_a_path_or_a_url_of_one() {
+    for socket in ["/run/cri.sock", "unix:///run/cri.sock"] {
+        let args = parse(&["--node-name", "a", "--cri-socket", socket]).unwrap();
+        let socket = args.config().unwrap().cri_socket;
+        assert_eq!(socket, Some("/run/cri.sock".into()));
+    }
+}
+
+#[test]
+fn a_token_is_not_sent_in_plain_text() {
+    let kubelet = |url: &str| {
+        let args = parse(&[
+            "--node-name",
+            "a",
+            "--kubelet-token-file",
+            "/token",
+            "--kubelet-url",
+            url,
+        ])
+        .unwrap();
+        args.config().unwrap().kubelet.unwrap().auth_info.token_file
+    };
+    assert_eq!(kubelet("https://10.0.0.7:10250").as_deref(), Some("/token"));
+    assert_eq!(kubelet("http://10.0.0.7:10255"), None);
+}
+
+#[test]
+fn an_unverified_kubelet_needs_no_roots() {
+    let args = parse(&[
+        "--node-name",
+        "a",
+        "--kubelet-url",
+        "https://10.0.0.7:10250",
+        "--kubelet-insecure",
+    ])
+    .unwrap();
+    let kubelet = args.config().unwrap().kubelet.unwrap();
+    assert_eq!(kubelet.root_cert, Some(Vec::new()));
+}

@@ -1,0 +1,89 @@
+//! What is made of two readings of a kubelet's /metrics, and of restarts between them.
+
+use super::*;
+
+const FIRST: &str = include_str!("../../../tests/written/kubelet-metrics-1.txt");
+const SECOND: &str = include_str!("../../../tests/written/kubelet-metrics-2.txt");
+
+fn scrape(text: &str, at: u64) -> Scrape {
+    let mut scrape = Scrape::new(Duration::from_secs(at));
+    text.lines().for_each(|line| scrape.take(line));
+    scrape
+}
+
+fn now() -> Moment {
+    Moment {
+        monotonic: Duration::from_secs(20),
+        wall: Timestamp::from_second(1_700_000_012).unwrap(),
+    }
+}
+
+#[test]
+fn the_first_scrape_gives_what_needs_no_interval() {
+    let metrics = scrape(FIRST, 10).since(None, now());
+    assert_eq!(
+        (metrics.running_pods, metrics.running_containers),
+        (Some(12), Some(31))
+    );
+    assert_eq!(metrics.pleg_last_seen_age.unwrap().seconds, 2);
+    assert!(metrics.runtime_operations.is_empty());
+    assert_eq!((metrics.api_put, metrics.cpu_cores), (None, None));
+}
+
+#[test]
+fn latencies_are_those_of_the_calls_between_two_scrapes() {
+    let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+    let list_images = &metrics.runtime_operations[0];
+    assert_eq!(
+        (list_images.operation.as_str(), list_images.calls),
+        ("list_images", 2)
+    );
+    assert_eq!(list_images.mean.unwrap().nanos, 500_000_000);
+    assert_eq!(list_images.p99_bound.unwrap().seconds, 1);
+    assert_eq!(metrics.cpu_cores, Some(0.5));
+}
+
+#[test]
+fn puts_are_summed_over_hosts_and_other_verbs_left_out() {
+    let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+    assert_eq!(metrics.api_put.unwrap().calls, 3);
+}
+
+#[test]
+fn a_call_beyond_every_bound_has_none() {
+    let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+    let relist = metrics.pleg_relist.unwrap();
+    assert_eq!((relist.calls, relist.p99_bound), (1, None));
+}
+
+#[test]
+fn after_a_restart_the_calls_since_then_count() {
+    let metrics = scrape(FIRST, 20).since(Some(&scrape(SECOND, 10)), now());
+    assert_eq!(metrics.runtime_operations[0].calls, 8);
+    assert_eq!(metrics.cpu_cores, None);
+}
+
+#[test]
+fn after_a_restart_that_no_counter_shows_the_calls_since_then_count() {
+    let restarted = format!("{SECOND}process_start_time_seconds 1700000004\n");
+    let metrics = scrape(&restarted, 20).since(Some(&scrape(FIRST, 10)), now());
+    assert_eq!(metrics.runtime_operations[0].calls, 10);
+    assert_eq!(metrics.cpu_cores, None);
+}
+
+#[test]
+fn a_start_that_moved_with_the_wall_clock_is_no_restart() {
+    let started = |at: u64| format!("process_start_time_seconds {at}\n");
+    let before = scrape(&(FIRST.to_owned() + &started(1_699_990_000)), 10);
+    let metrics =
+        scrape(&(SECOND.to_owned() + &started(1_699_993_600)), 20).since(Some(&before), now());
+    assert_eq!(metrics.runtime_operations[0].calls, 2);
+}
+
+#[test]
+fn what_is_no_number_is_unknown() {
+    for nonsense in ["NaN", "+Inf", "-1"] {
+        let pods = format!("kubelet_running_pods {nonsense}\n");
+        assert_eq!(scrape(&pods, 10).since(None, now()).running_pods, None);
+    }
+}
