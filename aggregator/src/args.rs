@@ -6,7 +6,7 @@ mod thresholds;
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
-use nodegrace_core::{ControllerSettings, SettingsError};
+use nodegrace_core::{ControllerSettings, PassDuration, SettingsError};
 use tracing_subscriber::EnvFilter;
 
 pub use self::{store::StoreArgs, thresholds::ThresholdArgs};
@@ -63,6 +63,32 @@ pub struct Args {
     )]
     pub monitor_period: Duration,
 
+    /// How long the controller's pass over all nodes takes, which adds to the monitor period. The default is that of an
+    /// idle controller with a few hundred nodes.
+    #[arg(
+        long,
+        env = "NODEGRACE_PASS_DURATION",
+        default_value = "2500us",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub pass_duration: Duration,
+
+    /// How long it takes at most, where passes differ: all durations from --pass-duration to this are taken for equally
+    /// likely. The default is --pass-duration.
+    #[arg(
+        long,
+        env = "NODEGRACE_LONGEST_PASS",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub longest_pass: Option<Duration>,
+
+    /// The controller is of Kubernetes 1.37 or later: before it marks a node it reads the Lease from the API server, so that a
+    /// late watch of its own flips none.
+    #[arg(long, env = "NODEGRACE_LIVE_LEASE_READ")]
+    pub live_lease_read: bool,
+
     /// What to log: a level, or directives such as `info,nodegrace_aggregator=debug`.
     #[arg(long, env = "NODEGRACE_LOG", default_value = "info", value_name = "FILTER", value_parser = log_filter)]
     pub log: String,
@@ -118,13 +144,23 @@ impl Args {
                 )));
             }
         }
-        let controller =
-            ControllerSettings::default().with_periods(self.grace_period, self.monitor_period);
+        let controller = ControllerSettings {
+            pass: PassDuration {
+                shortest: self.pass_duration,
+                longest: self.longest_pass.unwrap_or(self.pass_duration),
+            },
+            live_lease_read: self.live_lease_read,
+            ..ControllerSettings::default().with_periods(self.grace_period, self.monitor_period)
+        };
         controller.validate().map_err(|error| {
             let flags = match error {
                 SettingsError::NoGracePeriod => "--grace-period",
-                SettingsError::NoMonitorPeriod => "--monitor-period",
-                _ => "--grace-period, --monitor-period",
+                SettingsError::MonitorPeriodTooShort => "--monitor-period",
+                SettingsError::GraceBelowMonitorPeriod => "--grace-period, --monitor-period",
+                SettingsError::PassBoundsSwapped => "--pass-duration, --longest-pass",
+                SettingsError::TooLong => {
+                    "--grace-period, --monitor-period, --pass-duration, --longest-pass"
+                }
             };
             refusal(format_args!("{flags}: {error}"))
         })?;
@@ -168,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_controller_is_described_by_its_passes_and_its_version_too() {
+        let arguments = [
+            "--pass-duration=1s",
+            "--longest-pass=3s",
+            "--live-lease-read",
+        ];
+        let controller = parsed(&arguments).expect("valid").fleet.controller;
+        assert!(controller.live_lease_read);
+        let interval = (Duration::from_secs(6), Duration::from_secs(8));
+        assert_eq!(controller.poll_interval(), interval);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_by_its_flag() {
         for (argument, wanted) in [
             (
@@ -180,7 +229,15 @@ mod tests {
             ),
             (
                 "--grace-period=30days",
-                "--grace-period, --monitor-period: a setting",
+                "--grace-period, --monitor-period, --pass-duration, --longest-pass: a setting",
+            ),
+            (
+                "--grace-period=4s",
+                "--grace-period, --monitor-period: the grace period",
+            ),
+            (
+                "--longest-pass=1ms",
+                "--pass-duration, --longest-pass: the shortest pass",
             ),
             ("--near-ratio=0", "--near-ratio 0 must be above 0"),
             (

@@ -10,6 +10,10 @@ use crate::{
     snapshot::{ChainSnapshot, LastArrival},
 };
 
+/// Longest interval between heartbeats that is taken for a gap. No kubelet that lives is silent for a day: the machine was off or
+/// suspended, or its clock is not to be believed, and the days would count as observed.
+const LONGEST_GAP: Duration = Duration::from_secs(24 * 3600);
+
 /// The last arrival of any channel, and whether the next is the end of a gap that starts there.
 #[derive(Clone, Debug)]
 pub(crate) struct GapChain {
@@ -96,14 +100,16 @@ impl GapChain {
 
     fn gap(&self, last: &LastArrival, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
         let uncertainty = last.uncertainty + heartbeat.arrival_uncertainty;
+        let duration = heartbeat.arrival.saturating_sub(last.at);
         if self.broken
+            || duration > LONGEST_GAP
             || uncertainty > tolerance
             || self.blindness.hides(last.at, heartbeat.arrival)
         {
             return None;
         }
         Some(Gap {
-            duration: heartbeat.arrival.saturating_sub(last.at),
+            duration,
             start_time: last.time,
             end_time: heartbeat.arrival_time,
             start_channel: last.channel,

@@ -31,8 +31,9 @@ impl fmt::Display for Report<'_> {
             }
             Passes::Even(settings) => writeln!(
                 f,
-                "passes              by the delays of the flips: {}",
-                Even(settings)
+                "passes              up to {:.3} s each by the delays of the flips, so P' is up to {:.3} s",
+                settings.pass.longest.as_secs_f64(),
+                settings.poll_interval().1.as_secs_f64(),
             )?,
             Passes::Measured { looks, explained } => {
                 writeln!(

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Trial, delays::mean_pass};
-use crate::controller::{ControllerSettings, GapStart, Looks, PassDuration};
+use super::{Trial, delays::likely_passes};
+use crate::controller::{ControllerSettings, GapStart, Looks};
 
-/// Fewest flips whose delays tell a pass duration; with fewer, the settings hold.
+/// Fewest flips whose delays tell how long passes are; with fewer, the settings hold.
 const FLIPS_TO_TELL: usize = 20;
 
 /// The controller's passes. Whichever form they have, the grace period is that of the settings.
@@ -13,7 +13,7 @@ const FLIPS_TO_TELL: usize = 20;
 pub enum Passes {
     /// All of the length that the settings say.
     Settings(ControllerSettings),
-    /// All of one short length, the mean of those under which the flips may have come when they came.
+    /// Between bounds under which the flips were likely to come when they came.
     Even(ControllerSettings),
     /// Each measured from its flips, which are clearly those of one controller.
     Measured {
@@ -27,7 +27,7 @@ pub enum Passes {
 
 impl Passes {
     /// Measures the passes from the times of the trials' flips; how many flipped does not enter. Flips that are not clearly
-    /// those of one controller give one pass duration for all, and few flips give none.
+    /// those of one controller give only bounds of the pass duration, and few flips not even these.
     pub fn of(settings: ControllerSettings, trials: &[Trial]) -> Self {
         let flips: Vec<(Duration, Duration)> = trials
             .iter()
@@ -38,7 +38,7 @@ impl Passes {
             let explained = looks.explained(&flips);
             Self::Measured { looks, explained }
         } else if flips.len() >= FLIPS_TO_TELL {
-            let pass = PassDuration::constant(mean_pass(&settings, trials));
+            let pass = likely_passes(&settings, trials);
             Self::Even(ControllerSettings { pass, ..settings })
         } else {
             Self::Settings(settings)

@@ -49,8 +49,10 @@ impl PassDuration {
 pub enum SettingsError {
     /// The grace period is zero.
     NoGracePeriod,
-    /// The monitor period is zero.
-    NoMonitorPeriod,
+    /// The monitor period is below a tenth of a second: no controller looks that often, and polls would be too many to count.
+    MonitorPeriodTooShort,
+    /// The grace period is shorter than the monitor period: the controller would give up nodes that it never looks at in time.
+    GraceBelowMonitorPeriod,
     /// The shortest pass is longer than the longest.
     PassBoundsSwapped,
     /// Some duration is longer than a week: no controller is set so, and sums of it would overflow.
@@ -61,7 +63,10 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoGracePeriod => "the grace period must be longer than zero",
-            Self::NoMonitorPeriod => "the monitor period must be longer than zero",
+            Self::MonitorPeriodTooShort => "the monitor period must be at least 100 ms",
+            Self::GraceBelowMonitorPeriod => {
+                "the grace period must not be shorter than the monitor period"
+            }
             Self::PassBoundsSwapped => "the shortest pass must not be longer than the longest",
             Self::TooLong => "a setting of the controller must not be longer than a week",
         })
@@ -72,6 +77,9 @@ impl std::error::Error for SettingsError {}
 
 /// Longest duration that is taken for a setting.
 const LONGEST_SETTING: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Shortest monitor period that is taken for a setting.
+const SHORTEST_MONITOR_PERIOD: Duration = Duration::from_millis(100);
 
 impl Default for ControllerSettings {
     /// The defaults of Kubernetes 1.32 and later.
@@ -110,8 +118,10 @@ impl ControllerSettings {
         ];
         if self.grace_period.is_zero() {
             Err(SettingsError::NoGracePeriod)
-        } else if self.monitor_period.is_zero() {
-            Err(SettingsError::NoMonitorPeriod)
+        } else if self.monitor_period < SHORTEST_MONITOR_PERIOD {
+            Err(SettingsError::MonitorPeriodTooShort)
+        } else if self.grace_period < self.monitor_period {
+            Err(SettingsError::GraceBelowMonitorPeriod)
         } else if self.pass.shortest > self.pass.longest {
             Err(SettingsError::PassBoundsSwapped)
         } else if durations.iter().any(|&duration| duration > LONGEST_SETTING) {
@@ -171,9 +181,14 @@ mod tests {
 
     #[test]
     fn settings_of_no_controller_are_named() {
-        let zero = ControllerSettings::default().with_periods(s(40), s(0));
-        assert_eq!(zero.validate(), Err(SettingsError::NoMonitorPeriod));
-        let long = ControllerSettings::default().with_periods(s(4_000_000), s(5));
-        assert_eq!(long.validate(), Err(SettingsError::TooLong));
+        let error = |grace, period: Duration| {
+            let settings = ControllerSettings::default().with_periods(grace, period);
+            settings.validate().expect_err("no controller")
+        };
+        let often = error(s(40), Duration::from_micros(1));
+        assert_eq!(often, SettingsError::MonitorPeriodTooShort);
+        assert_eq!(error(s(40), s(0)), SettingsError::MonitorPeriodTooShort);
+        assert_eq!(error(s(4), s(5)), SettingsError::GraceBelowMonitorPeriod);
+        assert_eq!(error(s(4_000_000), s(5)), SettingsError::TooLong);
     }
 }

@@ -224,6 +224,19 @@ fn a_gap_notes_the_status_posts_since_the_lease() {
 }
 
 #[test]
+fn a_century_between_two_heartbeats_is_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    let century = 1200.0 + 3.15e9;
+    agent.lease(century);
+    agent.lease(century + 10.0);
+    agent.send(&mut fleet, century + 10.0);
+    let figures = figures(&fleet, century + 10.0);
+    assert_eq!(longest_gap(&figures), s(10.0));
+    assert_eq!(figures.observation.unmeasured_gaps, 1);
+    assert!(figures.observation.measured < s(1000.0));
+}
+
+#[test]
 fn without_a_lease_the_status_posts_alone_are_the_gaps() {
     let (mut fleet, mut agent) = (fleet(), Agent::without_lease("boot-1", 990.0));
     for beat in 0..4 {
