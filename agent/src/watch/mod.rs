@@ -51,6 +51,8 @@ pub(crate) struct Follower<O: Observer> {
     looked: bool,
     /// How many times in a row the server said that it has no such API.
     not_found: u32,
+    /// The last watch ended before it said anything.
+    stillborn: bool,
     /// Last moment at which the channel was surely seen.
     sure: Duration,
     /// The last blind spell.
@@ -97,6 +99,7 @@ impl<O: Observer> Follower<O> {
             seen: None,
             looked: false,
             not_found: 0,
+            stillborn: false,
             spell: None,
             looked_at: Moment::now(&clock),
             clock,

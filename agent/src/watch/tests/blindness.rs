@@ -300,3 +300,53 @@ async fn a_server_that_answers_nonsense_is_asked_again() {
     let story = follow(1, vec![nonsense(), nonsense(), nonsense(), nonsense()]).await;
     assert_eq!(story.view.reason(), BlindReason::ServerError);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_understood_is_passed_by_a_list() {
+    for nonsense in [
+        r#"{"type": "MODIFIED", "object": {"metadata": 5}}"#,
+        "<html>",
+    ] {
+        passed_by_a_list(nonsense).await;
+    }
+}
+
+async fn passed_by_a_list(nonsense: &str) {
+    let story = follow(
+        40,
+        vec![
+            list(1, 0),
+            Answer::Watch(
+                vec![(10, modified(2, 10)), (5, nonsense.into())],
+                End::Never,
+            ),
+            list(5, 20),
+            Answer::Watch(vec![(10, modified(6, 25))], End::Never),
+        ],
+    )
+    .await;
+    assert_eq!(story.watched_from(), ["1", "5"]);
+    assert_eq!(story.spells().len(), 1);
+    assert_eq!(
+        story.batch.blind_spells[0].reason(),
+        BlindReason::ServerError
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_ends_at_once_again_and_again_starts_from_a_list() {
+    let stillborn = || Answer::Watch(vec![], End::After(0));
+    let story = follow(
+        40,
+        vec![
+            list(1, 0),
+            stillborn(),
+            stillborn(),
+            list(5, 0),
+            Answer::Watch(vec![(10, modified(6, 10))], End::Never),
+        ],
+    )
+    .await;
+    assert_eq!(story.watched_from(), ["1", "1", "5"]);
+    assert_eq!(story.view.visibility(), Visibility::Observed);
+}
