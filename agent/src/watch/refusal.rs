@@ -7,12 +7,18 @@ use nodegrace_proto::v1::BlindReason;
 
 use crate::{kube_client, observe::Trouble};
 
+/// Longest that a server is left alone because it says so: blindness costs data, and an overloaded API server asks for a
+/// second or a few.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+
 /// An answer that is none.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) trouble: Trouble,
     /// The server does not have what was asked for.
     pub(super) not_found: bool,
+    /// How long the server wants to be left alone.
+    pub(super) retry_after: Duration,
     /// The same request would end the same: it is refused, or what it leads to cannot be understood.
     futile: bool,
 }
@@ -22,6 +28,7 @@ impl Refusal {
         Self {
             trouble: Trouble { reason, message },
             not_found: false,
+            retry_after: Duration::ZERO,
             futile: false,
         }
     }
@@ -100,6 +107,7 @@ impl Refusal {
         };
         Self {
             not_found: code == Some(404),
+            retry_after: retry_after(error).min(LONGEST_RETRY_AFTER),
             futile: nonsense || matches!(code, Some(400 | 404 | 422)),
             ..Self::new(reason, message)
         }
@@ -109,6 +117,17 @@ impl Refusal {
     pub(super) fn needs_list(&self) -> bool {
         self.futile || self.trouble.reason == BlindReason::Expired
     }
+}
+
+/// How long the server says in its own words that it wants to be left alone. Zero: it does not say.
+fn retry_after(error: &kube::Error) -> Duration {
+    let details = match error {
+        kube::Error::Api(status) => status.details.as_ref(),
+        _ => None,
+    };
+    details.map_or(Duration::ZERO, |details| {
+        Duration::from_secs(details.retry_after_seconds.into())
+    })
 }
 
 #[cfg(test)]

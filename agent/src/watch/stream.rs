@@ -151,6 +151,7 @@ impl<O: Observer> Follower<O> {
             } else {
                 Step::Watch(version)
             },
+            retry_after: refusal.retry_after,
             trouble: refusal.trouble,
             since: self.sure,
             worked: belief.is_well(),

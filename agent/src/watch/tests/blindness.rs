@@ -2,6 +2,8 @@
 
 use nodegrace_proto::v1::{BlindReason, Visibility};
 
+use serde_json::json;
+
 use super::kit::{Answer, End, bookmark, error, follow, list, modified, status};
 
 #[tokio::test(start_paused = true)]
@@ -349,4 +351,23 @@ async fn a_watch_that_ends_at_once_again_and_again_starts_from_a_list() {
     .await;
     assert_eq!(story.watched_from(), ["1", "1", "5"]);
     assert_eq!(story.view.visibility(), Visibility::Observed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_names_a_time_is_left_alone_until_then() {
+    for (named, least, most) in [(3, 3, 4), (86_400, 30, 31)] {
+        let busy = json!({"kind": "Status", "status": "Failure", "code": 429,
+            "message": "too many requests", "details": {"retryAfterSeconds": named}});
+        let story = follow(
+            60,
+            vec![
+                Answer::Whole(429, busy.to_string()),
+                list(1, 0),
+                Answer::Watch(vec![], End::Never),
+            ],
+        )
+        .await;
+        let (start, end, _) = story.spells()[0];
+        assert!((least..=most).contains(&(end - start)), "{} s", end - start);
+    }
 }
