@@ -152,7 +152,7 @@ impl Args {
     /// What these arguments mean.
     ///
     /// # Errors
-    /// When the node has no name or one that no node can have, or the kubelet's URL is none.
+    /// When the node has no name or one that no node can have, /proc is not where it should be, or the kubelet's URL is none.
     pub fn config(&self) -> anyhow::Result<Config> {
         let node_name = self
             .node_name
@@ -167,6 +167,8 @@ impl Args {
         );
         let mut config = Config::new(node_name);
         config.proc_root.clone_from(&self.proc_root);
+        // Whatever has no boot id is no /proc.
+        config.boot_id = Some(config.read_boot_id().context("--proc-root")?);
         config.sys_root.clone_from(&self.sys_root);
         config.sample_interval = self.sample_interval;
         config.kubelet_process = match &self.kubelet_pid_file {

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::Context as _;
+
 use crate::journal::BatchLimits;
 
 /// What one agent does. [`Config::new`] gives the defaults; override what differs.
@@ -88,6 +90,17 @@ impl Config {
             report_interval: Duration::from_secs(10),
             timeouts: Timeouts::default(),
         }
+    }
+
+    /// The boot id to report.
+    pub(crate) fn read_boot_id(&self) -> anyhow::Result<String> {
+        if let Some(boot_id) = &self.boot_id {
+            return Ok(boot_id.clone());
+        }
+        let path = self.proc_root.join("sys/kernel/random/boot_id");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("boot id {}", path.display()))?;
+        Ok(text.trim().to_owned())
     }
 
     pub(crate) fn batch_limits(&self) -> BatchLimits {

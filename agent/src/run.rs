@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
@@ -135,22 +135,11 @@ fn unexpected(
 
 /// This run of the agent.
 fn instance(config: &Config, clock: &Clock) -> anyhow::Result<AgentInstance> {
-    let boot_id = match &config.boot_id {
-        Some(boot_id) => boot_id.clone(),
-        None => read_boot_id(&config.proc_root)?,
-    };
     let start = Moment::now(clock);
     Ok(AgentInstance {
-        boot_id,
+        boot_id: config.read_boot_id()?,
         start_time: Some(wire::timestamp(start.wall)),
         start_monotonic: Some(wire::duration(start.monotonic)),
         version: env!("CARGO_PKG_VERSION").into(),
     })
-}
-
-fn read_boot_id(proc_root: &Path) -> anyhow::Result<String> {
-    let path = proc_root.join("sys/kernel/random/boot_id");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("boot id {}", path.display()))?;
-    Ok(text.trim().to_owned())
 }

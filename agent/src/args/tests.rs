@@ -100,6 +100,18 @@ fn what_is_wrong_with_a_command_line_is_told_on_one_line() {
 }
 
 #[test]
+fn a_directory_that_is_no_proc_is_refused_and_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().to_str().unwrap();
+    let args = parse(&["--node-name", "a", "--proc-root", root]).unwrap();
+    let error = format!("{:#}", args.config().unwrap_err());
+    assert!(
+        error.contains("--proc-root") && error.contains(root),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_socket_is_a_path_or_a_url_of_one() {
     for socket in ["/run/cri.sock", "unix:///run/cri.sock"] {
         let args = parse(&["--node-name", "a", "--cri-socket", socket]).unwrap();

@@ -72,13 +72,12 @@ impl Outlook {
     /// The channel is seen from `now` on; `resumed` when nothing of it was missed. Returns the spell that ended, if it was
     /// blind, and its span.
     pub(crate) fn regain(&mut self, now: Duration, resumed: bool) -> Option<(BlindSpell, Span)> {
-        let State::Blind { since, trouble } = std::mem::replace(&mut self.state, State::Observed)
-        else {
+        let State::Blind { since, trouble } = &self.state else {
             return None;
         };
         let span = Span {
-            start: since,
-            end: now.max(since),
+            start: *since,
+            end: now.max(*since),
         };
         let spell = BlindSpell {
             sequence_number: 0,
@@ -86,9 +85,10 @@ impl Outlook {
             start_monotonic: Some(wire::duration(span.start)),
             end_monotonic: Some(wire::duration(span.end)),
             reason: trouble.reason.into(),
-            message: wire::clip(trouble.message),
+            message: wire::clip(trouble.message.clone()),
             resumed,
         };
+        self.state = State::Observed;
         Some((spell, span))
     }
 
@@ -185,6 +185,16 @@ mod tests {
         };
         assert!(!outlook.lose(seconds(12), expired));
         assert_eq!(outlook.view().reason(), BlindReason::Connection);
+    }
+
+    #[test]
+    fn only_a_blind_channel_is_seen_again() {
+        let mut outlook = Outlook::new(Channel::NodeStatus);
+        assert!(outlook.regain(seconds(10), true).is_none());
+        assert_eq!(outlook.view().visibility(), Visibility::Unspecified);
+        outlook.absent("no Node named gone".into());
+        assert!(outlook.regain(seconds(20), true).is_none());
+        assert_eq!(outlook.view().visibility(), Visibility::Absent);
     }
 
     #[test]

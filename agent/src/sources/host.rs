@@ -6,8 +6,15 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{Sample, Source};
 
 use super::{
-    Reading, cpu::CpuMeter, disk::DiskMeter, kubelet_process::KubeletMeter, load,
-    memory::MemoryMeter, pressure, sampler::note, slot::Timed,
+    Reading,
+    cpu::CpuMeter,
+    disk::DiskMeter,
+    kubelet_process::KubeletMeter,
+    load,
+    memory::MemoryMeter,
+    pressure,
+    sampler::{note, note_partial},
+    slot::Timed,
 };
 use crate::config::Config;
 
@@ -53,11 +60,11 @@ impl HostFiles {
             }
             sample.cpu = cpu.shares;
         }
-        sample.pressure = note(
-            sample,
-            Source::Pressure,
-            timed(clock, |_| pressure::read(proc_root)),
-        );
+        let pressure = timed(clock, |_| pressure::read(proc_root));
+        let pressure = note_partial(sample, Source::Pressure, pressure, |(_, whole)| {
+            whole.clone()
+        });
+        sample.pressure = pressure.map(|(pressure, _)| pressure);
         sample.memory = note(
             sample,
             Source::Memory,
@@ -117,6 +124,30 @@ mod tests {
         HostFiles::new(&config).read(&Clock::real(), &mut sample);
         assert_eq!(sample.sources[0].outcome(), Outcome::Error);
         assert!(sample.load.is_none() && sample.memory.is_some());
+    }
+
+    #[test]
+    fn a_broken_part_of_a_source_is_told_and_hides_no_other_part() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("pressure")).unwrap();
+        std::fs::write(root.path().join("pressure/cpu"), "nonsense").unwrap();
+        std::fs::write(
+            root.path().join("pressure/io"),
+            "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n",
+        )
+        .unwrap();
+        let mut config = Config::new("a");
+        config.proc_root = root.path().into();
+        let mut sample = Sample::default();
+        HostFiles::new(&config).read(&Clock::real(), &mut sample);
+        let mut reports = sample.sources.iter();
+        let report = reports.find(|report| report.source() == Source::Pressure);
+        assert_eq!(report.unwrap().outcome(), Outcome::Error);
+        assert!(
+            sample
+                .pressure
+                .is_some_and(|pressure| pressure.io.is_some())
+        );
     }
 
     #[test]

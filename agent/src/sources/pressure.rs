@@ -8,26 +8,29 @@ use procfs::{PressureRecord, parse_pressure_record};
 use super::{Missing, Reading, hundredths, read_file, unreadable};
 use crate::wire;
 
-/// Reads the three resources. One that the kernel does not report leaves the others alone; when it reports none, that is
-/// the reading.
-pub(super) fn read(proc_root: &Path) -> Reading<Pressure> {
-    let resource = |name: &str| parse(&read_file(&proc_root.join("pressure").join(name))?);
-    let (cpu, io, memory) = (resource("cpu"), resource("io"), resource("memory"));
-    match (&cpu, &io, &memory) {
-        (Err(missing), Err(_), Err(_)) => Err(missing.clone()),
-        _ => Ok(Pressure {
-            cpu: cpu.ok(),
-            io: io.ok(),
-            memory: memory.ok(),
-        }),
+/// Reads the three resources, and whether all went well that the kernel reports. One that it does not report, or that fails,
+/// leaves the others alone; when there is none, that is the reading.
+pub(super) fn read(proc_root: &Path) -> Reading<(Pressure, Reading<()>)> {
+    let resources = ["pressure/cpu", "pressure/io", "pressure/memory"]
+        .map(|file| parse(file, &read_file(&proc_root.join(file))?));
+    let failed = resources.iter().find_map(|resource| match resource {
+        Err(failed @ Missing::Failed(_)) => Some(failed.clone()),
+        _ => None,
+    });
+    let whole = failed.map_or(Ok(()), Err);
+    if let [Err(missing), Err(_), Err(_)] = &resources {
+        whole?;
+        return Err(missing.clone());
     }
+    let [cpu, io, memory] = resources.map(Result::ok);
+    Ok((Pressure { cpu, io, memory }, whole))
 }
 
 /// procfs wants both lines; kernels before 5.13 have no `full` line for the processors.
-fn parse(text: &str) -> Reading<PressureStall> {
+fn parse(file: &str, text: &str) -> Reading<PressureStall> {
     let mut lines = text.lines();
-    let some = record(lines.next().unwrap_or_default())?;
-    let full = lines.next().map(record).transpose()?;
+    let some = record(file, lines.next().unwrap_or_default())?;
+    let full = lines.next().map(|line| record(file, line)).transpose()?;
     Ok(PressureStall {
         some_avg10_ratio: ratio(some.avg10),
         some_avg60_ratio: ratio(some.avg60),
@@ -37,12 +40,12 @@ fn parse(text: &str) -> Reading<PressureStall> {
     })
 }
 
-fn record(line: &str) -> Reading<PressureRecord> {
+fn record(file: &str, line: &str) -> Reading<PressureRecord> {
     // procfs cuts the name off without looking how long the line is.
     if line.len() < "some ".len() {
-        return Err(Missing::Failed(format!("pressure: cannot read {line:?}")));
+        return Err(Missing::Failed(format!("{file}: cannot read {line:?}")));
     }
-    parse_pressure_record(line).map_err(unreadable("pressure"))
+    parse_pressure_record(line).map_err(unreadable(file))
 }
 
 /// The kernel writes per cent.
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn stalls_are_read_as_shares_and_durations() {
-        let stall = parse(
+        let stall = parse("pressure/cpu",
             "some avg10=50.00 avg60=25.00 avg300=0.00 total=1500000\nfull avg10=12.50 avg60=0.00 avg300=0.00 total=7\n",
         )
         .unwrap();
@@ -75,7 +78,11 @@ mod tests {
 
     #[test]
     fn an_older_kernel_has_no_full_line_for_processors() {
-        let stall = parse("some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n").unwrap();
+        let stall = parse(
+            "pressure/cpu",
+            "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n",
+        )
+        .unwrap();
         assert_eq!((stall.full_avg10_ratio, stall.full_total), (None, None));
     }
 
@@ -88,8 +95,28 @@ mod tests {
             "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n",
         )
         .unwrap();
-        let pressure = read(root.path()).unwrap();
+        let (pressure, whole) = read(root.path()).unwrap();
+        assert_eq!(whole, Ok(()));
         assert!(pressure.io.is_some() && pressure.cpu.is_none() && pressure.memory.is_none());
+    }
+
+    #[test]
+    fn a_resource_that_fails_is_told_with_the_others_and_without_them() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(root.path().join("pressure").join(name), text).unwrap();
+        };
+        std::fs::create_dir(root.path().join("pressure")).unwrap();
+        write("memory", "nonsense");
+        let alone = read(root.path());
+        assert!(
+            matches!(&alone, Err(Missing::Failed(reason)) if reason.contains("pressure/memory")),
+            "{alone:?}"
+        );
+        write("io", "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n");
+        let (pressure, whole) = read(root.path()).unwrap();
+        assert!(pressure.io.is_some() && pressure.memory.is_none());
+        assert_eq!(whole, Err(alone.unwrap_err()));
     }
 
     #[test]
@@ -101,7 +128,7 @@ mod tests {
     #[test]
     fn nonsense_is_an_error_and_no_crash() {
         for text in ["", "some", "some avg10=x avg60=0 avg300=0 total=1"] {
-            assert!(parse(text).is_err(), "{text:?}");
+            assert!(parse("pressure/cpu", text).is_err(), "{text:?}");
         }
     }
 }

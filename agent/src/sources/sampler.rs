@@ -7,7 +7,7 @@ use nodegrace_proto::v1::{KubeletMetrics, Outcome, Runtime, Sample, Source, Sour
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    KubeletServer, Missing, RuntimeSocket,
+    KubeletServer, Missing, Reading, RuntimeSocket,
     host::HostFiles,
     runtime::answered,
     slot::{Slot, Timed},
@@ -72,7 +72,12 @@ impl Sampler {
         };
         self.host.read(&self.clock, &mut sample);
         let now = self.clock.now();
-        sample.runtime = note_runtime(&mut sample, self.runtime.take(now));
+        sample.runtime = note_partial(
+            &mut sample,
+            Source::Runtime,
+            self.runtime.take(now),
+            answered,
+        );
         sample.kubelet_metrics = note(
             &mut sample,
             Source::KubeletMetrics,
@@ -87,17 +92,23 @@ impl Sampler {
     }
 }
 
-/// Notes in the sample how asking the runtime went. Calls that all failed are an error, and still tell how long they took.
-fn note_runtime(sample: &mut Sample, timed: Timed<Runtime>) -> Option<Runtime> {
+/// Notes in the sample how reading a source went that may give something and fail all the same: `whole` tells whether it did.
+/// Returns what it gave.
+pub(super) fn note_partial<T>(
+    sample: &mut Sample,
+    source: Source,
+    timed: Timed<T>,
+    whole: impl FnOnce(&T) -> Reading<()>,
+) -> Option<T> {
     let went = Timed {
         reading: timed
             .reading
             .as_ref()
             .map_err(Missing::clone)
-            .and_then(answered),
+            .and_then(whole),
         took: timed.took,
     };
-    note(sample, Source::Runtime, went);
+    note(sample, source, went);
     timed.reading.ok()
 }
 
@@ -138,7 +149,7 @@ mod tests {
             took: Some(Duration::from_secs(2)),
         };
         let mut sample = Sample::default();
-        let runtime = note_runtime(&mut sample, timed).unwrap();
+        let runtime = note_partial(&mut sample, Source::Runtime, timed, answered).unwrap();
         assert_eq!(runtime.calls, [call]);
         assert_eq!(sample.sources[0].outcome(), Outcome::Error);
         assert_eq!(sample.sources[0].reason, "Version: no answer within 2 s");

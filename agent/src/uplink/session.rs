@@ -146,7 +146,7 @@ impl Session<'_> {
         let opening = client.report(ReceiverStream::new(outgoing));
         let mut acks = match timeout(patience, opening).await {
             Ok(Ok(answer)) => answer.into_inner(),
-            // It has no room for another stream: that is no verdict on the batch.
+            // This is about the stream, such as that there are too many of them: no verdict on a batch.
             Ok(Err(status)) => return Err(wire::status_line(&status).into()),
             Err(_) => return Err("the aggregator does not answer".into()),
         };

@@ -24,6 +24,7 @@ impl<O: Observer> Follower<O> {
         let interruption = |trouble, since| Interruption {
             trouble,
             since,
+            retry_after: Duration::ZERO,
             worked: false,
             next: Step::List,
         };
@@ -40,7 +41,12 @@ impl<O: Observer> Follower<O> {
                 self.no_such_api(refusal.trouble.message).await;
                 return Ok(Step::List);
             }
-            Err(refusal) => return Err(interruption(refusal.trouble, self.sure)),
+            Err(refusal) => {
+                return Err(Interruption {
+                    retry_after: refusal.retry_after,
+                    ..interruption(refusal.trouble, self.sure)
+                });
+            }
         };
         let at = Moment::now(&self.clock);
         let version = list.resource_version().to_owned();

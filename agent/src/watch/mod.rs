@@ -51,6 +51,8 @@ pub(crate) struct Follower<O: Observer> {
     looked: bool,
     /// How many times in a row the server said that it has no such API.
     not_found: u32,
+    /// The last watch ended before it said anything.
+    stillborn: bool,
     /// Last moment at which the channel was surely seen.
     sure: Duration,
     /// The last blind spell.
@@ -72,6 +74,8 @@ struct Interruption {
     trouble: Trouble,
     /// Last moment at which the channel was surely seen.
     since: Duration,
+    /// How long the server wants to be left alone.
+    retry_after: Duration,
     /// True when the step had worked before it failed.
     worked: bool,
     next: Step,
@@ -97,6 +101,7 @@ impl<O: Observer> Follower<O> {
             seen: None,
             looked: false,
             not_found: 0,
+            stillborn: false,
             spell: None,
             looked_at: Moment::now(&clock),
             clock,
@@ -126,12 +131,14 @@ impl<O: Observer> Follower<O> {
                 Err(Interruption {
                     trouble,
                     since,
+                    retry_after,
                     next,
                     ..
                 }) => {
                     // An expired version needs another list, not patience; unless that did not help the last time.
                     let at_once = trouble.reason == BlindReason::Expired && pauses.is_fresh();
-                    let pause = pauses.next();
+                    // Not all of a cluster's agents come back at the second that the server named.
+                    let pause = pauses.next() + retry_after;
                     self.lose(since, trouble);
                     if !at_once {
                         self.clock.sleep(pause).await;

@@ -7,14 +7,20 @@ use nodegrace_proto::v1::BlindReason;
 
 use crate::{kube_client, observe::Trouble};
 
+/// Longest that a server is left alone because it says so: blindness costs data, and an overloaded API server asks for a
+/// second or a few.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+
 /// An answer that is none.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) trouble: Trouble,
     /// The server does not have what was asked for.
     pub(super) not_found: bool,
-    /// The request itself is refused: asking again changes nothing.
-    malformed: bool,
+    /// How long the server wants to be left alone.
+    pub(super) retry_after: Duration,
+    /// The same request would end the same: it is refused, or what it leads to cannot be understood.
+    futile: bool,
 }
 
 impl Refusal {
@@ -22,7 +28,8 @@ impl Refusal {
         Self {
             trouble: Trouble { reason, message },
             not_found: false,
-            malformed: false,
+            retry_after: Duration::ZERO,
+            futile: false,
         }
     }
 
@@ -42,12 +49,16 @@ impl Refusal {
         )
     }
 
-    /// A watch that ended before it said anything.
-    pub(super) fn stillborn_watch() -> Self {
-        Self::new(
-            BlindReason::Connection,
-            "the watch ended as soon as it was opened".into(),
-        )
+    /// A watch that ended before it said anything; `again` when the one before it did so too, which its version may be the
+    /// cause of.
+    pub(super) fn stillborn_watch(again: bool) -> Self {
+        Self {
+            futile: again,
+            ..Self::new(
+                BlindReason::Connection,
+                "the watch ended as soon as it was opened".into(),
+            )
+        }
     }
 
     /// A watch that ended before its time.
@@ -85,17 +96,38 @@ impl Refusal {
             | kube::Error::BuildRequest(_) => BlindReason::ServerError,
             _ => BlindReason::Connection,
         };
+        // kube reads an event that it cannot understand as a Status that says nothing.
+        let unsaid = code == Some(0);
+        let nonsense =
+            unsaid || matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_));
+        let message = if unsaid {
+            "the server sent an event that cannot be understood".into()
+        } else {
+            kube_client::failure(error)
+        };
         Self {
             not_found: code == Some(404),
-            malformed: matches!(code, Some(400 | 404 | 422)),
-            ..Self::new(reason, kube_client::failure(error))
+            retry_after: retry_after(error).min(LONGEST_RETRY_AFTER),
+            futile: nonsense || matches!(code, Some(400 | 404 | 422)),
+            ..Self::new(reason, message)
         }
     }
 
     /// Whether a watch can only go on after a new list.
     pub(super) fn needs_list(&self) -> bool {
-        self.malformed || self.trouble.reason == BlindReason::Expired
+        self.futile || self.trouble.reason == BlindReason::Expired
     }
+}
+
+/// How long the server says in its own words that it wants to be left alone. Zero: it does not say.
+fn retry_after(error: &kube::Error) -> Duration {
+    let details = match error {
+        kube::Error::Api(status) => status.details.as_ref(),
+        _ => None,
+    };
+    details.map_or(Duration::ZERO, |details| {
+        Duration::from_secs(details.retry_after_seconds.into())
+    })
 }
 
 #[cfg(test)]

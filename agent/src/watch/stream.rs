@@ -78,6 +78,7 @@ impl<O: Observer> Follower<O> {
                         self.regain(opened, true);
                     }
                     belief = judged;
+                    self.stillborn = false;
                     continue;
                 }
             };
@@ -98,6 +99,7 @@ impl<O: Observer> Follower<O> {
                 }
                 Some(Ok(event)) => {
                     belief = Belief::Proven;
+                    self.stillborn = false;
                     self.regain(opened, true);
                     self.sure = at.monotonic;
                     version = self.take(event, at).unwrap_or(version);
@@ -117,7 +119,10 @@ impl<O: Observer> Follower<O> {
                     self.sure = at.monotonic;
                     return Ok(Step::Watch(version));
                 }
-                None => return Err(self.broken(Refusal::stillborn_watch(), belief, version)),
+                None => {
+                    let again = std::mem::replace(&mut self.stillborn, true);
+                    return Err(self.broken(Refusal::stillborn_watch(again), belief, version));
+                }
             }
         }
     }
@@ -146,6 +151,7 @@ impl<O: Observer> Follower<O> {
             } else {
                 Step::Watch(version)
             },
+            retry_after: refusal.retry_after,
             trouble: refusal.trouble,
             since: self.sure,
             worked: belief.is_well(),
