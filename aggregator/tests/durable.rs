@@ -31,6 +31,8 @@ async fn answers(world: &World) -> (Vec<v1::Node>, Vec<v1::Gap>, v1::Fleet) {
         observation.connected = false;
         // Of the node that is connected the state says so; without a stream it says that.
         (node.state, node.state_reason) = (0, String::new());
+        // Without a stream nobody knows whether the gap still runs.
+        node.running_gap = None;
     }
     let mut fleet = world.fleet().await;
     fleet.states.clear();
