@@ -83,6 +83,7 @@ fn usual(present: Duration, monitor_period: Duration) -> Vec<Candidate> {
     let graces: BTreeSet<Duration> = USUAL
         .into_iter()
         .map(Duration::from_secs)
+        .filter(|grace| *grace >= monitor_period)
         .chain([present])
         .collect();
     graces
@@ -186,5 +187,18 @@ fn estimate(estimate: Estimate) -> v1::FlipEstimate {
         per_day_lower: estimate.interval.lower,
         per_day_upper: estimate.interval.upper,
         basis: basis.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_table_leaves_out_what_the_monitor_period_does_not_allow() {
+        let seconds = Duration::from_secs;
+        let table = usual(seconds(50), seconds(45));
+        assert!(table.iter().all(|row| row.grace_period >= seconds(45)));
+        assert_eq!(table[0].grace_period, seconds(50));
     }
 }

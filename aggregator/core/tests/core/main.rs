@@ -2,6 +2,7 @@
 
 mod blindness;
 mod chains;
+mod fleets;
 mod interval;
 mod kit;
 mod made_up_trials;

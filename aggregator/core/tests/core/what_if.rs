@@ -78,9 +78,11 @@ fn a_shorter_grace_period_flips_more_and_a_longer_one_less() {
 fn the_cost_and_the_gain_of_a_grace_period_are_told() {
     let fleet = with_gaps(&[10.0, 60.0], 100);
     let what_if = ask(&fleet, 55.0);
-    // Seven seconds of day out of 70 s: the node with a 60 s gap is gone from about 42.5 s on.
-    let day = 86_400.0 / 70.0;
-    assert!((what_if.saved_per_day.seconds() / day - 15.0).abs() < 2.6);
+    // Every 70 s a gap of 60 s. Looks come every 5.0025 s. At 40 s the node is gone from 42.52125 s on, on average. At 55 s
+    // the flip comes evenly from 55.0275 s on, and (60 - 55.0275)^2 / 2 / 5.0025 = 2.47134 s are left after it.
+    let gaps = 86_400.0 / 70.0;
+    let saved = 60.0 - 42.52125 - 2.47134;
+    assert!((what_if.saved_per_day.seconds() / gaps - saved).abs() < 1e-4);
     assert_eq!(what_if.affected.len(), 1);
     let flips = what_if.flips.expect("measured").per_day;
     let pods = what_if.lost_pods_per_day.expect("known");
