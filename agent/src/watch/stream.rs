@@ -55,6 +55,7 @@ impl<O: Observer> Follower<O> {
             Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
         };
         let mut opened = self.clock.now();
+        self.slowly_opened(opened);
         let mut belief = Belief::Opened;
         let mut pulse = Pulse::new(self.clock.clone());
         let mut stream = pin!(stream);
