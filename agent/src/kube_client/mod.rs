@@ -6,7 +6,13 @@
 
 mod token_file;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use anyhow::Context as _;
 use http::{
@@ -16,7 +22,7 @@ use http::{
 };
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{self as client, Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use kube::{
@@ -126,6 +132,8 @@ fn build(
         .map(|file| TokenFile::open(Path::new(&file)))
         .transpose()?;
 
+    let answers = Arc::new(AtomicBool::new(false));
+    let answered = Arc::clone(&answers);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer().context("credentials")?)
@@ -143,9 +151,24 @@ fn build(
             }
             request
         })
-        .map_err(BoxError::from)
+        .map_response(move |answer| {
+            answers.store(true, Ordering::Relaxed);
+            answer
+        })
+        .map_err(move |error| explained(error, http2_only && !answered.load(Ordering::Relaxed)))
         .service(http);
     Ok(kube::Client::new(service, config.default_namespace))
+}
+
+/// Says what an `http` server may lack that took the connection and has never answered: in which way HTTP/2 fails with a
+/// server that does not speak it depends on who closes first, and none of them names the cause.
+fn explained(error: client::Error, never_answered: bool) -> BoxError {
+    if never_answered && !error.is_connect() {
+        let error = one_line(&error);
+        return format!("an http API server must speak HTTP/2 with prior knowledge: {error}")
+            .into();
+    }
+    error.into()
 }
 
 /// What a request failed with, on one line and without kube's words around it.

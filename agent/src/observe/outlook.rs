@@ -49,6 +49,11 @@ impl Outlook {
         matches!(self.state, State::Absent(_))
     }
 
+    /// Whether the channel cannot be seen.
+    pub(crate) fn is_blind(&self) -> bool {
+        matches!(self.state, State::Blind { .. })
+    }
+
     /// The channel cannot be seen; `since` is the last moment at which it surely was. True when that is news: it could be
     /// seen before, or the kind of trouble is another.
     ///

@@ -12,6 +12,10 @@ use crate::{
     observe::{Observer, Span, Trouble},
 };
 
+/// Longest time without a watch, in real time, that is nothing to tell: one that ends in time is opened again within a few
+/// round trips.
+const SLOW: Duration = Duration::from_millis(250);
+
 impl<O: Observer> Follower<O> {
     /// The channel cannot be seen since `since`. Logged when that is news.
     pub(super) fn lose(&mut self, since: Duration, trouble: Trouble) {
@@ -51,6 +55,24 @@ impl<O: Observer> Follower<O> {
             ),
         };
         self.lose(span.start, trouble);
+    }
+
+    /// The watch was opened at `opened`, after the channel was last surely seen: what came in between was held up if that took
+    /// long. Nothing to tell when it cannot be seen anyway.
+    pub(super) fn slowly_opened(&mut self, opened: Duration) {
+        let took = opened.saturating_sub(self.sure);
+        if took <= lasting(&self.clock, SLOW) || self.outlook.is_blind() {
+            return;
+        }
+        let took = Duration::from_millis(took.as_millis() as u64);
+        let trouble = Trouble {
+            reason: BlindReason::Connection,
+            message: format!(
+                "the watch took {} to open",
+                humantime::format_duration(took)
+            ),
+        };
+        self.lose(self.sure, trouble);
     }
 
     /// Shows whether the object is there, now that it is known.

@@ -54,7 +54,9 @@ impl<O: Observer> Follower<O> {
             Ok(stream) => stream,
             Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
         };
-        let mut opened = self.clock.now();
+        let opened = self.clock.now();
+        self.slowly_opened(opened);
+        let mut seen_from = opened;
         let mut belief = Belief::Opened;
         let mut pulse = Pulse::new(self.clock.clone());
         let mut stream = pin!(stream);
@@ -75,7 +77,7 @@ impl<O: Observer> Follower<O> {
                         return Err(self.broken(Refusal::deaf_watch(), judged, version));
                     }
                     if belief == Belief::Opened {
-                        self.regain(opened, true);
+                        self.regain(seen_from, true);
                     }
                     belief = judged;
                     self.stillborn = false;
@@ -85,7 +87,7 @@ impl<O: Observer> Follower<O> {
             if let Some(span) = stall.or_else(|| pulse.check()) {
                 self.stood_still(span);
                 // What it says next tells whether it outlived that.
-                (belief, opened) = (Belief::Opened, span.end);
+                (belief, seen_from) = (Belief::Opened, span.end);
             }
             let Some(event) = event else { continue };
             let at = Moment::now(&self.clock);
@@ -100,7 +102,7 @@ impl<O: Observer> Follower<O> {
                 Some(Ok(event)) => {
                     belief = Belief::Proven;
                     self.stillborn = false;
-                    self.regain(opened, true);
+                    self.regain(seen_from, true);
                     self.sure = at.monotonic;
                     version = self.take(event, at).unwrap_or(version);
                 }

@@ -6,10 +6,17 @@ use std::{path::Path, time::Duration};
 
 use futures::StreamExt as _;
 use http::{Request, Version};
-use tokio::{io::copy_bidirectional, net::TcpListener, sync::watch, task::JoinSet, time::Instant};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::Instant,
+};
 
 use self::kit::{TlsServer, write};
 use super::configuration;
+use crate::config::Timeouts;
 
 fn get(path: &'static str) -> Request<Vec<u8>> {
     Request::get(path).body(Vec::new()).unwrap()
@@ -135,6 +142,30 @@ async fn a_server_that_falls_silent_is_noticed_within_five_seconds() {
         start.elapsed() < Duration::from_secs(5),
         "{:?}",
         start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_plain_server_that_speaks_http1_only_is_told_what_it_lacks() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            let _ = socket.read(&mut asked).await.unwrap();
+            let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+            socket.write_all(refusal).await.unwrap();
+        }
+    });
+    let config = kube::Config::new(format!("http://{address}").parse().unwrap());
+    let client = super::connect(&config, &Timeouts::default()).unwrap();
+    let error = client.request_text(get("/version")).await.unwrap_err();
+    let words = super::failure(&error);
+    assert!(
+        words.contains("must speak HTTP/2 with prior knowledge"),
+        "{words}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! A server that keeps its connections and says nothing, where no ping notices that.
+//! A server that keeps its connections and says nothing, where no ping notices that, or says it late.
 
 use nodegrace_proto::v1::{BlindReason, Visibility};
 
@@ -77,4 +77,22 @@ async fn a_connection_that_breaks_over_http1_was_sure_only_until_its_last_event(
     )
     .await;
     assert_eq!(story.spells(), [(9, 12, true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_slow_to_open_again_delays_what_it_tells() {
+    let again = Answer::Watch(vec![(0, modified(3, 12))], End::Never);
+    let story = follow(
+        40,
+        vec![
+            list(1, 0),
+            watch(End::After(1)),
+            Answer::Late(4, Box::new(again)),
+        ],
+    )
+    .await;
+    assert_eq!(story.spells(), [(10, 14, true)]);
+    let uncertain = story.batch.heartbeats[2].arrival_uncertainty;
+    assert_eq!(uncertain.map(|span| span.seconds), Some(2));
+    assert_eq!(story.view.visibility(), Visibility::Observed);
 }

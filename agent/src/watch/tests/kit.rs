@@ -38,6 +38,8 @@ pub(super) enum Answer {
     Silence,
     /// No connection.
     Refused,
+    /// This, after so many seconds.
+    Late(u64, Box<Answer>),
     /// This, over HTTP/1.1. All else is over HTTP/2.
     Http1(Box<Answer>),
 }
@@ -263,6 +265,10 @@ type Answered = Response<StreamBody<stream::BoxStream<'static, io::Result<Frame<
 async fn serve(answer: Answer) -> io::Result<Answered> {
     let (version, answer) = match answer {
         Answer::Http1(answer) => (Version::HTTP_11, *answer),
+        Answer::Late(seconds, answer) => {
+            sleep(seconds).await;
+            (Version::HTTP_2, *answer)
+        }
         answer => (Version::HTTP_2, answer),
     };
     let (code, body) = match answer {
@@ -273,7 +279,9 @@ async fn serve(answer: Answer) -> io::Result<Answered> {
         Answer::Watch(lines, end) => (200, lines_of(lines).chain(ending(end)).boxed()),
         Answer::Silence => match pending::<Infallible>().await {},
         Answer::Refused => return Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
-        Answer::Http1(_) => unreachable!("one version per answer"),
+        Answer::Late(..) | Answer::Http1(_) => {
+            unreachable!("an answer is late or over HTTP/1.1 once")
+        }
     };
     Ok(Response::builder()
         .status(code)

@@ -4,5 +4,6 @@ mod blindness;
 mod hangs;
 mod kit;
 mod presence;
+mod refusals;
 mod stalls;
 mod steps;

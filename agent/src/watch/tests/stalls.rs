@@ -2,7 +2,7 @@
 
 use nodegrace_proto::v1::{Heartbeat, Visibility};
 
-use super::kit::{Answer, End, error, follow_stalled, list, modified};
+use super::kit::{Answer, End, bookmark, error, follow_stalled, list, modified};
 
 fn uncertainties(beats: &[Heartbeat]) -> Vec<Option<i64>> {
     beats
@@ -70,6 +70,19 @@ async fn a_watch_that_broke_while_the_agent_stood_still_hides_all_of_that_time()
             "stamped at 20, found at 53"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_outlived_a_stall_still_ends_in_time() {
+    let events = (2..6).map(|version| (55, bookmark(version))).collect();
+    let script = vec![
+        list(1, 0),
+        Answer::Watch(events, End::After(66)),
+        Answer::Watch(vec![], End::Never),
+    ];
+    let story = follow_stalled(320, 15, 38, script).await;
+    assert_eq!(story.watched_from(), ["1", "5"]);
+    assert_eq!(story.spells().len(), 1, "{:?}", story.spells());
 }
 
 #[tokio::test(start_paused = true)]
