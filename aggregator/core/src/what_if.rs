@@ -183,6 +183,8 @@ pub(crate) struct Replay<'a> {
 impl<'a> Replay<'a> {
     pub(crate) fn new(fleet: &'a Fleet) -> Self {
         let gaps = || fleet.histories().map(NodeHistory::gaps);
+        // The tail is one for the fleet, and complete only above what every node has kept: one node with more long gaps than are
+        // kept raises the threshold for all.
         let complete_above = gaps()
             .map(GapHistory::exact_above)
             .max()

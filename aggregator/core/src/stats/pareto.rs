@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn exponential_pareto_and_lognormal_tails_are_extrapolated_within_the_interval() {
+    fn exponential_heavy_and_light_tails_are_extrapolated_within_the_interval() {
         let exponential = |u: f64| -5.0 * (1.0 - u).ln();
         let heavy = |u: f64| 4.0 * ((1.0 - u).powf(-0.25) - 1.0) / 0.25;
         let light = |u: f64| 20.0 * (1.0 - (1.0 - u).powf(0.3));

@@ -35,6 +35,8 @@ pub(crate) const RULE_OF_THREE: f64 = 3.0;
 /// For whole numbers Garwood's exact interval (Biometrika 1936), half a chi-squared quantile with 2 n and 2 n + 2 degrees of
 /// freedom; the same gamma quantiles carry it to the sums of probabilities counted here. Such a sum varies less than the
 /// count of flips it stands for (the probabilities replace coin tosses by their mean), so the interval is rather too wide.
+/// All that holds for gaps that come independently of each other. When one outage of the API server lengthens the gaps of many
+/// nodes at once, they count as many though they are one, and the interval is too narrow.
 /// With nothing risky seen it reaches from 0 to the rule of three.
 pub fn poisson_interval(expected: f64) -> Interval {
     if expected <= 0.0 {
