@@ -45,11 +45,16 @@ pub fn poisson_interval(expected: f64) -> Interval {
             upper: RULE_OF_THREE,
         };
     }
+    let lower = gamma::quantile(expected, 0.025);
     Interval {
-        lower: gamma::quantile(expected, 0.025),
+        // Far below one flip in the age of any cluster is none.
+        lower: if lower < LEAST { 0.0 } else { lower },
         upper: gamma::quantile(expected + 1.0, 0.975),
     }
 }
+
+/// Means below this are told as none.
+const LEAST: f64 = 1e-9;
 
 /// Whole numbers from `least` to `most`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
