@@ -14,7 +14,7 @@ use nodegrace_sim_cluster::{
 use nodegrace_tests::{
     authority::Authority,
     question,
-    running::{Aggregator, written},
+    running::{Aggregator, Written, written},
 };
 
 const NODE: &str = "node-0";
@@ -39,6 +39,16 @@ fn own_reads(access: Access) -> Access {
             USER,
             Permission::new(&["get", "list", "watch"], Resource::Lease).within("kube-node-lease"),
         )
+}
+
+/// Lets the cluster listen without TLS, and writes the kubeconfig that leads to it.
+async fn plain_kubeconfig(cluster: &Cluster) -> Written {
+    let loopback = "127.0.0.1:0".parse().expect("an address");
+    let address = cluster
+        .listen(loopback, None)
+        .await
+        .expect("the API server listens");
+    written(&kubeconfig(address, &Credentials::default()))
 }
 
 /// Waits until both channels of the node have heartbeats and a period.
@@ -126,12 +136,7 @@ async fn a_refused_agent_says_that_it_is_blind_and_samples_on() {
 #[tokio::test]
 async fn a_node_that_does_not_exist_and_a_missing_socket_are_said_and_nothing_stops() {
     let cluster = cluster();
-    let loopback = "127.0.0.1:0".parse().expect("an address");
-    let address = cluster
-        .listen(loopback, None)
-        .await
-        .expect("the API server listens");
-    let file = written(&kubeconfig(address, &Credentials::default()));
+    let file = plain_kubeconfig(&cluster).await;
     let aggregator = Aggregator::start().await;
     let socket = ["--cri-socket", "/nowhere/containerd.sock"];
     let _agent = aggregator.agent(
@@ -173,12 +178,7 @@ async fn an_unreachable_api_server_is_blindness_and_no_gap() {
 #[tokio::test]
 async fn an_unreachable_aggregator_is_waited_for_and_loses_no_heartbeat() {
     let cluster = cluster();
-    let loopback = "127.0.0.1:0".parse().expect("an address");
-    let address = cluster
-        .listen(loopback, None)
-        .await
-        .expect("the API server listens");
-    let file = written(&kubeconfig(address, &Credentials::default()));
+    let file = plain_kubeconfig(&cluster).await;
     let aggregator = Aggregator::start().await;
     let port = aggregator.address;
     aggregator.process.kill().await;

@@ -98,11 +98,6 @@ impl Process {
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is killed");
     }
-
-    /// True while the process runs.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
 }
 
 /// Runs the workspace's binary `name` with `args` to its end.
