@@ -22,6 +22,6 @@ pub use self::{
     args::{Args, complaint},
     config::{Config, KubeletProcessName, Timeouts},
     run::run,
-    uplink::{Aggregators, channel},
+    uplink::{Aggregators, Directory, channel},
     wire::one_line,
 };

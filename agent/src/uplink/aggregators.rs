@@ -1,11 +1,11 @@
-//! Which aggregators an agent reports to: given ones, or whatever a DNS name resolves to.
+//! Which aggregators an agent reports to: given ones, or whoever is behind a name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{net::IpAddr, sync::Arc};
 
 use anyhow::Context as _;
-use http::Uri;
 use tonic::transport::{Channel, Endpoint};
 
+use super::directory::{Directory, DnsName};
 use crate::config::Timeouts;
 
 /// The aggregator replicas an agent reports to, each with its own stream and its own cursor.
@@ -17,18 +17,7 @@ pub(super) enum Kind {
     /// These and no others, with the names by which the spool remembers them.
     Given(Vec<(String, Channel)>),
     /// Every address behind a name, looked up again and again.
-    Named(Name),
-}
-
-/// A name that stands for aggregators.
-#[derive(Clone, Debug)]
-pub(super) struct Name {
-    /// The URL as it was given.
-    url: Uri,
-    /// The DNS name in it.
-    pub(super) host: String,
-    port: u16,
-    timeouts: Timeouts,
+    Listed(Arc<dyn Directory>),
 }
 
 impl Aggregators {
@@ -38,8 +27,12 @@ impl Aggregators {
         Self(Kind::Given(replicas.into_iter().collect()))
     }
 
-    /// Every replica at `url`: one for an IP address; for a DNS name one for each of its addresses, looked up every 30 s and
-    /// after failures. Nothing is reached yet.
+    /// Every replica that `directory` lists, looked up every 30 s and after failures. The spool remembers each by its address.
+    pub fn listed_by(directory: Arc<dyn Directory>) -> Self {
+        Self(Kind::Listed(directory))
+    }
+
+    /// Every replica at `url`: one for an IP address; for a DNS name one for each of its addresses. Nothing is reached yet.
     ///
     /// # Errors
     /// When `url` is none that can be spoken to: something else than `http://host:port`.
@@ -55,13 +48,8 @@ impl Aggregators {
                 // This machine is one replica, on whichever of its addresses it listens.
                 Self::given([(format!("{host}:{port}"), endpoint.connect_lazy())])
             } else {
-                let (host, timeouts) = (host.to_owned(), timeouts.clone());
-                Self(Kind::Named(Name {
-                    url,
-                    host,
-                    port,
-                    timeouts,
-                }))
+                let host = host.to_owned();
+                Self::listed_by(Arc::new(DnsName::new(url, host, port, timeouts.clone())))
             },
         )
     }
@@ -77,31 +65,6 @@ impl From<Channel> for Aggregators {
 /// The port of a URL without one.
 const HTTP_PORT: u16 = 80;
 
-impl Name {
-    /// The addresses behind the name, of the first one's family: on a cluster with two, every pod has an address of each and
-    /// would be reported to twice.
-    pub(super) async fn look_up(&self) -> std::io::Result<Vec<SocketAddr>> {
-        let addresses = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
-        Ok(of_one_family(addresses))
-    }
-
-    /// A channel to one of the addresses, which is still called by the name.
-    pub(super) fn channel(&self, address: SocketAddr) -> Channel {
-        endpoint(&format!("http://{address}"), &self.timeouts)
-            .expect("an address makes a URL")
-            .origin(self.url.clone())
-            .connect_lazy()
-    }
-}
-
-fn of_one_family(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let mut addresses = addresses.into_iter().peekable();
-    let first_is_ipv4 = addresses.peek().is_some_and(SocketAddr::is_ipv4);
-    addresses
-        .filter(|address| address.is_ipv4() == first_is_ipv4)
-        .collect()
-}
-
 /// A channel to the aggregator at `url` that connects when it is first used: an unreachable aggregator is no error here.
 ///
 /// # Errors
@@ -110,7 +73,7 @@ pub fn channel(url: &str, timeouts: &Timeouts) -> anyhow::Result<Channel> {
     Ok(endpoint(url, timeouts)?.connect_lazy())
 }
 
-fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoint> {
+pub(super) fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoint> {
     let endpoint =
         Endpoint::from_shared(url.to_owned()).with_context(|| format!("aggregator URL {url:?}"))?;
     let (scheme, host) = (endpoint.uri().scheme_str(), endpoint.uri().host());
@@ -126,17 +89,19 @@ fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoint> {
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+
     use super::*;
 
     impl Aggregators {
         /// Whoever is behind `localhost` at this port: the one name that every machine resolves.
         pub(crate) fn behind_localhost(port: u16) -> Self {
-            Self(Kind::Named(Name {
-                url: Uri::from_static("http://localhost"),
-                host: "localhost".into(),
+            Self::listed_by(Arc::new(DnsName::new(
+                Uri::from_static("http://localhost"),
+                "localhost".into(),
                 port,
-                timeouts: Timeouts::default(),
-            }))
+                Timeouts::default(),
+            )))
         }
     }
 
@@ -157,11 +122,11 @@ mod tests {
             };
             assert_eq!(replicas[0].0, replica);
         }
-        let Kind::Named(name) = at("http://nodegrace-aggregator.nodegrace.svc:4850").unwrap()
+        let Kind::Listed(name) = at("http://nodegrace-aggregator.nodegrace.svc:4850").unwrap()
         else {
             panic!("it is a name");
         };
-        assert_eq!(name.host, "nodegrace-aggregator.nodegrace.svc");
+        assert_eq!(name.name(), "nodegrace-aggregator.nodegrace.svc");
         for address in ["10.0.0.7:4850", "[fd00::7]:4850"] {
             name.channel(address.parse().unwrap());
         }
@@ -172,14 +137,5 @@ mod tests {
         for url in ["", "10.0.0.7:4850", "https://aggregator:4850", "ftp://a"] {
             assert!(at(url).is_err(), "{url:?}");
         }
-    }
-
-    #[test]
-    fn a_pod_with_an_address_of_each_family_is_one_replica() {
-        let four: SocketAddr = ([10, 0, 0, 7], 4850).into();
-        let six: SocketAddr = "[fd00::7]:4850".parse().unwrap();
-        assert_eq!(of_one_family([six, four]), [six]);
-        assert_eq!(of_one_family([four, six, four]), [four, four]);
-        assert!(of_one_family([]).is_empty());
     }
 }

@@ -6,7 +6,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
 
-use super::{LONGEST_PAUSE, SHORTEST_PAUSE, Shared, aggregators::Name, came_home, roster::Roster};
+use super::{
+    LONGEST_PAUSE, SHORTEST_PAUSE, Shared, came_home, directory::Directory, roster::Roster,
+};
 use crate::{condition::Condition, pauses::Pauses};
 
 /// Time between two lookups: how long a new replica waits for its first report. Cluster DNS itself caches for up to 30 s.
@@ -16,10 +18,10 @@ const LOOK_UP_INTERVAL: Duration = Duration::from_secs(30);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Shared {
-    /// Starts an uplink to every address behind `name` until `sealed`.
+    /// Starts an uplink to every address that `directory` lists until `sealed`.
     pub(super) async fn discover(
         self: &Arc<Self>,
-        name: &Name,
+        directory: &dyn Directory,
         running: &mut JoinSet<()>,
         sealed: &CancellationToken,
     ) {
@@ -27,7 +29,7 @@ impl Shared {
         let mut condition = Condition::default();
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
         loop {
-            let Some(listed) = sealed.run_until_cancelled(name.look_up()).await else {
+            let Some(listed) = sealed.run_until_cancelled(directory.look_up()).await else {
                 return;
             };
             let pause = match listed {
@@ -39,7 +41,7 @@ impl Shared {
                     for arrival in roster.list(&listed, self.clock.now()) {
                         let address = arrival.address;
                         info!(%address, "an aggregator appeared");
-                        let uplink = self.uplink(address.to_string(), name.channel(address));
+                        let uplink = self.uplink(address.to_string(), directory.channel(address));
                         let delivery = uplink.deliver(sealed.clone(), arrival.gone);
                         running.spawn(delivery.in_current_span());
                     }
@@ -49,7 +51,7 @@ impl Shared {
                     let error = failure.to_string();
                     if condition.fails(&error) {
                         warn!(
-                            name = name.host,
+                            name = directory.name(),
                             error, "the aggregator's name is not resolved, trying again"
                         );
                     }

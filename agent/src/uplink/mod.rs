@@ -1,6 +1,7 @@
 //! Streams the journal to every aggregator: to each one long gRPC stream at a time, opened again whenever it breaks.
 
 mod aggregators;
+mod directory;
 mod discovery;
 mod roster;
 mod session;
@@ -21,8 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
 use tracing::{Instrument as _, error, info_span, warn};
 
-pub use self::aggregators::{Aggregators, channel};
 use self::{aggregators::Kind, session::Ending};
+pub use self::{
+    aggregators::{Aggregators, channel},
+    directory::Directory,
+};
 use crate::{
     condition::Condition,
     config::{Config, Timeouts},
@@ -138,7 +142,10 @@ impl Uplinks {
                     running.spawn(delivery.in_current_span());
                 }
             }
-            Kind::Named(name) => self.shared.discover(&name, &mut running, &sealed).await,
+            Kind::Listed(directory) => {
+                let shared = &self.shared;
+                shared.discover(&*directory, &mut running, &sealed).await;
+            }
         }
         while let Some(ended) = running.join_next().await {
             came_home(ended);
