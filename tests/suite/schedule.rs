@@ -123,10 +123,10 @@ async fn an_aggregator_that_forgot_says_what_it_forgot_and_counts_the_rest_once(
     for node in system.cluster().nodes() {
         before.push(question::node(system.queries(), &node.spec().name).await);
     }
-    system.crash_aggregator().await;
+    system.crash_aggregator(0).await;
     seconds(&system, 30).await;
     system
-        .start_aggregator()
+        .start_aggregator(0)
         .expect("the aggregator starts again");
     minutes(&system, 20).await;
     for before in before {

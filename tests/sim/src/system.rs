@@ -1,56 +1,44 @@
-//! A whole system: the simulated cluster, one real agent for each of its nodes, and a real aggregator.
+//! A whole system: the simulated cluster, one real agent for each of its nodes, and real aggregators.
 
+mod agents;
 mod memory;
+mod part;
+mod replicas;
+mod spec;
 mod tcp;
 
+use std::{collections::BTreeMap, time::Duration};
+
 use anyhow::Context as _;
-use nodegrace_agent::Config as AgentConfig;
-use nodegrace_aggregator::{Aggregator, Config as AggregatorConfig};
+use futures::{FutureExt as _, future::select_all};
 use nodegrace_clock::Clock;
-use nodegrace_core::ControllerSettings;
-use nodegrace_sim_cluster::{Cluster, ClusterSpec, kubelet::SimNode};
-use tokio::{net::TcpListener, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use nodegrace_sim_cluster::Cluster;
+use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
-/// What a system is made of.
-#[derive(Clone, Debug)]
-pub struct SystemSpec {
-    /// The simulated cluster.
-    pub cluster: ClusterSpec,
-    /// The aggregator.
-    pub aggregator: AggregatorConfig,
-}
+pub use self::spec::SystemSpec;
+use self::{agents::Agent, replicas::Replica};
 
-impl SystemSpec {
-    /// A cluster with an aggregator that is told the grace and monitor period its controller really has.
-    pub fn new(cluster: ClusterSpec) -> Self {
-        let mut aggregator = AggregatorConfig::default();
-        aggregator.fleet.controller = ControllerSettings::default()
-            .with_periods(cluster.rule.grace_period, cluster.rule.monitor_period);
-        Self {
-            cluster,
-            aggregator,
-        }
-    }
-}
-
-/// A running system.
+/// A running system. In memory, its aggregators and agents can be killed and started again, each by itself.
 #[derive(Debug)]
 pub struct System {
     cluster: Cluster,
     clock: Clock,
-    queries: Channel,
-    agents: JoinSet<anyhow::Result<()>>,
-    stop_agents: CancellationToken,
-    aggregator: JoinSet<anyhow::Result<()>>,
-    stop_aggregator: CancellationToken,
-    /// For a system in memory: its pipes, and what its aggregator is started with.
-    pipes: Option<(memory::Links, AggregatorConfig)>,
+    links: Links,
+    /// By the names of their nodes.
+    agents: BTreeMap<String, Agent>,
+    replicas: Vec<Replica>,
+}
+
+/// How its parts reach each other.
+#[derive(Debug)]
+enum Links {
+    Tcp(tcp::Links),
+    Memory(memory::Links),
 }
 
 impl System {
-    /// Starts a system whose parts talk over TCP on this machine.
+    /// Starts a system whose parts talk over TCP on this machine. It has one aggregator, the first of `spec`.
     ///
     /// # Errors
     /// When the simulated API server cannot listen or a part refuses its configuration.
@@ -61,30 +49,12 @@ impl System {
         http: TcpListener,
     ) -> anyhow::Result<Self> {
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
-        let links = tcp::Links::open(&cluster, &grpc).await?;
-        let (mut aggregator, stop_aggregator) = (JoinSet::new(), CancellationToken::new());
-        aggregator.spawn(nodegrace_aggregator::run(
-            spec.aggregator,
-            clock.clone(),
-            grpc,
-            http,
-            stop_aggregator.clone(),
-        ));
-        let mut system = Self {
-            cluster,
-            clock,
-            queries: links.aggregator()?,
-            agents: JoinSet::new(),
-            stop_agents: CancellationToken::new(),
-            aggregator,
-            stop_aggregator,
-            pipes: None,
-        };
-        for node in system.cluster.nodes().to_vec() {
-            let mut config = system.agent_config(&node);
-            config.kubelet = Some(links.kubelet(&node.spec().name)?);
-            system.start_agent(&node, config, links.api_server()?, links.aggregator()?);
-        }
+        let links = Links::Tcp(tcp::Links::open(&cluster, &grpc).await?);
+        let config = spec.aggregators.into_iter().next();
+        let config = config.context("a system has an aggregator")?;
+        let mut system = Self::of(cluster, clock, links);
+        system.serve_over_tcp(config, grpc, http)?;
+        system.start_agents(spec.spools.as_deref())?;
         Ok(system)
     }
 
@@ -94,91 +64,38 @@ impl System {
     /// When a part refuses its configuration.
     pub fn in_memory(spec: SystemSpec, clock: Clock) -> anyhow::Result<Self> {
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
-        let links = memory::Links::new(&cluster);
-        let mut system = Self {
-            cluster,
-            clock,
-            queries: links.aggregator(),
-            agents: JoinSet::new(),
-            stop_agents: CancellationToken::new(),
-            aggregator: JoinSet::new(),
-            stop_aggregator: CancellationToken::new(),
-            pipes: Some((links.clone(), spec.aggregator)),
-        };
-        system.start_aggregator()?;
-        for node in system.cluster.nodes().to_vec() {
-            let config = system.agent_config(&node);
-            system.start_agent(&node, config, links.api_server(), links.aggregator());
+        let links = Links::Memory(memory::Links::new(&cluster));
+        let mut system = Self::of(cluster, clock, links);
+        for config in spec.aggregators {
+            system.add_aggregator(config)?;
         }
+        system.start_agents(spec.spools.as_deref())?;
         Ok(system)
     }
 
-    /// Kills the aggregator of a system in memory, as a crash would, with all it holds in memory.
-    pub async fn crash_aggregator(&mut self) {
-        if let Some((links, _)) = &self.pipes {
-            links.break_aggregator();
+    const fn of(cluster: Cluster, clock: Clock, links: Links) -> Self {
+        Self {
+            cluster,
+            clock,
+            links,
+            agents: BTreeMap::new(),
+            replicas: Vec::new(),
         }
-        self.aggregator.shutdown().await;
-    }
-
-    /// Starts the aggregator of a system in memory, again after a crash.
-    ///
-    /// # Errors
-    /// When it refuses its configuration, or for a system over TCP, whose ports went with the first aggregator.
-    pub fn start_aggregator(&mut self) -> anyhow::Result<()> {
-        let (links, config) = self.pipes.as_ref().context("the system is not in memory")?;
-        let aggregator = Aggregator::new(config.clone(), self.clock.clone())?;
-        let (incoming, stop) = (links.listen(), self.stop_aggregator.clone());
-        self.aggregator
-            .spawn(async move { aggregator.serve_grpc(incoming, stop).await });
-        Ok(())
-    }
-
-    /// What a `DaemonSet` would tell the agent of this node.
-    fn agent_config(&self, node: &SimNode) -> AgentConfig {
-        let name = &node.spec().name;
-        let mut config = AgentConfig::new(name);
-        config.boot_id = Some(node.boot_id().to_owned());
-        match self.cluster.machine_paths(name) {
-            Some(paths) => {
-                config.proc_root = paths.proc_root;
-                config.cri_socket = Some(paths.cri_socket);
-            }
-            // A machine without files: this one's are another's, and reading them for every node takes its time.
-            None => config.proc_root = "/nowhere".into(),
-        }
-        config
-    }
-
-    fn start_agent(
-        &mut self,
-        node: &SimNode,
-        config: AgentConfig,
-        api_server: kube::Client,
-        aggregator: Channel,
-    ) {
-        self.agents.spawn(nodegrace_agent::run(
-            config,
-            api_server,
-            aggregator,
-            node.machine_clock().clone(),
-            self.stop_agents.clone(),
-        ));
     }
 
     /// The simulated cluster, with its knobs and its truth.
-    pub fn cluster(&self) -> &Cluster {
+    pub const fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
     /// The clock everything runs by.
-    pub fn clock(&self) -> &Clock {
+    pub const fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// A connection to the aggregator.
+    /// A connection to the first aggregator.
     pub fn queries(&self) -> Channel {
-        self.queries.clone()
+        self.queries_to(0)
     }
 
     /// Waits for the first part that ends by itself: none should.
@@ -186,29 +103,39 @@ impl System {
     /// # Errors
     /// Says which part ended, and why.
     pub async fn failure(&mut self) -> anyhow::Result<()> {
-        let (part, ended) = tokio::select! {
-            Some(ended) = self.agents.join_next() => ("an agent", ended),
-            Some(ended) = self.aggregator.join_next() => ("the aggregator", ended),
-        };
+        let agents = self.agents.values_mut();
+        let agents = agents.map(|agent| ("an agent", &mut agent.part));
+        let replicas = self.replicas.iter_mut();
+        let replicas = replicas.map(|replica| ("an aggregator", &mut replica.part));
+        let ends = agents
+            .chain(replicas)
+            .map(|(what, part)| async move { (what, part.ended().await) }.boxed());
+        let ((part, ended), ..) = select_all(ends).await;
         ended.context(part)?.context(part)?;
         anyhow::bail!("{part} ended by itself")
     }
 
-    /// Stops the agents, then the aggregator, then the cluster, each of them drained.
+    /// Stops the agents, all at the same time, then the aggregators, then the cluster, each of them drained.
     ///
     /// # Errors
     /// The first failure among the parts.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.stop_agents.cancel();
         let mut outcome = Ok(());
-        while let Some(ended) = self.agents.join_next().await {
-            outcome = outcome.and(ended.context("an agent").flatten());
+        for agent in self.agents.values() {
+            agent.part.tell_to_stop();
         }
-        self.stop_aggregator.cancel();
-        while let Some(ended) = self.aggregator.join_next().await {
-            outcome = outcome.and(ended.context("the aggregator").flatten());
+        for agent in self.agents.values_mut() {
+            outcome = outcome.and(agent.part.stop().await.context("an agent"));
+        }
+        for replica in &mut self.replicas {
+            outcome = outcome.and(replica.part.stop().await.context("an aggregator"));
         }
         self.cluster.stop().await;
         outcome
+    }
+
+    /// Lets the tasks of a killed part have their last turn, and whatever it had the disk do come to its end.
+    async fn settle(&self) {
+        self.clock.sleep(Duration::from_millis(1)).await;
     }
 }

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
 /// Where the parts listen.
+#[derive(Debug)]
 pub(super) struct Links {
     api_server: SocketAddr,
     kubelets: SocketAddr,
