@@ -4,6 +4,8 @@
 //! [`Clock::now`], a duration since boot that includes suspend; wall time is [`Clock::wall`] and serves display. Scaled clocks
 //! run on tokio's time, so that a test with paused time runs an hour in no time.
 
+mod anchor;
+
 use std::{
     sync::{
         Arc,
@@ -13,6 +15,8 @@ use std::{
 };
 
 use tokio::time::Instant;
+
+pub use self::anchor::{Anchor, NoAnchor};
 
 /// A clock: cheap to clone, the same for everything that holds a clone.
 #[derive(Clone, Debug)]
@@ -34,6 +38,9 @@ enum Kind {
 /// What a scaled clock's monotonic time starts from: a machine that has been up for an hour.
 const SCALED_UPTIME: Duration = Duration::from_secs(3600);
 
+/// How often an anchored clock reads the machine's clock twice to find out where tokio's stands.
+const READINGS: usize = 5;
+
 impl Clock {
     /// The machine's own clocks: `CLOCK_BOOTTIME` and the wall clock.
     pub fn real() -> Self {
@@ -45,13 +52,38 @@ impl Clock {
     /// # Panics
     /// When `speed` is not a positive number: there is no such clock.
     pub fn scaled(speed: f64, wall: SystemTime) -> Self {
+        Self::scaled_from(speed, wall, Instant::now())
+    }
+
+    /// The scaled clock that began at `anchor`: the same for every process of the machine that is given it.
+    ///
+    /// # Panics
+    /// When the anchor's speed is not a positive number.
+    pub fn anchored(anchor: Anchor) -> Self {
+        let Anchor { speed, since, wall } = anchor;
+        // The machine may turn to others between two readings: the closest of several count.
+        let readings = (0..READINGS).map(|_| {
+            let now = Instant::now();
+            let machine = anchor::machine_time();
+            (now.elapsed(), now, machine)
+        });
+        let closest = readings.min_by_key(|(apart, ..)| *apart);
+        let (_, now, machine) = closest.expect("there are some");
+        // A clock cannot have begun before its machine.
+        let origin = now
+            .checked_sub(machine.saturating_sub(since))
+            .unwrap_or(now);
+        Self::scaled_from(speed, wall, origin)
+    }
+
+    fn scaled_from(speed: f64, wall: SystemTime, origin: Instant) -> Self {
         assert!(
             speed.is_finite() && speed > 0.0,
             "a clock's speed is a positive number"
         );
         Self(Arc::new(Kind::Scaled {
             speed,
-            origin: Instant::now(),
+            origin,
             wall_origin: unix_nanos(wall),
             wall_step: AtomicI64::new(0),
         }))
