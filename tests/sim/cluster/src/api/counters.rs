@@ -1,6 +1,9 @@
 //! What was asked, by whom and how much it weighed: the base of every figure on the agents' cost.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// Requests that the log keeps; the oldest go first.
 const LOG: usize = 10_000;
@@ -8,6 +11,8 @@ const LOG: usize = 10_000;
 /// One request as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
+    /// When it was answered, on the cluster's monotonic clock.
+    pub at: Duration,
     /// RBAC verb, or the HTTP method in lower case for paths without objects.
     pub verb: String,
     /// Path and query as sent.

@@ -107,6 +107,7 @@ impl Service {
 
         let key: CostKey = (verb.clone(), object, user_agent.clone());
         let logged = Logged {
+            at: self.clock.now(),
             verb,
             path,
             user_agent,
