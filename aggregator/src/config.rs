@@ -20,7 +20,9 @@ pub struct StoreConfig {
     pub directory: PathBuf,
     /// Long gaps and flips are kept for so long.
     pub retain_for: Duration,
-    /// When the database is larger, its oldest gaps and flips go.
+    /// Single heartbeats are kept for so long; zero: not at all.
+    pub retain_heartbeats: Duration,
+    /// When the database is larger, its oldest heartbeats go, and after the last of them its oldest gaps and flips.
     pub max_bytes: u64,
 }
 
@@ -31,6 +33,8 @@ impl StoreConfig {
             directory: directory.into(),
             // A quarter, so that a change of settings can be compared with the time before it.
             retain_for: Duration::from_secs(90 * 24 * 3600),
+            // What happened just now, whoever is called for it: a row takes some 100 bytes, 5,000 nodes some 180 MB.
+            retain_heartbeats: Duration::from_secs(3600),
             // 5,000 nodes take some 150 MB for their snapshots and the log; a million gaps some 150 MB.
             max_bytes: 1 << 30,
         }

@@ -10,6 +10,7 @@ mod kit;
 mod crash;
 mod drain;
 mod durable;
+mod heartbeats;
 mod ingest;
 mod limits;
 mod list;

@@ -50,6 +50,8 @@ impl Default for Config {
 pub struct Applied {
     /// Records that were new.
     pub accepted: u64,
+    /// Number of the first record that was new: so were all after it. Absent: none was.
+    pub first_new: Option<u64>,
     /// Records that were known already, or came from an agent that was replaced.
     pub duplicates: u64,
     /// Every record of the agent up to this number need not be sent again.

@@ -25,7 +25,18 @@ pub struct StoreArgs {
     )]
     pub retain_for: Duration,
 
-    /// Size of the database in bytes, or with KiB, MiB, GiB or TiB, from which on its oldest gaps and flips go.
+    /// How long single heartbeats stay in the database; 0s keeps none.
+    #[arg(
+        long,
+        env = "NODEGRACE_RETAIN_HEARTBEATS",
+        default_value = "1h",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration
+    )]
+    pub retain_heartbeats: Duration,
+
+    /// Size of the database in bytes, or with KiB, MiB, GiB or TiB, from which on its oldest heartbeats go, then its oldest gaps
+    /// and flips.
     #[arg(
         long,
         env = "NODEGRACE_MAX_STORE_SIZE",
@@ -42,6 +53,7 @@ impl StoreArgs {
         let directory = self.data_dir.clone()?;
         Some(StoreConfig {
             retain_for: self.retain_for,
+            retain_heartbeats: self.retain_heartbeats,
             max_bytes: self.max_store_size,
             ..StoreConfig::new(directory)
         })

@@ -8,7 +8,7 @@ use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    OpenError,
+    OpenError, heartbeats,
     lock::Lock,
     row::{Event, LogRow, Saved, State, Work, channel},
     schema,
@@ -25,7 +25,10 @@ const VACUUM_STEP: i64 = 256;
 pub(crate) struct Database {
     pub(super) connection: Connection,
     retain_for: Duration,
+    retain_heartbeats: Duration,
     max_bytes: u64,
+    /// True since retention found more than `max_bytes` in use.
+    too_large: bool,
     _lock: Lock,
 }
 
@@ -53,7 +56,9 @@ impl Database {
         Ok(Self {
             connection,
             retain_for: config.retain_for,
+            retain_heartbeats: config.retain_heartbeats,
             max_bytes: config.max_bytes,
+            too_large: false,
             _lock: lock,
         })
     }
@@ -147,6 +152,10 @@ impl Database {
                     kept.unix_nanos(),
                 ])?;
         }
+        let oldest_heartbeat = work.oldest_kept(self.retain_heartbeats, self.too_large);
+        if !self.retain_heartbeats.is_zero() {
+            heartbeats::insert(&transaction, &work.events.heartbeats, oldest_heartbeat)?;
+        }
         for saved in &work.snapshots {
             save(&transaction, saved, work)?;
             drop_log(&transaction, &saved.node, work.applied_row)?;
@@ -158,10 +167,12 @@ impl Database {
             drop_log(&transaction, node, work.applied_row)?;
         }
         if work.retain {
-            let wall = work.state.last.wall.unix_nanos();
-            let oldest = wall.saturating_sub(nanos(self.retain_for));
-            let too_much = bytes(&transaction)? > self.max_bytes;
-            retain(&transaction, if too_much { i64::MAX } else { oldest })?;
+            self.too_large = bytes(&transaction)? > self.max_bytes;
+            heartbeats::retain(&transaction, oldest_heartbeat, RETENTION_STEP)?;
+            heartbeats::forget_agents(&transaction)?;
+            // What is worth the least goes first.
+            let too_large = self.too_large && heartbeats::is_empty(&transaction)?;
+            retain(&transaction, work.oldest_kept(self.retain_for, too_large))?;
         }
         write_state(&transaction, &work.state)?;
         transaction.commit()?;
@@ -170,6 +181,17 @@ impl Database {
             self.connection.execute_batch(&pages)?;
         }
         Ok(last_row)
+    }
+}
+
+impl Work {
+    /// Rows kept before this are to go: those older than `retain_for`, or all where there are too many.
+    fn oldest_kept(&self, retain_for: Duration, too_many: bool) -> i64 {
+        if too_many {
+            return i64::MAX;
+        }
+        let wall = self.state.last.wall.unix_nanos();
+        wall.saturating_sub(nanos(retain_for))
     }
 }
 
@@ -300,7 +322,7 @@ fn write_state(transaction: &Transaction<'_>, state: &State) -> Result<(), rusql
 }
 
 /// Nanoseconds as a column holds them, at most 292 years of them.
-fn nanos(duration: Duration) -> i64 {
+pub(super) fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 

@@ -16,6 +16,9 @@
 
 mod database;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+mod heartbeats;
 mod lock;
 mod restore;
 mod row;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nodegrace_proto::store::v1::NodeSnapshot;
 use prost::Message as _;
 
-use super::{Database, OpenError, row::Events, snapshot};
+use super::{Database, OpenError, heartbeats::Candidates, row::Events, snapshot};
 use crate::{ingest, register::Register, timeline::Timeline};
 
 /// What the writer must know of a restored database.
@@ -49,8 +49,9 @@ pub(crate) fn restore(
         let batch = ingest::read_back(&row.wire, row.opens, row.received)
             .map_err(|reason| damaged("a batch", row.node, reason.into()))?;
         let node = Arc::clone(&batch.report.node);
+        let heartbeats = Candidates::of(&batch.report);
         let applied = register.replay(batch);
-        events.note(&node, applied, timeline.wall_at(row.received));
+        events.note(&node, heartbeats, applied, timeline.wall_at(row.received));
         unsaved.push(node);
         batches += 1;
         Ok(())

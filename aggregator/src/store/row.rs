@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use nodegrace_core::{Channel, Gap, SeenFlip, WallTime};
+use nodegrace_core::{Applied, Channel, Gap, SeenFlip, WallTime};
 use nodegrace_proto::store::v1::NodeSnapshot;
 
+use super::heartbeats::{Candidates, KeptHeartbeat};
 use crate::{register::Batch, timeline::Mark};
 
 /// Where the aggregator's time and its counters stand.
@@ -72,14 +73,16 @@ pub(super) struct Event<T> {
 pub(super) struct Events {
     pub(super) gaps: Vec<Event<Gap>>,
     pub(super) flips: Vec<Event<SeenFlip>>,
+    pub(super) heartbeats: Vec<KeptHeartbeat>,
 }
 
 impl Events {
-    /// Notes what applying a batch of `node` led to.
+    /// Notes what applying a batch of `node` with these heartbeats led to.
     pub(super) fn note(
         &mut self,
         node: &Arc<str>,
-        applied: nodegrace_core::Applied,
+        heartbeats: Candidates,
+        applied: Applied,
         kept: WallTime,
     ) {
         fn events<T>(
@@ -93,12 +96,13 @@ impl Events {
                 kept,
             })
         }
+        self.heartbeats.extend(heartbeats.new_ones(&applied, kept));
         self.gaps.extend(events(node, applied.long_gaps, kept));
         self.flips.extend(events(node, applied.flips, kept));
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.gaps.is_empty() && self.flips.is_empty()
+        self.gaps.is_empty() && self.flips.is_empty() && self.heartbeats.is_empty()
     }
 }
 

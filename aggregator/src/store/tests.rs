@@ -13,7 +13,9 @@ use nodegrace_proto::{prost_types, v1};
 use prost::Message as _;
 
 use super::{
-    Database, restore,
+    Database,
+    heartbeats::Candidates,
+    restore,
     row::{Events, LogRow, State, Work},
     snapshot,
 };
@@ -192,8 +194,9 @@ fn a_kill_at_any_write_point_leaves_all_that_was_acknowledged() {
         copy_now();
         for batch in batches {
             let node = Arc::clone(&batch.report.node);
+            let heartbeats = Candidates::of(&batch.report);
             let applied = register.replay(batch);
-            events.note(&node, applied, WallTime::from_unix_nanos(1));
+            events.note(&node, heartbeats, applied, WallTime::from_unix_nanos(1));
         }
         *acknowledged.lock().expect("no panic") = number;
         copy_now();

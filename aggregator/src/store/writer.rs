@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use self::unsaved::Unsaved;
 use super::{
     Database, Kept, Status, Waiting,
+    heartbeats::Candidates,
     restore::Restored,
     row::{Events, LogRow, State, Work},
     snapshot,
@@ -123,9 +124,10 @@ impl Writer {
         let (now, kept) = (parts.clock.now(), parts.timeline.mark().wall);
         for (batch, answer) in waiting {
             let node = Arc::clone(&batch.report.node);
+            let heartbeats = Candidates::of(&batch.report);
             let (outcome, applied) = parts.register.take(parts, batch);
             self.unsaved.note(&node, now);
-            self.events.note(&node, applied, kept);
+            self.events.note(&node, heartbeats, applied, kept);
             // A stream that ended meanwhile asks no more; what it opened ends here.
             let _ = answer.send(outcome);
         }

@@ -64,6 +64,7 @@ impl NodeHistory {
         for (number, record) in report.records {
             if self.instance.keep(number) {
                 applied.accepted += 1;
+                applied.first_new.get_or_insert(number);
                 self.record(record, sent, tolerance, &mut applied);
             } else {
                 applied.duplicates += 1;

@@ -1,0 +1,155 @@
+//! The heartbeats of the last hours as rows: written as they are counted, and taken away at the pace at which they come.
+
+use std::{sync::Arc, time::Duration};
+
+use nodegrace_core::{
+    AgentId, Applied, Channel, WallTime,
+    event::{Heartbeat, Record, Report},
+};
+use rusqlite::{Transaction, params};
+
+use super::database::nanos;
+
+/// Rows that are too old, or too many, which one new row takes with it: more than one, so that a backlog shrinks.
+const TAKEN_WITH_ONE: i64 = 2;
+
+/// A heartbeat that was counted, and the run of the agent that saw it.
+#[derive(Clone, Debug)]
+pub(super) struct KeptHeartbeat {
+    node: Arc<str>,
+    agent: AgentId,
+    number: u64,
+    heartbeat: Heartbeat,
+    /// When it was kept, by the aggregator's wall clock.
+    kept: WallTime,
+}
+
+/// The heartbeats of a batch, before it is known which of them are new.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    node: Arc<str>,
+    agent: AgentId,
+    heartbeats: Vec<(u64, Heartbeat)>,
+}
+
+impl Candidates {
+    pub(super) fn of(report: &Report) -> Self {
+        let heartbeats = report.records.iter().filter_map(|(number, record)| {
+            let Record::Heartbeat(heartbeat) = record else {
+                return None;
+            };
+            Some((*number, heartbeat.clone()))
+        });
+        Self {
+            node: Arc::clone(&report.node),
+            agent: report.agent.clone(),
+            heartbeats: heartbeats.collect(),
+        }
+    }
+
+    /// Those that applying the batch counted for the first time.
+    pub(super) fn new_ones(
+        self,
+        applied: &Applied,
+        kept: WallTime,
+    ) -> impl Iterator<Item = KeptHeartbeat> {
+        let Self {
+            node,
+            agent,
+            heartbeats,
+        } = self;
+        let first = applied.first_new.unwrap_or(u64::MAX);
+        let new = heartbeats
+            .into_iter()
+            .filter(move |(number, _)| *number >= first);
+        new.map(move |(number, heartbeat)| KeptHeartbeat {
+            node: Arc::clone(&node),
+            agent: agent.clone(),
+            number,
+            heartbeat,
+            kept,
+        })
+    }
+}
+
+/// Writes heartbeats. Those kept before `oldest` make room for them, the oldest first.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    heartbeats: &[KeptHeartbeat],
+    oldest: i64,
+) -> Result<(), rusqlite::Error> {
+    for kept in heartbeats {
+        let agent = agent(transaction, kept)?;
+        let heartbeat = &kept.heartbeat;
+        // A log that is applied again after a restart finds some that are here.
+        transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO heartbeat (agent, sequence_number, channel, stamp_ns, arrival_ns,
+                arrival_since_boot_ns, uncertainty_ns, baseline, resource_version, kept_ns)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                agent,
+                kept.number.cast_signed(),
+                match heartbeat.channel {
+                    Channel::Lease => 1,
+                    Channel::NodeStatus => 2,
+                },
+                heartbeat.stamp.unix_nanos(),
+                heartbeat.arrival_time.unix_nanos(),
+                nanos(heartbeat.arrival),
+                nanos(heartbeat.arrival_uncertainty),
+                heartbeat.baseline,
+                heartbeat.resource_version,
+                kept.kept.unix_nanos(),
+            ])?;
+    }
+    let most = i64::try_from(heartbeats.len()).unwrap_or(i64::MAX);
+    retain(transaction, oldest, most.saturating_mul(TAKEN_WITH_ONE))
+}
+
+/// Deletes heartbeats kept before `oldest`, at most `most` and the oldest first.
+pub(super) fn retain(
+    transaction: &Transaction<'_>,
+    oldest: i64,
+    most: i64,
+) -> Result<(), rusqlite::Error> {
+    // By id alone no more rows are looked at than may go.
+    transaction
+        .prepare_cached(
+            "DELETE FROM heartbeat WHERE id < (SELECT min(id) FROM heartbeat) + ?2 AND kept_ns < ?1",
+        )?
+        .execute([oldest, most])?;
+    Ok(())
+}
+
+/// Forgets the runs of agents that no heartbeat is left of.
+pub(super) fn forget_agents(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM agent WHERE NOT EXISTS (SELECT 1 FROM heartbeat WHERE heartbeat.agent = agent.id)",
+        )?
+        .execute([])?;
+    Ok(())
+}
+
+/// True when no heartbeat is kept.
+pub(super) fn is_empty(transaction: &Transaction<'_>) -> Result<bool, rusqlite::Error> {
+    transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM heartbeat)", [], |row| {
+        row.get(0)
+    })
+}
+
+/// The id of the run of the agent that saw it.
+fn agent(transaction: &Transaction<'_>, kept: &KeptHeartbeat) -> Result<i64, rusqlite::Error> {
+    let start: Duration = kept.agent.start;
+    let run = params![kept.node, kept.agent.boot_id, nanos(start)];
+    transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO agent (node, boot_id, start_ns) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(run)?;
+    transaction
+        .prepare_cached("SELECT id FROM agent WHERE node = ?1 AND boot_id = ?2 AND start_ns = ?3")?
+        .query_row(run, |row| row.get(0))
+}
