@@ -3,6 +3,7 @@
 mod bad_input;
 mod prediction;
 mod processes;
+mod replicas;
 mod schedule;
 
 #[cfg(feature = "real")]

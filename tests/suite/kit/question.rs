@@ -3,6 +3,9 @@
 use nodegrace_proto::v1::{self, query_client::QueryClient};
 use tonic::transport::Channel;
 
+/// The most that is answered at once.
+const PAGE: i32 = 1000;
+
 /// Everything known of one node.
 ///
 /// # Panics
@@ -25,6 +28,63 @@ pub async fn fleet(aggregator: Channel) -> v1::Fleet {
         .await
         .unwrap_or_else(|status| panic!("GetFleet: {status}"))
         .into_inner()
+}
+
+/// Every node in full, by name.
+///
+/// # Panics
+/// When the aggregator does not answer.
+pub async fn nodes(aggregator: Channel) -> Vec<v1::Node> {
+    let request = v1::ListNodesRequest {
+        page_size: PAGE,
+        order_by: "name".to_owned(),
+        view: v1::NodeView::Full.into(),
+        ..v1::ListNodesRequest::default()
+    };
+    QueryClient::new(aggregator)
+        .list_nodes(request)
+        .await
+        .unwrap_or_else(|status| panic!("ListNodes: {status}"))
+        .into_inner()
+        .nodes
+}
+
+/// The longest gaps, the longest first.
+///
+/// # Panics
+/// When the aggregator does not answer.
+pub async fn gaps(aggregator: Channel) -> Vec<v1::Gap> {
+    let request = v1::ListGapsRequest {
+        page_size: PAGE,
+        ..v1::ListGapsRequest::default()
+    };
+    QueryClient::new(aggregator)
+        .list_gaps(request)
+        .await
+        .unwrap_or_else(|status| panic!("ListGaps: {status}"))
+        .into_inner()
+        .gaps
+}
+
+/// What does not hang on when a node's reports came, and over which streams: the same from every aggregator that had them all.
+///
+/// # Panics
+/// When the answer has no observation: it always has.
+pub fn lasting(node: v1::Node) -> v1::Node {
+    let observation = node.observation.expect("it is always there");
+    v1::Node {
+        state: v1::State::Unspecified.into(),
+        state_reason: String::new(),
+        running_gap: None,
+        observation: Some(v1::Observation {
+            since_time: None,
+            duplicate_records: 0,
+            report_age: None,
+            connected: false,
+            ..observation
+        }),
+        ..node
+    }
 }
 
 /// The figures of one of a node's channels.
