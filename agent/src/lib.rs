@@ -6,6 +6,8 @@
 mod args;
 mod condition;
 mod config;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
 pub mod kube_client;
 pub mod logging;

@@ -58,8 +58,11 @@ fn parse(text: &str) -> Reading<(Times, u32)> {
     let total = &stats.total;
     let times = Times {
         // A guest's time is part of the user time already.
-        user: total.user + total.nice,
-        system: total.system + total.irq.unwrap_or(0) + total.softirq.unwrap_or(0),
+        user: total.user.saturating_add(total.nice),
+        system: total
+            .system
+            .saturating_add(total.irq.unwrap_or(0))
+            .saturating_add(total.softirq.unwrap_or(0)),
         iowait: total.iowait.unwrap_or(0),
         steal: total.steal.unwrap_or(0),
         idle: total.idle,
@@ -75,7 +78,10 @@ fn shares(before: Times, now: Times, interval: Duration) -> Option<CpuShares> {
     let iowait = now.iowait.saturating_sub(before.iowait);
     let steal = now.steal.saturating_sub(before.steal);
     let idle = now.idle.saturating_sub(before.idle);
-    let all = user + system + iowait + steal + idle;
+    let all: u128 = [user, system, iowait, steal, idle]
+        .map(u128::from)
+        .iter()
+        .sum();
     let share = |ticks: u64| ticks as f64 / all as f64;
     (all > 0).then(|| CpuShares {
         interval: Some(wire::duration(interval)),
@@ -117,6 +123,15 @@ mod tests {
         let (now, _) = parse(&stat(110, 1030, 50)).unwrap();
         let shares = shares(before, now, Duration::from_secs(10)).unwrap();
         assert_eq!((shares.user_ratio, shares.iowait_ratio), (0.25, 0.0));
+    }
+
+    #[test]
+    fn counters_at_the_end_of_their_range_are_read() {
+        let (before, _) = parse(&stat(0, 0, 0)).unwrap();
+        let (now, cpus) = parse(&stat(u64::MAX, u64::MAX, 0)).unwrap();
+        let shares = shares(before, now, Duration::from_secs(10)).unwrap();
+        assert_eq!(cpus, 2);
+        assert!((shares.user_ratio - 0.5).abs() < 0.01, "{shares:?}");
     }
 
     #[test]

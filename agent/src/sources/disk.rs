@@ -29,7 +29,7 @@ impl DiskMeter {
         let stats = parse(&read_file(&proc_root.join("diskstats"))?)?;
         let mut counters = whole_devices(stats, sys_root);
         // A device that never did anything (unused loop and ram devices) never will be the busiest.
-        counters.retain(|_, stat| stat.reads + stat.writes > 0);
+        counters.retain(|_, stat| stat.reads > 0 || stat.writes > 0);
         let Some((then, before)) = self.before.replace((now, counters)) else {
             return Ok(Vec::new());
         };
@@ -130,6 +130,16 @@ mod tests {
             ),
             (102_400.0, 204_800.0)
         );
+    }
+
+    #[test]
+    fn counters_at_the_end_of_their_range_are_read() {
+        let (root, mut meter) = (root(&["vda"]), DiskMeter::default());
+        let text = |counter: u64| line("vda", [counter; 3], [counter; 3], [counter; 2]);
+        sample(&mut meter, root.path(), &text(1), 0);
+        let disks = sample(&mut meter, root.path(), &text(u64::MAX), 10);
+        assert!((disks[0].busy_ratio - 1.0).abs() < f64::EPSILON);
+        assert!(disks[0].read_bytes_per_second.is_finite());
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl KubeletMeter {
             at: now,
             pid,
             start: stat.starttime,
-            cpu: stat.utime + stat.stime,
+            cpu: stat.utime.saturating_add(stat.stime),
             major_faults: stat.majflt,
             run_queue_wait: run_queue_wait(&proc_root.join(pid.to_string())),
         };
@@ -76,7 +76,7 @@ impl KubeletMeter {
             ))),
             state: stat.state.to_string(),
             threads: u32::try_from(stat.num_threads).unwrap_or(0),
-            resident_bytes: stat.rss * self.page_size,
+            resident_bytes: stat.rss.saturating_mul(self.page_size),
             ..KubeletProcess::default()
         };
         if let Some(before) =
@@ -164,18 +164,26 @@ fn read_pid(file: &Path) -> Reading<u32> {
 }
 
 fn parse(text: &str) -> Reading<Stat> {
+    // procfs cuts the name out without looking where its parentheses are, and whether anything stands around them.
+    let named = text.trim().split_once('(').is_some_and(|(pid, rest)| {
+        let behind = rest.rsplit_once(')').map(|(_, behind)| behind);
+        pid.ends_with(' ') && behind.is_some_and(|behind| behind.starts_with(' '))
+    });
+    if !named {
+        return Err(Missing::Failed("stat of the process: names none".into()));
+    }
     Stat::from_read(text.as_bytes()).map_err(unreadable("stat of the process"))
 }
 
 /// Time all threads of a process waited on run queues, in nanoseconds. `None` where the kernel does not say.
 fn run_queue_wait(directory: &Path) -> Option<u64> {
-    let mut sum = 0;
+    let mut sum: u64 = 0;
     for task in fs::read_dir(directory.join("task")).ok()? {
         // A thread may end while it is read.
         let Ok(text) = fs::read_to_string(task.ok()?.path().join("schedstat")) else {
             continue;
         };
-        sum += Schedstat::from_read(text.as_bytes()).ok()?.run_delay;
+        sum = sum.saturating_add(Schedstat::from_read(text.as_bytes()).ok()?.run_delay);
     }
     Some(sum)
 }
@@ -266,6 +274,41 @@ mod tests {
                 .read(root.path(), Duration::ZERO)
                 .is_err()
         );
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_no_crash() {
+        for text in [
+            "",
+            "(kubelet) S 1",
+            "7\u{e9}(kubelet) S 1",
+            "7 )kubelet( S 1",
+            "7 (kubelet)",
+            "7 (kubelet)\u{e9} S 1",
+            "7 (kubelet) S 1",
+        ] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn counters_at_the_end_of_their_range_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        write_process(root.path(), 42, "kubelet", 1, 1);
+        let most = u64::MAX;
+        let stat = root.path().join("42/stat");
+        let text = format!(
+            "42 (kubelet) S 1 1 1 0 -1 4194560 10 0 {most} 0 {most} {most} 0 0 20 0 17 0 {most} 1000000 {most} \
+             18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+        );
+        fs::write(stat, text).unwrap();
+        for thread in ["42", "43"] {
+            let task = root.path().join("42/task").join(thread);
+            fs::create_dir_all(&task).unwrap();
+            fs::write(task.join("schedstat"), format!("5 {most} 9\n")).unwrap();
+        }
+        let process = by_name("kubelet").read(root.path(), Duration::ZERO);
+        assert_eq!(process.unwrap().resident_bytes, most);
     }
 
     #[test]

@@ -14,9 +14,9 @@ pub(super) fn read(proc_root: &Path) -> Reading<Load> {
 fn parse(text: &str) -> Reading<Load> {
     let load = LoadAverage::from_read(text.as_bytes()).map_err(unreadable("loadavg"))?;
     Ok(Load {
-        load1: hundredths(load.one),
-        load5: hundredths(load.five),
-        load15: hundredths(load.fifteen),
+        load1: hundredths("loadavg", load.one)?,
+        load5: hundredths("loadavg", load.five)?,
+        load15: hundredths("loadavg", load.fifteen)?,
         runnable_tasks: load.cur,
         tasks: load.max,
         // /proc/stat tells it.
@@ -37,7 +37,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error_and_no_crash() {
-        for text in ["", "a b c", "1.0 2.0 3.0 7 1"] {
+        for text in [
+            "",
+            "a b c",
+            "1.0 2.0 3.0 7 1",
+            "inf 2.0 3.0 7/9 1",
+            "1.0 -2.0 3.0 7/9 1",
+        ] {
             assert!(parse(text).is_err(), "{text:?}");
         }
     }

@@ -3,9 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use nodegrace_proto::v1::Memory;
-use procfs::{FromBufRead as _, Meminfo};
 
-use super::{Reading, rate, read_file, unreadable};
+use super::{Missing, Reading, rate, read_file};
 
 /// Remembers the counter of the sample before.
 #[derive(Debug, Default)]
@@ -30,14 +29,26 @@ impl MemoryMeter {
 }
 
 fn parse(text: &str) -> Reading<Memory> {
-    let info = Meminfo::from_buf_read(text.as_bytes()).map_err(unreadable("meminfo"))?;
+    let needed = |name| {
+        let missing = || Missing::Failed(format!("meminfo: cannot read {name}"));
+        kibibytes(text, name).ok_or_else(missing)
+    };
     Ok(Memory {
-        total_bytes: info.mem_total,
-        available_bytes: info.mem_available,
-        swap_total_bytes: info.swap_total,
-        swap_free_bytes: info.swap_free,
+        total_bytes: needed("MemTotal")?,
+        available_bytes: kibibytes(text, "MemAvailable"),
+        swap_total_bytes: needed("SwapTotal")?,
+        swap_free_bytes: needed("SwapFree")?,
         major_faults_per_second: None,
     })
+}
+
+/// One line of meminfo's fifty, in bytes. procfs wants a dozen others, too, which not every kernel or container has.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kibibytes: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// One line of vmstat's nearly two hundred.
@@ -64,6 +75,25 @@ mod tests {
                 .available_bytes
                 .is_some_and(|available| available < memory.total_bytes)
         );
+    }
+
+    #[test]
+    fn a_kernel_without_swap_or_an_estimate_of_what_is_available_is_read() {
+        let memory = parse("MemTotal: 2 kB\nSwapTotal:       0 kB\nSwapFree: 0 kB\n").unwrap();
+        assert_eq!((memory.total_bytes, memory.available_bytes), (2048, None));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_no_crash() {
+        let rest = "\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
+        for total in [
+            "",
+            "MemTotal: 5\u{e9}",
+            "MemTotal\u{e9} 5 kB",
+            "MemTotal: 18446744073709551615 kB",
+        ] {
+            assert!(parse(&format!("{total}{rest}")).is_err(), "{total:?}");
+        }
     }
 
     #[test]

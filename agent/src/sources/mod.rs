@@ -4,6 +4,8 @@
 mod cpu;
 mod disk;
 mod exposition;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod host;
 mod kubelet_config;
 mod kubelet_metrics;
@@ -52,8 +54,15 @@ fn unreadable(file: &str) -> impl Fn(procfs::ProcError) -> Missing {
 }
 
 /// A figure that the kernel writes with two decimals, without what procfs's `f32` adds to it.
-fn hundredths(figure: f32) -> f64 {
-    (f64::from(figure) * 100.0).round() / 100.0
+///
+/// # Errors
+/// When it is none: "inf" is a number to whoever parses it.
+fn hundredths(file: &str, figure: f32) -> Reading<f64> {
+    let hundredths = (f64::from(figure) * 100.0).round() / 100.0;
+    if !hundredths.is_finite() || hundredths < 0.0 {
+        return Err(Missing::Failed(format!("{file}: {figure} is no figure")));
+    }
+    Ok(hundredths)
 }
 
 /// `now - before` of a counter, per second; `None` when it went back.

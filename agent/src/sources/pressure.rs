@@ -32,25 +32,28 @@ fn parse(file: &str, text: &str) -> Reading<PressureStall> {
     let some = record(file, lines.next().unwrap_or_default())?;
     let full = lines.next().map(|line| record(file, line)).transpose()?;
     Ok(PressureStall {
-        some_avg10_ratio: ratio(some.avg10),
-        some_avg60_ratio: ratio(some.avg60),
+        some_avg10_ratio: ratio(file, some.avg10)?,
+        some_avg60_ratio: ratio(file, some.avg60)?,
         some_total: Some(total(&some)),
-        full_avg10_ratio: full.as_ref().map(|full| ratio(full.avg10)),
+        full_avg10_ratio: full
+            .as_ref()
+            .map(|full| ratio(file, full.avg10))
+            .transpose()?,
         full_total: full.as_ref().map(total),
     })
 }
 
 fn record(file: &str, line: &str) -> Reading<PressureRecord> {
-    // procfs cuts the name off without looking how long the line is.
-    if line.len() < "some ".len() {
+    // procfs cuts the name off without looking whether the line can be cut there.
+    if line.get("some ".len()..).is_none() {
         return Err(Missing::Failed(format!("{file}: cannot read {line:?}")));
     }
     parse_pressure_record(line).map_err(unreadable(file))
 }
 
 /// The kernel writes per cent.
-fn ratio(percent: f32) -> f64 {
-    hundredths(percent) / 100.0
+fn ratio(file: &str, percent: f32) -> Reading<f64> {
+    Ok(hundredths(file, percent)? / 100.0)
 }
 
 /// The kernel writes microseconds.
@@ -127,7 +130,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error_and_no_crash() {
-        for text in ["", "some", "some avg10=x avg60=0 avg300=0 total=1"] {
+        for text in [
+            "",
+            "some",
+            "some\u{e9}avg10=1 avg60=0 avg300=0 total=1",
+            "some avg10=x avg60=0 avg300=0 total=1",
+            "some avg10=NaN avg60=0 avg300=0 total=1",
+            "some avg10=1 avg60=1e39 avg300=0 total=1",
+        ] {
             assert!(parse("pressure/cpu", text).is_err(), "{text:?}");
         }
     }

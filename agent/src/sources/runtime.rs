@@ -9,8 +9,9 @@ use hyper_util::rt::TokioIo;
 use nodegrace_clock::Clock;
 use nodegrace_proto::{
     cri::{
-        ContainerState, ListContainersRequest, ListImagesRequest, ListPodSandboxRequest,
-        PodSandboxState, VersionRequest, image_service_client::ImageServiceClient,
+        ContainerState, ListContainersRequest, ListContainersResponse, ListImagesRequest,
+        ListImagesResponse, ListPodSandboxRequest, ListPodSandboxResponse, PodSandboxState,
+        VersionRequest, image_service_client::ImageServiceClient,
         runtime_service_client::RuntimeServiceClient,
     },
     v1::{Runtime, RuntimeCall},
@@ -99,12 +100,7 @@ impl RuntimeClient {
             )
             .await
         {
-            seen.pod_sandboxes = Some(count(list.items.len()));
-            let ready = list
-                .items
-                .iter()
-                .filter(|sandbox| sandbox.state() == PodSandboxState::Ready);
-            seen.ready_pod_sandboxes = Some(count(ready.count()));
+            count_sandboxes(&list, &mut seen);
         }
         if let Some(list) = round
             .call(
@@ -113,19 +109,13 @@ impl RuntimeClient {
             )
             .await
         {
-            seen.containers = Some(count(list.containers.len()));
-            let running = list
-                .containers
-                .iter()
-                .filter(|one| one.state() == ContainerState::Running);
-            seen.running_containers = Some(count(running.count()));
+            count_containers(&list, &mut seen);
         }
         if let Some(list) = round
             .call("ListImages", self.images.list_images(ListImagesRequest {}))
             .await
         {
-            seen.images = Some(count(list.images.len()));
-            seen.image_bytes = Some(list.images.iter().map(|image| image.size).sum());
+            count_images(&list, &mut seen);
         }
         seen.calls = round.calls;
         if answered(&seen).is_err() {
@@ -175,6 +165,30 @@ impl Round<'_> {
         });
         answer
     }
+}
+
+pub(super) fn count_sandboxes(list: &ListPodSandboxResponse, seen: &mut Runtime) {
+    seen.pod_sandboxes = Some(count(list.items.len()));
+    let ready = list
+        .items
+        .iter()
+        .filter(|sandbox| sandbox.state() == PodSandboxState::Ready);
+    seen.ready_pod_sandboxes = Some(count(ready.count()));
+}
+
+pub(super) fn count_containers(list: &ListContainersResponse, seen: &mut Runtime) {
+    seen.containers = Some(count(list.containers.len()));
+    let running = list
+        .containers
+        .iter()
+        .filter(|one| one.state() == ContainerState::Running);
+    seen.running_containers = Some(count(running.count()));
+}
+
+pub(super) fn count_images(list: &ListImagesResponse, seen: &mut Runtime) {
+    seen.images = Some(count(list.images.len()));
+    let sizes = list.images.iter().map(|image| image.size);
+    seen.image_bytes = Some(sizes.fold(0, u64::saturating_add));
 }
 
 /// A number of objects on a node, far below four billion.

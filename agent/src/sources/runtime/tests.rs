@@ -228,3 +228,17 @@ async fn a_missing_socket_says_so() {
     let words = format!("{}: No such file", socket.display());
     assert!(reason.contains(&words), "{reason}");
 }
+
+#[test]
+fn images_of_more_bytes_than_can_be_counted_are_as_many_as_can() {
+    let image = |size| Image {
+        size,
+        ..Image::default()
+    };
+    let list = ListImagesResponse {
+        images: vec![image(u64::MAX), image(1)],
+    };
+    let mut seen = Runtime::default();
+    count_images(&list, &mut seen);
+    assert_eq!((seen.images, seen.image_bytes), (Some(2), Some(u64::MAX)));
+}
