@@ -6,6 +6,8 @@
 mod aggregator;
 mod args;
 mod config;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ingest;
 mod query;
 mod register;
