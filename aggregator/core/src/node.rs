@@ -53,6 +53,16 @@ struct LastReport {
     received: Duration,
 }
 
+impl LastReport {
+    /// When what the agent saw at `arrival` since boot would have been here, on the aggregator's monotonic clock.
+    const fn received_at(self, arrival: Duration) -> Duration {
+        // One of the two is zero.
+        let before = self.sent.saturating_sub(arrival);
+        let after = arrival.saturating_sub(self.sent);
+        self.received.saturating_add(after).saturating_sub(before)
+    }
+}
+
 impl NodeHistory {
     pub(crate) fn new(name: Arc<str>, bounds: GapBounds) -> Self {
         Self {

@@ -59,13 +59,18 @@ impl NodeHistory {
             self.last_report = Some(sent);
         }
         self.since.get_or_insert(now);
+        // A replay says when its newest record was made, not how long ago that is: reports of the same boot do.
+        let clocks = match self.last_report {
+            Some(last) if report.replay && !last.sent.is_zero() => last,
+            _ => sent,
+        };
 
         let mut applied = Applied::default();
         for (number, record) in report.records {
             if self.instance.keep(number) {
                 applied.accepted += 1;
                 applied.first_new.get_or_insert(number);
-                self.record(record, sent, tolerance, &mut applied);
+                self.record(record, clocks, tolerance, &mut applied);
             } else {
                 applied.duplicates += 1;
             }
@@ -222,7 +227,7 @@ impl NodeHistory {
     fn record(
         &mut self,
         record: Record,
-        sent: LastReport,
+        clocks: LastReport,
         tolerance: Duration,
         applied: &mut Applied,
     ) {
@@ -236,7 +241,7 @@ impl NodeHistory {
                 self.counters.blind_spells += 1;
                 self.counters.blind += spell.end.saturating_sub(spell.start);
             }
-            Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, sent)),
+            Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
             Record::Sample => {}
         }
     }
@@ -280,14 +285,14 @@ impl NodeHistory {
     }
 
     /// Takes a change of Ready; gives the flip when it is one.
-    fn ready_change(&mut self, change: ReadyChange, sent: LastReport) -> Option<SeenFlip> {
+    fn ready_change(&mut self, change: ReadyChange, clocks: LastReport) -> Option<SeenFlip> {
         let was_unknown = self
             .ready
             .as_ref()
             .is_some_and(|ready| ready.status == ConditionStatus::Unknown);
         let turned_unknown =
             change.status == ConditionStatus::Unknown && !was_unknown && !change.baseline;
-        let flip = turned_unknown.then(|| self.flip(&change, sent));
+        let flip = turned_unknown.then(|| self.flip(&change, clocks));
         self.ready = Some(Ready {
             status: change.status,
             reason: change.reason,
@@ -296,18 +301,17 @@ impl NodeHistory {
         flip
     }
 
-    fn flip(&mut self, change: &ReadyChange, sent: LastReport) -> SeenFlip {
+    fn flip(&mut self, change: &ReadyChange, clocks: LastReport) -> SeenFlip {
         self.flips_seen += 1;
         self.chain.see_flip();
         let running = self.chain.running();
         if self.flips.len() == FLIPS_KEPT {
             self.flips.remove(0);
         }
-        let ago = sent.sent.saturating_sub(change.arrival);
         let flip = SeenFlip {
             after: running.and_then(|running| change.arrival.checked_sub(running.since)),
             start: running.map_or(GapStart::Once, |running| running.start),
-            at: sent.received.saturating_sub(ago),
+            at: clocks.received_at(change.arrival),
             time: change.arrival_time,
         };
         self.flips.push(flip);

@@ -138,6 +138,26 @@ fn what_an_earlier_run_left_behind_joins_the_history_and_says_nothing_of_now() {
 }
 
 #[test]
+fn a_flip_that_an_earlier_run_saw_is_dated_when_it_was_seen_and_not_when_it_is_told() {
+    let mut fleet = fleet();
+    let mut old = Agent::new("boot-1", 1000.0);
+    old.lease(1010.0);
+    old.send(&mut fleet, 1010.0);
+    old.ready(ConditionStatus::Unknown, 1060.0);
+    old.lease(1070.0);
+    let applied = old.replay(&mut fleet, 1070.0, 2000.0);
+    assert_eq!(applied.flips[0].at, now(1060.0));
+
+    // Of another boot's time nothing is known but its own order.
+    let mut other = Agent::new("boot-2", 10.0);
+    other.ready(ConditionStatus::True, 15.0);
+    other.ready(ConditionStatus::Unknown, 20.0);
+    other.lease(50.0);
+    let applied = other.replay(&mut fleet, 50.0, 3000.0);
+    assert_eq!(applied.flips[0].at, now(2970.0));
+}
+
+#[test]
 fn a_node_known_from_an_earlier_run_alone_is_not_forgotten_at_once() {
     let mut fleet = fleet();
     let mut old = Agent::new("boot-1", 1000.0);
