@@ -191,6 +191,8 @@ impl NodeHistory {
                     let span = report.sent.saturating_sub(since);
                     history.can_hide(span).then_some(since)
                 }
+                // Its baseline will say whether something came since the agent before.
+                None if history.awaits_its_baseline() => None,
                 None => Some(report.agent.start),
             };
             if let Some(since) = unseen_since {

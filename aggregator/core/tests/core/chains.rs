@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use nodegrace_core::{
-    ConditionStatus, Event, Fleet, FlipCause, NodeFigures, State, event::Channel,
+    ConditionStatus, Event, Fleet, FlipCause, NodeFigures, State,
+    event::{Channel, Visibility},
 };
 
 use crate::kit::{Agent, NODE, figures, fleet, now, s};
@@ -81,6 +82,22 @@ fn an_agent_that_restarts_without_missing_a_heartbeat_breaks_nothing() {
     let figures = figures(&fleet, 1210.0);
     assert_eq!(gaps(&figures), (21, 0));
     assert_eq!(figures.channels[0].period.count, 21);
+}
+
+#[test]
+fn an_agent_that_reports_before_it_has_looked_hides_nothing_that_its_baseline_rules_out() {
+    for missed in [0, 1] {
+        let (mut fleet, old) = steady();
+        let mut agent = Agent::new("boot-1", 1203.0);
+        agent.view(Channel::Lease, None);
+        agent.send(&mut fleet, 1203.0);
+        agent.view(Channel::Lease, Some(Visibility::Observed));
+        agent.baseline(Channel::Lease, 1204.0, old.resource_version() + missed);
+        agent.lease(1210.0);
+        agent.send(&mut fleet, 1210.0);
+        let expected = if missed == 0 { (21, 0) } else { (20, 1) };
+        assert_eq!(gaps(&figures(&fleet, 1210.0)), expected);
+    }
 }
 
 #[test]
