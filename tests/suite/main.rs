@@ -4,6 +4,7 @@ mod bad_input;
 mod prediction;
 mod processes;
 mod replicas;
+mod restarts;
 mod schedule;
 
 #[cfg(feature = "real")]
