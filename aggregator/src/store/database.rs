@@ -202,6 +202,8 @@ fn connect(directory: &Path) -> Result<Connection, OpenError> {
     // Takes effect in a new file only, before its first table.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Where nothing but the data directory can be written, there is no place for files that SQLite puts aside.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A commit returns once the log of the file system has it: what acknowledgements rest on.
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Whatever a long query of somebody made the write-ahead log grow to.

@@ -12,23 +12,27 @@ use super::{
 
 #[test]
 fn the_agent_knows_every_flag_of_the_manifests() -> anyhow::Result<()> {
-    let args = args_of(&rendered()?, "DaemonSet");
-    let parsed = nodegrace_agent::Args::try_parse_from(args)?;
-    parsed.config()?;
+    for form in FORMS {
+        let args = args_of(&rendered(form)?, "DaemonSet");
+        let config = nodegrace_agent::Args::try_parse_from(args)?.config()?;
+        anyhow::ensure!(config.spool_dir.is_some(), "{form}: it would forget");
+    }
     Ok(())
 }
 
 #[test]
 fn the_aggregator_knows_every_flag_of_the_manifests() -> anyhow::Result<()> {
-    let args = args_of(&rendered()?, "StatefulSet");
-    let parsed = nodegrace_aggregator::Args::try_parse_from(args)?;
-    parsed.config()?;
+    for form in FORMS {
+        let args = args_of(&rendered(form)?, "StatefulSet");
+        let config = nodegrace_aggregator::Args::try_parse_from(args)?.config()?;
+        anyhow::ensure!(config.store.is_some(), "{form}: it would forget");
+    }
     Ok(())
 }
 
 #[tokio::test]
 async fn the_agent_sees_both_channels_with_the_rights_of_the_manifests() -> anyhow::Result<()> {
-    let access = granted(&rendered()?, AGENT_USER);
+    let access = granted(&rendered(DEFAULT)?, AGENT_USER);
     let mut node = MeasuredNode::start(access, &[]).await?;
     node.node_when("node with both channels in sight", both_in_sight)
         .await?;
@@ -50,13 +54,16 @@ fn both_in_sight(node: &Node) -> bool {
         })
 }
 
-/// Every object of the default deployment.
-fn rendered() -> anyhow::Result<Vec<Value>> {
-    let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
-    Ok(serde_saphyr::from_multiple(&output_of(
-        "kubectl",
-        ["kustomize", deploy],
-    )?)?)
+/// The default deployment.
+const DEFAULT: &str = "deploy";
+/// Every form of the deployment.
+const FORMS: [&str; 2] = [DEFAULT, "deploy/overlays/durable"];
+
+/// Every object of a form of the deployment.
+fn rendered(form: &str) -> anyhow::Result<Vec<Value>> {
+    let form = format!("{}/../../{form}", env!("CARGO_MANIFEST_DIR"));
+    let objects = output_of("kubectl", ["kustomize", &form])?;
+    Ok(serde_saphyr::from_multiple(&objects)?)
 }
 
 /// The command line of the only container of the only object of this kind, with the variables of a node put in.
