@@ -1,6 +1,7 @@
 //! The behaviour of nodegrace end to end: one test binary, one file per behaviour.
 
 mod bad_input;
+mod clocks;
 mod prediction;
 mod processes;
 mod replicas;

@@ -7,6 +7,7 @@ use nodegrace_proto::v1;
 use nodegrace_sim::System;
 use nodegrace_sim_cluster::kubelet::{Channel, Kind, Posted};
 use nodegrace_tests::{
+    quantile::assert_quantiles,
     question,
     virtual_time::{minutes, seconds, system},
 };
@@ -27,35 +28,6 @@ const CHANNELS: [(Channel, v1::Channel); 2] = [
 /// What the API server took from the kubelet of a node on one channel.
 fn posted(system: &System, node: &str, channel: Channel) -> Vec<Posted> {
     system.cluster().ledger().credited(node, channel)
-}
-
-/// Asserts that a quantile of the periods lies where the schedule has it, within the sketch's error and the resolution.
-fn assert_quantile(
-    answer: &v1::Quantiles,
-    answered: Option<prost_types::Duration>,
-    share: f64,
-    mut truth: Vec<Duration>,
-) {
-    truth.sort_unstable();
-    let rank = ((share * truth.len() as f64).ceil() as usize).clamp(1, truth.len());
-    let answered = as_seconds(answered.expect("there are periods"));
-    let resolution = answer.resolution.map_or(0.001, as_seconds);
-    // The quantile of n values is known to a rank: one value more or less, where a relist hid a period, is no error.
-    let lowest = truth[rank.saturating_sub(2)].as_secs_f64();
-    let highest = truth[rank.min(truth.len() - 1)].as_secs_f64();
-    let (lowest, highest) = (
-        lowest * (1.0 - answer.relative_error) - resolution,
-        highest * (1.0 + answer.relative_error) + resolution,
-    );
-    assert!(
-        (lowest..=highest).contains(&answered),
-        "p{}: {answered} is not in {lowest} to {highest}",
-        share * 100.0
-    );
-}
-
-fn as_seconds(duration: prost_types::Duration) -> f64 {
-    duration.seconds as f64 + f64::from(duration.nanos) / 1e9
 }
 
 fn periods(posted: &[Posted]) -> Vec<Duration> {
@@ -81,9 +53,7 @@ async fn assert_schedules(system: &System) {
             let period = figures.period.unwrap_or_default();
             let truth = periods(&posted);
             if truth.len() >= 100 {
-                assert_quantile(&period, period.p50, 0.5, truth.clone());
-                assert_quantile(&period, period.p90, 0.9, truth.clone());
-                assert_quantile(&period, period.p99, 0.99, truth);
+                assert_quantiles(&period, truth);
             }
         }
     }

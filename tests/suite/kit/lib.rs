@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod process;
+pub mod quantile;
 pub mod question;
 pub mod running;
 pub mod virtual_time;
