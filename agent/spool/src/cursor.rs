@@ -29,25 +29,19 @@ impl Cursor {
         self.position
     }
 
-    /// Records of the position's instance that were appended before it and are gone, so that this reader never got them.
+    /// Records appended before the position that are gone, so that this reader never got them: those of the position's instance,
+    /// and those at the end of instances before it, of which no later record was left to tell.
     pub const fn missed(&self) -> &PerClass<u64> {
         &self.missed
     }
 
-    /// Moves over the record with this ordinal. `instance_first` is the ordinal its instance began at.
-    pub(crate) fn pass(
-        &mut self,
-        position: Position,
-        class: Class,
-        ordinal: u64,
-        instance_first: u64,
-    ) {
+    /// Moves over the record with this ordinal.
+    pub(crate) fn pass(&mut self, position: Position, class: Class, ordinal: u64) {
         if position.instance != self.position.instance {
             self.missed = PerClass::default();
         }
         self.position = position;
-        // What an earlier instance lost at its end is not this one's loss.
-        let expected = (self.passed[class] + 1).max(instance_first);
+        let expected = self.passed[class] + 1;
         self.missed[class] += ordinal.saturating_sub(expected);
         self.passed[class] = ordinal;
     }
@@ -58,14 +52,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gap_in_the_ordinals_is_missed_and_counts_for_its_instance_only() {
+    fn a_gap_in_the_ordinals_is_missed_and_counts_for_the_instance_that_ends_it() {
         let mut cursor = Cursor::default();
         let at = |instance, sequence| Position { instance, sequence };
-        cursor.pass(at(1, 1), Class::Heartbeat, 1, 1);
-        cursor.pass(at(1, 9), Class::Heartbeat, 4, 1);
+        cursor.pass(at(1, 1), Class::Heartbeat, 1);
+        cursor.pass(at(1, 9), Class::Heartbeat, 4);
         assert_eq!(cursor.missed()[Class::Heartbeat], 2);
-        // Ordinals 5 and 6 were the first instance's; 7 was the second's first.
-        cursor.pass(at(2, 3), Class::Heartbeat, 8, 7);
-        assert_eq!(cursor.missed()[Class::Heartbeat], 1);
+        // Ordinals 5 to 7 were lost, whosever they were: nobody else is left to tell.
+        cursor.pass(at(3, 3), Class::Heartbeat, 8);
+        assert_eq!(cursor.missed()[Class::Heartbeat], 3);
     }
 }

@@ -31,8 +31,6 @@ pub(crate) struct Segment {
     pub(crate) first: u64,
     /// Ordinals it covers, lost records included.
     pub(crate) span: u64,
-    /// Ordinal at which its instance began.
-    pub(crate) instance_first: u64,
     /// What the checksums of its frames start from.
     pub(crate) seed: u32,
     /// When its first and its last record were appended, in milliseconds of monotonic time.
@@ -227,7 +225,6 @@ impl Log {
             instance: Arc::clone(instance),
             first: header.first,
             span: 0,
-            instance_first: header.instance_first,
             seed,
             oldest: now,
             newest: now,

@@ -20,7 +20,6 @@ const MOST_FAILED_READS: u32 = 3;
 struct Numbered {
     record: Record,
     ordinal: u64,
-    instance_first: u64,
 }
 
 /// One class while it is merged.
@@ -81,11 +80,8 @@ impl Spool {
                 .into_iter()
                 .filter(|class| sequence(class).is_some())
                 .min_by_key(sequence);
-            let Some(Numbered {
-                record,
-                ordinal,
-                instance_first,
-            }) = first.and_then(|class| lanes[class].ready.pop_front())
+            let Some(Numbered { record, ordinal }) =
+                first.and_then(|class| lanes[class].ready.pop_front())
             else {
                 break;
             };
@@ -97,9 +93,7 @@ impl Spool {
                 instance: batch.instance.number,
                 sequence: record.sequence,
             };
-            batch
-                .end
-                .pass(position, record.class, ordinal, instance_first);
+            batch.end.pass(position, record.class, ordinal);
             batch.records.push(record);
         }
         Ok(())
@@ -176,7 +170,6 @@ impl Spool {
                     payload: frame.payload.to_vec(),
                 },
                 ordinal: segment.first + u64::from(frame.index),
-                instance_first: segment.instance_first,
             })
             .collect();
         let last = frames.last().map_or(0, |frame| frame.sequence);

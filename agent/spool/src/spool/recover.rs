@@ -200,7 +200,6 @@ impl<'a> Opening<'a> {
             instance,
             first: header.first,
             span: parsed.span(),
-            instance_first: header.instance_first,
             seed: parsed.seed,
             oldest: self.now.millis_of(oldest.wall_millis),
             newest: self.now.millis_of(newest.wall_millis),

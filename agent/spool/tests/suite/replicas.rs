@@ -76,6 +76,25 @@ fn a_new_replica_starts_from_the_oldest_still_held_and_misses_nothing_of_what_it
 }
 
 #[test]
+fn what_earlier_runs_lost_with_all_they_had_is_told_with_the_next_record() {
+    let mut world = World::new(limits());
+    world.append(Class::Heartbeat, 500);
+    assert_eq!(world.read("a", 10), 1);
+    for _ in 0..3 {
+        world.append(Class::Heartbeat, 500);
+        world.close();
+        world.open();
+    }
+    // The last run makes so many that nothing is left of those before it.
+    for _ in 0..200 {
+        world.append(Class::Heartbeat, 500);
+    }
+    while world.read("a", 10) > 0 {}
+    let reader = &world.replicas["a"];
+    assert_eq!(reader.got + reader.cursor.missed()[Class::Heartbeat], 204);
+}
+
+#[test]
 fn a_reader_that_falls_behind_is_told_how_much_it_missed_and_the_one_that_kept_up_missed_nothing() {
     let mut world = World::new(limits());
     world.append(Class::Heartbeat, 500);

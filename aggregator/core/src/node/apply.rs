@@ -134,7 +134,8 @@ impl NodeHistory {
         None
     }
 
-    /// The first numbers of an instance that this run never saw, and that were not lost, went to an earlier run.
+    /// The first numbers of an instance that this run never saw, and that were not lost, went to an earlier run. That many at
+    /// least: the losses may hold what instances before it lost at their ends.
     fn count_forgotten(&mut self, report: &Report, losses: Losses) {
         if self.instance.highest() > 0 {
             return;
