@@ -1,0 +1,257 @@
+//! Which heartbeats an agent must have seen, told by what the driver did and what the API server answered, not by the agent.
+//!
+//! An object holds its last value only. So a post is *surely observable* when one of two things is known:
+//!
+//! - an agent's watch from an older revision was open, on a way that carried bytes, for [`SETTLE`] at least after the post
+//!   while the agent lived; the server sends such a watch every change since that revision;
+//! - an agent later asked to watch from the post's revision or a newer one, and the post was still the newest at that
+//!   revision: the list or the event that told the agent so also told it the post.
+//!
+//! The second does not count for the first watch of an agent's life: what its first list finds was there before it looked,
+//! and is stored as a baseline, not counted as a heartbeat. A watch from a revision that the restarted server has forgotten
+//! was answered by an error and brings nothing. Every other post came while nobody watched, or was on its way when something
+//! broke.
+
+use std::time::Duration;
+
+use nodegrace_sim_cluster::kubelet::Posted;
+
+/// How long, in real time, a change may be on its way from the server to the agent's spool.
+pub(super) const SETTLE: Duration = Duration::from_millis(750);
+
+/// A span of the cluster's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Its beginning.
+    pub(super) from: Duration,
+    /// Its end. Absent: it goes on.
+    pub(super) until: Option<Duration>,
+}
+
+/// The server forgot the changes that led to this revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Forgot {
+    /// When.
+    pub(super) at: Duration,
+    /// The revision.
+    pub(super) revision: u64,
+}
+
+/// The server took a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opened {
+    /// When.
+    pub(super) at: Duration,
+    /// The revision after which changes are to be sent.
+    pub(super) revision: u64,
+}
+
+/// Everything that decides what one node's agent could see of one channel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Witness<'a> {
+    /// [`SETTLE`] in the cluster's time.
+    pub(super) settle: Duration,
+    /// The agent's processes.
+    pub(super) lives: &'a [Span],
+    /// When agents reached the server.
+    pub(super) ways: &'a [Span],
+    /// What the server forgot.
+    pub(super) forgot: &'a [Forgot],
+    /// The watches of the channel's object, in order.
+    pub(super) opened: &'a [Opened],
+}
+
+impl Span {
+    /// A span that begins.
+    pub(super) const fn since(from: Duration) -> Self {
+        Self { from, until: None }
+    }
+
+    /// Whether `at` lies in it.
+    pub(super) fn holds(&self, at: Duration) -> bool {
+        self.from <= at && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// Ends the last of `spans`, if it goes on.
+pub(super) fn end(spans: &mut [Span], at: Duration) {
+    if let Some(last) = spans.last_mut() {
+        last.until.get_or_insert(at);
+    }
+}
+
+impl Witness<'_> {
+    /// Whether the agent surely saw `posted`, one of the `all` posts of the channel, as a heartbeat.
+    pub(super) fn surely_saw(&self, posted: &Posted, all: &[Posted]) -> bool {
+        self.opened.iter().any(|opened| {
+            let sent = self.is_answered(opened) && self.is_sent(posted, opened);
+            sent || self.is_known(posted, opened, all)
+        })
+    }
+
+    /// The post that the first watch of a life found, for each life that surely wrote it down: it must be stored, if only as
+    /// a baseline.
+    pub(super) fn baselines<'p>(&self, all: &'p [Posted]) -> impl Iterator<Item = &'p Posted> {
+        let firsts = self.lives.iter().filter_map(|life| {
+            let first = self.first(life)?;
+            lasts(first.at + self.settle, life.until).then_some(first)
+        });
+        firsts.filter_map(|first| newest(all, first.revision))
+    }
+
+    /// The server sent `posted` to this watch, in time.
+    fn is_sent(&self, posted: &Posted, opened: &Opened) -> bool {
+        let end = |spans: &[Span]| {
+            let span = spans.iter().find(|span| span.holds(opened.at))?;
+            Some(span.until.unwrap_or(Duration::MAX))
+        };
+        let (Some(life), Some(way)) = (end(self.lives), end(self.ways)) else {
+            return false;
+        };
+        opened.revision < posted.revision && posted.at.max(opened.at) + self.settle <= life.min(way)
+    }
+
+    /// The agent that opened this watch had seen `posted` before, and not as the first that it saw at all.
+    fn is_known(&self, posted: &Posted, opened: &Opened, all: &[Posted]) -> bool {
+        let Some(life) = self.lives.iter().find(|life| life.holds(opened.at)) else {
+            return false;
+        };
+        let after_first = self
+            .first(life)
+            .is_some_and(|first| first.revision < posted.revision);
+        after_first
+            && newest(all, opened.revision).is_some_and(|newest| newest.revision == posted.revision)
+            && lasts(opened.at + self.settle, life.until)
+    }
+
+    /// The first watch of a life.
+    fn first(&self, life: &Span) -> Option<&Opened> {
+        self.opened.iter().find(|opened| life.holds(opened.at))
+    }
+
+    /// Whether the server still knew what came after the watch's revision.
+    fn is_answered(&self, opened: &Opened) -> bool {
+        let mut before = self.forgot.iter().filter(|forgot| forgot.at <= opened.at);
+        before.all(|forgot| forgot.revision <= opened.revision)
+    }
+}
+
+/// Whether a span with this end reached `at`.
+fn lasts(at: Duration, until: Option<Duration>) -> bool {
+    until.is_none_or(|until| at <= until)
+}
+
+/// The newest of all posts at a revision.
+pub(super) fn newest(all: &[Posted], revision: u64) -> Option<&Posted> {
+    let known = all.partition_point(|posted| posted.revision <= revision);
+    known.checked_sub(1).map(|index| &all[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use nodegrace_sim_cluster::kubelet::Channel;
+
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn span(from: u64, until: u64) -> Span {
+        Span {
+            from: seconds(from),
+            until: Some(seconds(until)),
+        }
+    }
+
+    fn opened(at: u64, revision: u64) -> Opened {
+        Opened {
+            at: seconds(at),
+            revision,
+        }
+    }
+
+    /// A post every 10 s, whose revision is its second.
+    fn posts() -> Vec<Posted> {
+        (1..=10)
+            .map(|number| Posted {
+                channel: Channel::Lease,
+                stamp: SystemTime::UNIX_EPOCH + seconds(number * 10),
+                at: seconds(number * 10),
+                revision: number * 10,
+                credited: true,
+            })
+            .collect()
+    }
+
+    fn seen(witness: &Witness<'_>) -> Vec<u64> {
+        let posts = posts();
+        let seen = posts
+            .iter()
+            .filter(|posted| witness.surely_saw(posted, &posts));
+        seen.map(|posted| posted.revision).collect()
+    }
+
+    const WHOLE: &[Span] = &[Span::since(Duration::ZERO)];
+
+    fn witness<'a>(lives: &'a [Span], opened: &'a [Opened]) -> Witness<'a> {
+        Witness {
+            settle: seconds(5),
+            lives,
+            ways: WHOLE,
+            forgot: &[],
+            opened,
+        }
+    }
+
+    #[test]
+    fn a_watch_sees_what_comes_after_its_revision_until_shortly_before_its_agent_dies() {
+        let (lives, opened) = ([span(15, 63)], [opened(16, 10)]);
+        let witness = witness(&lives, &opened);
+        assert_eq!(seen(&witness), [20, 30, 40, 50]);
+        let posts = posts();
+        let baselines: Vec<u64> = witness
+            .baselines(&posts)
+            .map(|posted| posted.revision)
+            .collect();
+        assert_eq!(baselines, [10]);
+    }
+
+    #[test]
+    fn what_came_between_two_lives_was_seen_by_neither() {
+        let (lives, opened) = ([span(0, 38), span(62, 999)], [opened(1, 0), opened(63, 60)]);
+        assert_eq!(
+            seen(&witness(&lives, &opened)),
+            [10, 20, 30, 70, 80, 90, 100]
+        );
+    }
+
+    #[test]
+    fn a_cut_delays_what_a_watch_then_brings_in_full() {
+        let ways = [span(0, 32), span(71, 999)];
+        let opened = [opened(1, 0), opened(72, 30)];
+        let witness = Witness {
+            ways: &ways,
+            ..witness(WHOLE, &opened)
+        };
+        assert_eq!(seen(&witness), [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+    }
+
+    #[test]
+    fn a_server_that_forgot_shows_the_newest_only() {
+        let ways = [span(0, 32), span(65, 999)];
+        let opened = [opened(1, 0), opened(66, 30), opened(67, 60)];
+        let forgot = [Forgot {
+            at: seconds(65),
+            revision: 60,
+        }];
+        let witness = Witness {
+            ways: &ways,
+            forgot: &forgot,
+            ..witness(WHOLE, &opened)
+        };
+        assert_eq!(seen(&witness), [10, 20, 30, 60, 70, 80, 90, 100]);
+    }
+}
