@@ -1,0 +1,30 @@
+//! `soak`: many real agents and a real aggregator for some minutes, and what they take.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use nodegrace_sim::soak::{self, Args};
+
+fn main() -> ExitCode {
+    let mut args = Args::parse();
+    let outcome = match args.role.take() {
+        Some(role) => soak::play_role(role).map(|()| true),
+        None => drive(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("soak: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn drive(args: &Args) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(soak::run(args))
+}

@@ -1,0 +1,78 @@
+//! The flags of the soak, and its roles.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::chaos::AggregatorRole;
+
+/// Lets many real agents report to a real aggregator for a while, with restarts of both, and watches what they take.
+///
+/// The simulated cluster is in this process, the aggregator and the agents are in others; all in real time. Exits with 1 when
+/// the memory of one side grows.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "soak", version, args_conflicts_with_subcommands = true)]
+pub struct Args {
+    /// What this process is, instead of the one that starts the others.
+    #[command(subcommand)]
+    pub role: Option<Role>,
+
+    /// Simulated nodes, each with a real agent.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub agents: u32,
+
+    /// How long it runs, in minutes of real time.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub minutes: u32,
+
+    /// Seed of the simulated cluster.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+
+    /// Most bytes of each agent's spool.
+    #[arg(long, default_value_t = 1 << 20)]
+    pub spool_bytes: u64,
+
+    /// Seconds from one SIGKILL of the aggregator to the next.
+    #[arg(long, default_value_t = 300)]
+    pub kill_aggregator_every: u64,
+
+    /// Seconds from one crash of an agent to the next.
+    #[arg(long, default_value_t = 2)]
+    pub crash_agent_every: u64,
+}
+
+/// What a process of this program is.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Role {
+    /// The real aggregator.
+    Aggregator(AggregatorRole),
+    /// All the real agents.
+    Agents(AgentsRole),
+}
+
+/// All the real agents.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct AgentsRole {
+    /// How many.
+    #[arg(long)]
+    pub agents: u32,
+    /// Seed of the cluster.
+    #[arg(long)]
+    pub seed: u64,
+    /// Where they find the API server.
+    #[arg(long)]
+    pub api_server: SocketAddr,
+    /// Where they find the aggregator.
+    #[arg(long)]
+    pub aggregator: SocketAddr,
+    /// Directory of their spools.
+    #[arg(long)]
+    pub spools: PathBuf,
+    /// Most bytes of each spool.
+    #[arg(long)]
+    pub spool_bytes: u64,
+    /// Seconds from one crash of an agent to the next.
+    #[arg(long)]
+    pub crash_every: u64,
+}
