@@ -1,0 +1,85 @@
+//! More than the disk takes: agents wait, samples go before heartbeats, and neither costs memory.
+
+use std::path::Path;
+
+use nodegrace_proto::v1;
+use rusqlite::Connection;
+use tokio::time::timeout;
+
+use crate::kit::{Agent, World, seconds};
+
+/// Keeps the database from being written until it is dropped.
+struct Lock(Connection);
+
+impl Lock {
+    fn of(directory: &Path) -> Self {
+        let connection = Connection::open(directory.join("history.db")).expect("a database");
+        connection.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        Self(connection)
+    }
+
+    fn release(self) {
+        self.0.execute_batch("ROLLBACK").expect("no lock");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_sends_faster_than_the_disk_takes_has_to_wait() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let world = World::on_disk(directory.path());
+    let mut agent = world.agent("node-1").await;
+    agent.beats(1, seconds(10)).await;
+    let lock = Lock::of(directory.path());
+
+    let mut taken = 0_usize;
+    while taken < 10_000 {
+        let batch = agent.large_sample();
+        if timeout(seconds(1), agent.post(batch)).await.is_err() {
+            break;
+        }
+        taken += 1;
+    }
+    // One is being written. The others, 12 KiB each, are in the buffers of the connection and of the agent's end of it.
+    assert!(taken < 400, "{taken} batches were taken from the agent");
+
+    lock.release();
+    let mut acknowledged = 1;
+    while acknowledged < 1 + taken as u64 {
+        let ack = timeout(seconds(60), agent.ack()).await.expect("acks go on");
+        acknowledged = ack.expect("an ack").sequence_number;
+    }
+}
+
+/// A batch with a heartbeat and a sample.
+fn batch(agent: &mut Agent) -> v1::ReportBatch {
+    let mut batch = agent.beat();
+    batch.samples = agent.large_sample().samples;
+    batch
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_disk_does_not_follow_samples_are_shed_and_heartbeats_are_kept() {
+    // One batch or more is being written, half a queue waits, and then there are some.
+    const HALF_A_QUEUE: u64 = 512;
+    const AGENTS: u64 = 2 * HALF_A_QUEUE + 50;
+    let directory = tempfile::tempdir().expect("a directory");
+    let world = World::on_disk(directory.path());
+    let mut agents = world.crowd(AGENTS).await;
+    let lock = Lock::of(directory.path());
+    for agent in &mut agents {
+        let batch = batch(agent);
+        agent.post(batch).await;
+    }
+    world.pass(seconds(1)).await;
+    lock.release();
+
+    for agent in &mut agents {
+        let ack = agent.ack().await.expect("an ack");
+        assert_eq!(ack.sequence_number, 3, "what is shed is not sent again");
+    }
+    let fleet = world.fleet().await;
+    assert_eq!(fleet.heartbeats, AGENTS);
+    let shed = fleet.history.expect("a history").shed_samples;
+    let kept = AGENTS - shed;
+    assert!(shed > 0 && kept > HALF_A_QUEUE, "{shed} samples were shed");
+}
