@@ -22,12 +22,48 @@ impl Ledger {
         self.lost += records;
     }
 
-    /// Balances the account after the segments were counted anew: what nothing accounts for is lost, and what was given up for
-    /// dropped but is there after all is held.
+    /// Balances the account after the segments were counted anew: what nothing accounts for is lost, and what was given up but is
+    /// there after all is held. More than was ever appended nobody gave up, whatever a state says.
     pub(crate) fn balance(&mut self) {
         let accounted = self.held + self.acknowledged + self.dropped;
         self.lost = self.appended.saturating_sub(accounted);
         let excess = accounted.saturating_sub(self.appended);
-        self.dropped = self.dropped.saturating_sub(excess);
+        let not_dropped = excess.min(self.dropped);
+        self.dropped -= not_dropped;
+        self.acknowledged = self.acknowledged.saturating_sub(excess - not_dropped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balanced(appended: u64, held: u64, acknowledged: u64, dropped: u64) -> (u64, u64, u64) {
+        let mut ledger = Ledger {
+            appended,
+            held,
+            acknowledged,
+            dropped,
+            lost: 0,
+        };
+        ledger.balance();
+        let sum = ledger.held + ledger.acknowledged + ledger.dropped + ledger.lost;
+        assert_eq!(ledger.appended, sum);
+        (ledger.acknowledged, ledger.dropped, ledger.lost)
+    }
+
+    #[test]
+    fn what_nothing_accounts_for_is_lost() {
+        assert_eq!(balanced(22, 10, 5, 4), (5, 4, 3));
+    }
+
+    #[test]
+    fn what_was_given_up_but_is_there_is_held() {
+        assert_eq!(balanced(22, 10, 5, 9), (5, 7, 0));
+    }
+
+    #[test]
+    fn no_more_was_given_up_than_was_appended() {
+        assert_eq!(balanced(22, 10, 27, 9), (12, 0, 0));
     }
 }

@@ -126,9 +126,9 @@ impl NodeHistory {
         self.instance.is_connected()
     }
 
-    /// True once a report came.
+    /// True once a report came, be it of an earlier run of the agent alone.
     pub const fn has_reported(&self) -> bool {
-        self.last_report.is_some()
+        self.since.is_some()
     }
 
     /// Age of the last report at `now` of the aggregator's clock. Absent: none came.

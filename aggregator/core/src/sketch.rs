@@ -20,6 +20,8 @@ const BUCKETS_PER_OCTAVE: f64 = 64.0;
 const FLOOR: f64 = 1.0 / 1024.0;
 /// Most buckets in use: five octaves without a hole. The periods and gaps of a node, however bad, spread over some 100.
 pub const MOST_BUCKETS: usize = 320;
+/// Most values: the sum over a million sketches stays within 64 bits.
+const MOST_VALUES: u64 = u64::MAX >> 20;
 /// Bound on the relative error of a quantile above a millisecond: (b-1)/(b+1) for b = 2^(1/64), rounded up.
 pub const RELATIVE_ERROR: f64 = 0.0055;
 
@@ -53,6 +55,24 @@ fn middle(index: i16) -> f64 {
     let lower = (f64::from(index) / BUCKETS_PER_OCTAVE).exp2();
     let upper = (f64::from(index + 1) / BUCKETS_PER_OCTAVE).exp2();
     2.0 * lower * upper / (lower + upper)
+}
+
+impl SketchSnapshot {
+    /// Whether a sketch can have been exported as this; nothing can be computed of another one.
+    pub fn is_sound(&self) -> bool {
+        let (lowest, highest) = (index(Duration::ZERO), index(Duration::MAX));
+        let ascending = self.buckets.is_sorted_by(|(one, _), (next, _)| one < next);
+        let within = |(index, _): &(i16, u32)| (lowest..=highest).contains(index);
+        let counted: u64 = self.buckets.iter().map(|(_, n)| u64::from(*n)).sum();
+        let sum_of = |value: Duration| u128::from(self.count).saturating_mul(value.as_nanos());
+        let bounded = match self.min.zip(self.max) {
+            Some((min, max)) => min <= max && (sum_of(min)..=sum_of(max)).contains(&self.sum_nanos),
+            None => self.min == self.max && self.count == 0 && self.sum_nanos == 0,
+        };
+        // A bucket that is full counts no more.
+        let counts = counted <= self.count && self.count <= MOST_VALUES;
+        ascending && self.buckets.iter().all(within) && counts && bounded
+    }
 }
 
 impl Sketch {
@@ -251,6 +271,26 @@ mod tests {
         )
     }
 
+    #[test]
+    fn what_no_sketch_exports_is_not_sound() {
+        assert!(Sketch::new().export().is_sound());
+        let damage: [fn(&mut SketchSnapshot); 8] = [
+            |sketch| sketch.buckets.reverse(),
+            |sketch| sketch.buckets[0].0 = i16::MIN,
+            |sketch| sketch.buckets[1].0 = i16::MAX,
+            |sketch| sketch.buckets[0].1 = u32::MAX,
+            |sketch| sketch.count = u64::MAX,
+            |sketch| sketch.sum_nanos = u128::MAX,
+            |sketch| sketch.min = Some(Duration::MAX),
+            |sketch| sketch.max = None,
+        ];
+        for (number, damage) in damage.into_iter().enumerate() {
+            let mut snapshot = sketch_of(&[10_000_000_000, 45_000_000_000]).export();
+            damage(&mut snapshot);
+            assert!(!snapshot.is_sound(), "damage {number}: {snapshot:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_quantile_is_within_the_stated_error_of_the_true_one(
@@ -294,6 +334,7 @@ mod tests {
         #[test]
         fn count_sum_and_extremes_are_exact(values in durations()) {
             let sketch = sketch_of(&values);
+            prop_assert!(sketch.export().is_sound());
             prop_assert_eq!(sketch.count(), values.len() as u64);
             prop_assert_eq!(sketch.sum(), Duration::from_nanos(values.iter().sum()));
             prop_assert_eq!(sketch.min(), values.iter().min().map(|&v| Duration::from_nanos(v)));

@@ -64,7 +64,7 @@ pub async fn check_fleet(queries: &impl Query) {
         flips("expected flips of the fleet", expected);
     }
     let states: u64 = fleet.states.iter().map(|state| state.nodes).sum();
-    assert_eq!(states, fleet.nodes);
+    assert!(fleet.nodes <= states, "{fleet:?}");
     let gaps = queries.list_gaps(Request::new(ListGapsRequest::default()));
     gaps.await.expect("gaps");
     let simulated = queries.simulate_grace(Request::new(SimulateGraceRequest::default()));
@@ -91,7 +91,9 @@ pub fn check_sample(sample: &Sample) {
             cpu.steal_ratio,
             cpu.idle_ratio,
         ];
-        shares.iter().for_each(|figure| share("a share of CPU time", *figure));
+        shares
+            .iter()
+            .for_each(|figure| share("a share of CPU time", *figure));
         let sum: f64 = shares.iter().sum();
         assert!((sum - 1.0).abs() < 1e-6, "shares of CPU time: {shares:?}");
     }

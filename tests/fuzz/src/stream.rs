@@ -1,6 +1,9 @@
 //! An aggregator that is sent everything twice.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use nodegrace_aggregator::fuzzing::Unserved;
 use nodegrace_clock::Clock;
@@ -26,9 +29,14 @@ const REMEMBERED: usize = 8;
 /// An aggregator, and what it acknowledged.
 pub struct Replayed {
     aggregator: Unserved,
-    /// For each node, its agents by their boot and start, with the highest number acknowledged.
-    nodes: BTreeMap<String, BTreeMap<(String, i64, i32), u64>>,
+    /// For each node, its agents with the highest number acknowledged.
+    nodes: BTreeMap<String, BTreeMap<Agent, u64>>,
+    /// Agents whose stream is open, with their nodes.
+    open: BTreeSet<(String, Agent)>,
 }
+
+/// Boot id and start of an agent.
+type Agent = (String, i64, i32);
 
 impl Replayed {
     /// One that knows nothing.
@@ -39,6 +47,7 @@ impl Replayed {
         Self {
             aggregator: Unserved::new(clock).expect("sound settings"),
             nodes: BTreeMap::new(),
+            open: BTreeSet::new(),
         }
     }
 
@@ -55,11 +64,13 @@ impl Replayed {
         }
         let start = agent.start_monotonic.unwrap_or_default();
         let agent = (agent.boot_id, start.seconds, start.nanos);
-        let opens = self
-            .nodes
-            .get(&batch.node_name)
-            .is_none_or(|agents| !agents.contains_key(&agent));
+        let stream = (batch.node_name.clone(), agent.clone());
+        let opens = !self.open.contains(&stream);
         let applied = self.aggregator.take(wire, opens).ok()?;
+        // What an earlier run left says nothing of now.
+        if !batch.replay {
+            self.open.insert(stream);
+        }
         assert!(applied.accepted + applied.duplicates <= records as u64);
 
         let agents = self.nodes.entry(batch.node_name.clone()).or_default();
@@ -86,6 +97,7 @@ impl Replayed {
     /// Ends every stream.
     pub fn disconnect(&mut self) {
         self.aggregator.disconnect();
+        self.open.clear();
     }
 
     /// What answers questions.
@@ -143,7 +155,7 @@ fn counts(node: &Node) -> (u64, Vec<u64>, u64, u64) {
     (gaps, heartbeats.collect(), node.flips_seen, spells)
 }
 
-/// A sound report of a node: what its agent found, and two gaps after it, a long one and a usual one.
+/// A sound report of a node: what its agent found, then gaps after a renewal and after status posts, a long one among them.
 pub fn report(node: &str) -> ReportBatch {
     let at = |seconds: u64| {
         let time = START + Duration::from_secs(seconds);
@@ -156,9 +168,9 @@ pub fn report(node: &str) -> ReportBatch {
         seconds: seconds.cast_signed(),
         nanos: 0,
     };
-    let heartbeat = |(number, seconds): (u64, u64)| Heartbeat {
+    let heartbeat = |(number, channel, seconds): (u64, Channel, u64)| Heartbeat {
         sequence_number: number,
-        channel: Channel::Lease.into(),
+        channel: channel.into(),
         stamp_time: Some(at(seconds)),
         arrival_monotonic: Some(monotonic(seconds)),
         arrival_time: Some(at(seconds)),
@@ -175,11 +187,18 @@ pub fn report(node: &str) -> ReportBatch {
             version: "1".to_owned(),
         }),
         first_sequence_number: 1,
-        sent_monotonic: Some(monotonic(170)),
-        sent_time: Some(at(170)),
-        heartbeats: [(1, 100), (2, 110), (3, 155), (4, 165)]
-            .map(heartbeat)
-            .into(),
+        sent_monotonic: Some(monotonic(180)),
+        sent_time: Some(at(180)),
+        heartbeats: [
+            (1, Channel::Lease, 100),
+            (2, Channel::Lease, 110),
+            (3, Channel::NodeStatus, 112),
+            (4, Channel::NodeStatus, 116),
+            (5, Channel::NodeStatus, 161),
+            (6, Channel::Lease, 171),
+        ]
+        .map(heartbeat)
+        .into(),
         ..ReportBatch::default()
     }
 }

@@ -35,6 +35,17 @@ fn fleet_of(nodes: &[Vec<f64>]) -> Fleet {
     fleet
 }
 
+#[test]
+fn a_node_is_counted_when_only_an_earlier_run_of_its_agent_was_heard() {
+    let mut fleet = Fleet::new(config()).expect("a controller");
+    let mut earlier = Agent::new("boot-1", 990.0);
+    earlier.lease(1000.0);
+    earlier.replay(&mut fleet, 1000.0, 1100.0);
+    let figures = fleet.figures(now(1100.0));
+    let in_some_state: u64 = figures.states.iter().map(|(_, nodes)| nodes).sum();
+    assert_eq!((figures.nodes, in_some_state), (1, 1));
+}
+
 proptest! {
     #[test]
     fn what_if_is_the_sum_over_all_gaps_of_all_nodes(

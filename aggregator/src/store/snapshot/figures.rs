@@ -10,17 +10,30 @@ use nodegrace_proto::{store::v1, v1 as wire};
 
 use super::Malformed;
 
-/// Nanoseconds; the largest number stands for everything longer, which only "never" is.
+/// Most of anything that is counted: the sum over a million nodes stays within 64 bits.
+const MOST: u64 = u64::MAX >> 20;
+
+/// Nanoseconds; the largest number stands for everything longer.
 pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// What is added to others, however long: six centuries at most.
 pub(super) const fn duration(nanos: u64) -> Duration {
+    Duration::from_nanos(nanos)
+}
+
+/// Time since a heartbeat that there may not have been: the largest number is "never".
+pub(super) const fn since(nanos: u64) -> Duration {
     if nanos == u64::MAX {
         Duration::MAX
     } else {
         Duration::from_nanos(nanos)
     }
+}
+
+pub(super) const fn count(count: u64) -> u64 {
+    if count < MOST { count } else { MOST }
 }
 
 pub(super) fn to_sketch(sketch: SketchSnapshot) -> v1::Sketch {
@@ -47,7 +60,7 @@ pub(super) fn sketch(sketch: Option<v1::Sketch>) -> Result<SketchSnapshot, Malfo
     }
     let buckets = sketch.indexes.into_iter().zip(sketch.counts);
     let buckets = buckets.map(|(index, count)| Some((i16::try_from(index).ok()?, count)));
-    Ok(SketchSnapshot {
+    let sketch = SketchSnapshot {
         buckets: buckets
             .collect::<Option<_>>()
             .ok_or(Malformed("a bucket's index"))?,
@@ -55,7 +68,12 @@ pub(super) fn sketch(sketch: Option<v1::Sketch>) -> Result<SketchSnapshot, Malfo
         sum_nanos: u128::from(sketch.sum_nanos_high) << 64 | u128::from(sketch.sum_nanos_low),
         min: sketch.min_nanos.map(duration),
         max: sketch.max_nanos.map(duration),
-    })
+    };
+    if sketch.is_sound() {
+        Ok(sketch)
+    } else {
+        Err(Malformed("a part of a sketch"))
+    }
 }
 
 pub(super) fn to_gap(gap: &Gap) -> v1::Gap {
@@ -79,7 +97,7 @@ pub(super) fn gap(gap: &v1::Gap) -> Result<Gap, Malformed> {
         end_time: WallTime::from_unix_nanos(gap.end_unix_nanos),
         start_channel: channel(gap.start_channel())?,
         end_channel: channel(gap.end_channel())?,
-        since_lease: gap.since_lease_nanos.map(duration),
+        since_lease: gap.since_lease_nanos.map(since),
         earlier_posts: posts(&gap.earlier_post_micros),
         uncertainty: duration(gap.uncertainty_nanos),
         flip_seen: gap.flip_seen,
@@ -121,7 +139,7 @@ pub(super) fn flip(flip: &v1::Flip) -> SeenFlip {
     SeenFlip {
         after: flip.after_nanos.map(duration),
         start: GapStart::after(
-            flip.since_lease_nanos.map(duration),
+            flip.since_lease_nanos.map(since),
             posts(&flip.earlier_post_micros),
         ),
         at: duration(flip.at_timeline_nanos),
@@ -141,10 +159,10 @@ pub(super) const fn to_losses(losses: Losses) -> wire::Losses {
 pub(super) fn losses(losses: Option<wire::Losses>) -> Losses {
     let losses = losses.unwrap_or_default();
     Losses {
-        dropped_heartbeats: losses.dropped_heartbeats,
-        dropped_samples: losses.dropped_samples,
-        dropped_others: losses.dropped_others,
-        rejected_records: losses.rejected_records,
+        dropped_heartbeats: count(losses.dropped_heartbeats),
+        dropped_samples: count(losses.dropped_samples),
+        dropped_others: count(losses.dropped_others),
+        rejected_records: count(losses.rejected_records),
     }
 }
 
@@ -198,5 +216,48 @@ pub(super) const fn visibility(view: wire::Visibility, since: u64) -> Option<Vis
         wire::Visibility::Blind => Some(Visibility::Blind {
             since: duration(since),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_too_long_to_be_written_can_still_be_added_to() {
+        let restored = duration(nanos(Duration::from_secs(700 * 365 * 86_400)));
+        assert!(restored > Duration::from_secs(500 * 365 * 86_400));
+        assert!(restored.checked_add(restored).is_some());
+        assert_eq!(since(nanos(Duration::MAX)), Duration::MAX);
+    }
+
+    #[test]
+    fn counts_that_are_nonsense_still_add_up_over_a_fleet() {
+        assert_eq!(count(1 << 42), 1 << 42);
+        assert!(count(u64::MAX).checked_mul(1_000_000).is_some());
+    }
+
+    #[test]
+    fn a_sketch_that_says_two_things_is_malformed() {
+        let sound = v1::Sketch {
+            indexes: vec![212],
+            counts: vec![1],
+            count: 1,
+            sum_nanos_low: 10_000_000_000,
+            min_nanos: Some(10_000_000_000),
+            max_nanos: Some(10_000_000_000),
+            ..v1::Sketch::default()
+        };
+        assert!(sketch(Some(sound.clone())).is_ok());
+        let without_counts = v1::Sketch {
+            counts: Vec::new(),
+            ..sound.clone()
+        };
+        assert!(sketch(Some(without_counts)).is_err());
+        let beyond_any_time = v1::Sketch {
+            indexes: vec![i32::from(i16::MAX)],
+            ..sound
+        };
+        assert!(sketch(Some(beyond_any_time)).is_err());
     }
 }

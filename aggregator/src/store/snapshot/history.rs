@@ -14,8 +14,9 @@ use nodegrace_proto::store::v1;
 use super::{
     Malformed,
     figures::{
-        channel, duration, flip, gap, losses, nanos, posts, sketch, status, to_channel, to_flip,
-        to_gap, to_losses, to_posts, to_sketch, to_status, to_visibility, visibility,
+        channel, count, duration, flip, gap, losses, nanos, posts, since, sketch, status,
+        to_channel, to_flip, to_gap, to_losses, to_posts, to_sketch, to_status, to_visibility,
+        visibility,
     },
 };
 
@@ -102,8 +103,8 @@ pub(super) fn from_disk(name: &str, node: v1::NodeHistory) -> Result<NodeSnapsho
             all: sketch(gaps.all)?,
             rest: sketch(gaps.rest)?,
             exact: gaps.exact.iter().map(gap).collect::<Result<_, _>>()?,
-            dropped: gaps.dropped,
-            unmeasured: gaps.unmeasured,
+            dropped: count(gaps.dropped),
+            unmeasured: count(gaps.unmeasured),
         },
         ready: node
             .ready
@@ -115,7 +116,7 @@ pub(super) fn from_disk(name: &str, node: v1::NodeHistory) -> Result<NodeSnapsho
                 })
             })
             .transpose()?,
-        flips_seen: node.flips_seen,
+        flips_seen: count(node.flips_seen),
         flips: node.flips.iter().map(flip).collect(),
         losses_before: losses(node.losses_before),
         losses: losses(node.losses),
@@ -125,11 +126,11 @@ pub(super) fn from_disk(name: &str, node: v1::NodeHistory) -> Result<NodeSnapsho
         }),
         since: node.since_timeline_nanos.map(duration),
         counters: NodeCounters {
-            blind_spells: node.blind_spells,
+            blind_spells: count(node.blind_spells),
             blind: duration(node.blind_nanos),
-            forgotten_records: node.forgotten_records,
-            duplicate_records: node.duplicate_records,
-            late_records: node.late_records,
+            forgotten_records: count(node.forgotten_records),
+            duplicate_records: count(node.duplicate_records),
+            late_records: count(node.late_records),
         },
         coverage: Coverage {
             begins: node.begins_unix_nanos.map(WallTime::from_unix_nanos),
@@ -186,8 +187,8 @@ fn channel_history(channel: v1::ChannelHistory) -> Result<ChannelSnapshot, Malfo
         }
     });
     Ok(ChannelSnapshot {
-        heartbeats: channel.heartbeats,
-        uncredited_renewals: channel.uncredited_renewals,
+        heartbeats: count(channel.heartbeats),
+        uncredited_renewals: count(channel.uncredited_renewals),
         period: sketch(channel.period)?,
         delivery_delay: sketch(channel.delivery_delay)?,
         last,
@@ -227,7 +228,7 @@ fn chain(chain: &v1::GapChain) -> Result<ChainSnapshot, Malformed> {
             time: WallTime::from_unix_nanos(last.time_unix_nanos),
             channel: channel(last.channel())?,
             uncertainty: duration(last.uncertainty_nanos),
-            since_lease: last.since_lease_nanos.map(duration),
+            since_lease: last.since_lease_nanos.map(since),
             earlier_posts: posts(&last.earlier_post_micros),
         })
     };
