@@ -1,10 +1,13 @@
-//! More than the disk takes: agents wait, samples go before heartbeats, and neither costs memory.
+//! More than the disk takes, or less than is sent: agents wait, samples go before heartbeats, and readers that do not read are
+//! cut off. None of it costs memory.
 
 use std::path::Path;
 
 use nodegrace_proto::v1;
 use rusqlite::Connection;
 use tokio::time::timeout;
+use tonic::{Code, Request, Streaming, client::Grpc, codegen::http::uri::PathAndQuery};
+use tonic_prost::ProstCodec;
 
 use crate::kit::{Agent, World, seconds};
 
@@ -82,4 +85,40 @@ async fn when_the_disk_does_not_follow_samples_are_shed_and_heartbeats_are_kept(
     let shed = fleet.history.expect("a history").shed_samples;
     let kept = AGENTS - shed;
     assert!(shed > 0 && kept > HALF_A_QUEUE, "{shed} samples were shed");
+}
+
+/// The answer to `ListNodes` in full, as a stream: a client that does not read on does not take it.
+async fn unread_nodes(world: &World) -> Streaming<v1::ListNodesResponse> {
+    let request = v1::ListNodesRequest {
+        page_size: 1000,
+        view: v1::NodeView::Full.into(),
+        ..v1::ListNodesRequest::default()
+    };
+    let mut client = Grpc::new(world.channel()).max_decoding_message_size(usize::MAX);
+    client.ready().await.expect("a connection");
+    let path = PathAndQuery::from_static("/nodegrace.v1.Query/ListNodes");
+    let answer = client
+        .server_streaming(Request::new(request), path, ProstCodec::default())
+        .await;
+    answer.expect("an answer").into_inner()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_too_slow_for_its_answer_is_cut_off() {
+    let world = World::new();
+    let _agents = world.crowd(200).await;
+    let (mut slow, mut patient) = (unread_nodes(&world).await, unread_nodes(&world).await);
+    world.pass(seconds(15)).await;
+    let answer = patient
+        .message()
+        .await
+        .expect("in time")
+        .expect("an answer");
+    assert_eq!(answer.nodes.len(), 200);
+
+    world.pass(seconds(15)).await;
+    let status = slow.message().await.expect_err("too late");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.message(), "the answer was read too slowly");
+    assert_eq!(world.fleet().await.nodes, 200, "others are answered");
 }

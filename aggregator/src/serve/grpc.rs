@@ -24,7 +24,10 @@ use tonic_health::{
 };
 use tower::util::MapResponseLayer;
 
-use super::drain::{drained, end_streams};
+use super::{
+    drain::{drained, end_streams},
+    slow::Readers,
+};
 use crate::{Aggregator, ingest, query};
 
 /// How often a silent connection is asked for a sign of life, and how long the answer may take. A dead agent's stream so ends
@@ -57,11 +60,15 @@ impl Aggregator {
             shutdown.cancelled().await;
             report_health(&health, ServingStatus::NotServing).await;
         };
+        let readers = Readers::default();
+        let (pace, end) = (readers.clone(), end_streams(shutdown.clone()));
         let server = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .max_concurrent_streams(MAX_CONCURRENT_REQUESTS)
-            .layer(MapResponseLayer::new(end_streams(shutdown.clone())))
+            .layer(MapResponseLayer::new(move |response| {
+                end(pace.pace(response))
+            }))
             .add_routes(self.routes(&health, &shutdown)?)
             .serve_with_incoming_shutdown(incoming, stop);
         let stopping = shutdown.clone();
@@ -70,6 +77,7 @@ impl Aggregator {
             tokio::select! {
                 outcome = drained(server, &stopping) => outcome.context("the gRPC server failed"),
                 never = self.keep_time() => match never {},
+                never = readers.watch() => match never {},
             }
         });
         self.keep_while(serve).await

@@ -3,3 +3,4 @@
 mod drain;
 mod grpc;
 mod http;
+mod slow;
