@@ -82,7 +82,10 @@ impl Replayed {
                 "kept anew what was acknowledged up to {acknowledged}: {applied:?}"
             );
         }
-        *acknowledged = applied.acknowledged.max(*acknowledged);
+        // What comes too late is acknowledged without being kept.
+        if !applied.overtaken {
+            *acknowledged = applied.acknowledged.max(*acknowledged);
+        }
 
         let before = self.node(&batch.node_name).await;
         let again = self.aggregator.take(wire, false).expect("taken before");
