@@ -33,7 +33,7 @@ impl StoreConfig {
             directory: directory.into(),
             // A quarter, so that a change of settings can be compared with the time before it.
             retain_for: Duration::from_secs(90 * 24 * 3600),
-            // What happened just now, whoever is called for it: a row takes some 100 bytes, 5,000 nodes some 180 MB.
+            // What happened just now, for whoever is called for it: a row takes some 80 bytes, 5,000 nodes some 150 MB.
             retain_heartbeats: Duration::from_secs(3600),
             // 5,000 nodes take some 150 MB for their snapshots and the log; a million gaps some 150 MB.
             max_bytes: 1 << 30,
