@@ -29,8 +29,9 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Most bytes of each agent's spool.
-    #[arg(long, default_value_t = 1 << 20)]
+    /// Most bytes of each agent's spool. The default is about the least there can be: what a spool holds in memory while it
+    /// fills a file, up to a sixteenth of this, is soon at its bound.
+    #[arg(long, default_value_t = 288 << 10)]
     pub spool_bytes: u64,
 
     /// Seconds from one SIGKILL of the aggregator to the next.
