@@ -125,7 +125,8 @@ impl Replayed {
             self.aggregator
                 .restore(name, &snapshot)
                 .expect("its own snapshot");
-            assert_eq!(self.node(name).await, node, "a restart changes it");
+            let restored = self.node(name).await;
+            assert_eq!(restored, node, "a restart changes it");
         }
     }
 

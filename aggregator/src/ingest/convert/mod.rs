@@ -2,6 +2,7 @@
 
 mod part;
 mod record;
+mod sample;
 
 use std::time::Duration;
 
