@@ -89,6 +89,15 @@ impl Witness<'_> {
         })
     }
 
+    /// Whether the server at least began to send `posted`.
+    pub(super) fn was_sent(&self, posted: &Posted, all: &[Posted]) -> bool {
+        let at_once = Witness {
+            settle: Duration::ZERO,
+            ..*self
+        };
+        at_once.surely_saw(posted, all)
+    }
+
     /// The post that the first watch of a life found, for each life that surely wrote it down: it must be stored, if only as
     /// a baseline.
     pub(super) fn baselines<'p>(&self, all: &'p [Posted]) -> impl Iterator<Item = &'p Posted> {
@@ -212,6 +221,7 @@ mod tests {
         let witness = witness(&lives, &opened);
         assert_eq!(seen(&witness), [20, 30, 40, 50]);
         let posts = posts();
+        assert!(witness.was_sent(&posts[5], &posts) && !witness.was_sent(&posts[6], &posts));
         let baselines: Vec<u64> = witness
             .baselines(&posts)
             .map(|posted| posted.revision)
