@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use nodegrace_sim_cluster::kubelet::Posted;
 
-/// How long, in real time, a change may be on its way from the server to the agent's spool.
-pub(super) const SETTLE: Duration = Duration::from_millis(750);
+/// How long, in real time, a change may be on its way from the server to the agent's spool: a millisecond, but on a machine
+/// that has other things to do.
+pub(super) const SETTLE: Duration = Duration::from_millis(1500);
 
 /// A span of the cluster's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
