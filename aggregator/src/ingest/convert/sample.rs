@@ -81,6 +81,8 @@ fn kubelet(process: &v1::KubeletProcess) -> impl Iterator<Item = f64> {
 mod tests {
     use super::*;
 
+    type Damage = fn(&mut v1::Sample);
+
     #[test]
     fn a_figure_that_is_no_number_is_refused_by_the_name_of_its_part() {
         let full = v1::Sample {
@@ -97,10 +99,10 @@ mod tests {
             ..v1::Sample::default()
         };
         assert_eq!(check(&full), Ok(()));
-        let damage: [(&str, fn(&mut v1::Sample)); 7] = [
+        let damage: [(&str, Damage); 7] = [
             ("load", |s| s.load.as_mut().unwrap().load15 = f64::NAN),
             ("cpu", |s| {
-                s.cpu.as_mut().unwrap().idle_ratio = f64::INFINITY
+                s.cpu.as_mut().unwrap().idle_ratio = f64::INFINITY;
             }),
             ("pressure", |s| {
                 let pressure = s.pressure.as_mut().unwrap();
