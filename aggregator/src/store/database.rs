@@ -63,6 +63,13 @@ impl Database {
         })
     }
 
+    /// The id of the history, made with it.
+    pub(super) fn history(&self) -> Result<u128, OpenError> {
+        let query = "SELECT id FROM history";
+        let id = self.connection.query_row(query, [], |row| row.get(0))?;
+        Ok(u128::from_be_bytes(id))
+    }
+
     /// Where the time stood. Absent: the database is new.
     pub(crate) fn state(&self) -> Result<Option<State>, OpenError> {
         let query = "SELECT moment_ns, wall_ns, anchor_moment_ns, anchor_wall_ns, rejected_records, rejected_streams,
