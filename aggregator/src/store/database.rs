@@ -185,7 +185,10 @@ impl Database {
         transaction.commit()?;
         if work.retain {
             let pages = format!("PRAGMA incremental_vacuum({VACUUM_STEP})");
-            self.connection.execute_batch(&pages)?;
+            // All of the work is on disk by now: an error here must not have it done again.
+            if let Err(error) = self.connection.execute_batch(&pages) {
+                tracing::warn!(%error, "free pages of the database are given back later");
+            }
         }
         Ok(last_row)
     }
