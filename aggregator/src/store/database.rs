@@ -200,8 +200,9 @@ impl Work {
         if too_many {
             return i64::MAX;
         }
-        let wall = self.state.last.wall.unix_nanos();
-        wall.saturating_sub(nanos(retain_for))
+        // As rows are dated: a step of the wall clock makes none of them older or younger.
+        let now = self.state.anchor.wall_at(self.state.last.moment);
+        now.unix_nanos().saturating_sub(nanos(retain_for))
     }
 }
 

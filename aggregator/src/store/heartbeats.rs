@@ -20,7 +20,7 @@ pub(super) struct KeptHeartbeat {
     agent: AgentId,
     number: u64,
     heartbeat: Heartbeat,
-    /// When it was kept, by the aggregator's wall clock.
+    /// When it was kept, by the wall time of the aggregator's timeline.
     kept: WallTime,
 }
 

@@ -121,7 +121,8 @@ impl Writer {
             return Ok(());
         };
         self.last_row = last_row;
-        let (now, kept) = (parts.clock.now(), parts.timeline.mark().wall);
+        let now = parts.clock.now();
+        let kept = parts.timeline.wall_at(parts.timeline.now());
         for (batch, answer) in waiting {
             let node = Arc::clone(&batch.report.node);
             let heartbeats = Candidates::of(&batch.report);
