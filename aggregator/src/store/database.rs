@@ -63,6 +63,11 @@ impl Database {
         })
     }
 
+    /// True when single heartbeats are kept as rows.
+    pub(super) const fn keeps_heartbeats(&self) -> bool {
+        !self.retain_heartbeats.is_zero()
+    }
+
     /// The id of the history, made with it.
     pub(super) fn history(&self) -> Result<u128, OpenError> {
         let query = "SELECT id FROM history";
@@ -140,6 +145,7 @@ impl Database {
 
     /// Does all of `work` or nothing; on disk when this returns. Gives the id of the last row of the log. Blocks.
     pub(super) fn write(&mut self, work: &Work) -> Result<i64, rusqlite::Error> {
+        let keeps_heartbeats = self.keeps_heartbeats();
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
         let mut last_row = work.applied_row;
@@ -160,8 +166,11 @@ impl Database {
                 ])?;
         }
         let oldest_heartbeat = work.oldest_kept(self.retain_heartbeats, self.too_large);
-        if !self.retain_heartbeats.is_zero() {
+        if keeps_heartbeats {
             heartbeats::insert(&transaction, &work.events.heartbeats, oldest_heartbeat)?;
+        } else {
+            // What an earlier run kept: no new row takes it away.
+            heartbeats::retain(&transaction, oldest_heartbeat, RETENTION_STEP)?;
         }
         for saved in &work.snapshots {
             save(&transaction, saved, work)?;

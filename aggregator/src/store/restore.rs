@@ -51,7 +51,7 @@ pub(crate) fn restore(
         let batch = ingest::read_back(&row.wire, row.opens, row.received)
             .map_err(|reason| damaged("a batch", row.node, reason.into()))?;
         let node = Arc::clone(&batch.report.node);
-        let heartbeats = Candidates::of(&batch.report);
+        let heartbeats = Candidates::of(&batch.report, database.keeps_heartbeats());
         let applied = register.replay(batch);
         events.note(&node, heartbeats, applied, timeline.wall_at(row.received));
         unsaved.push(node);

@@ -194,7 +194,7 @@ fn a_kill_at_any_write_point_leaves_all_that_was_acknowledged() {
         copy_now();
         for batch in batches {
             let node = Arc::clone(&batch.report.node);
-            let heartbeats = Candidates::of(&batch.report);
+            let heartbeats = Candidates::of(&batch.report, true);
             let applied = register.replay(batch);
             events.note(&node, heartbeats, applied, WallTime::from_unix_nanos(1));
         }
