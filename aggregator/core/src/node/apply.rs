@@ -190,6 +190,11 @@ impl NodeHistory {
             let visibility = view.map(|view| view.visibility);
             let history = &mut self.channels[channel.index()];
             history.see(visibility);
+            // A Lease that was deleted while no agent ran.
+            if visibility == Some(Visibility::Absent) && history.awaits_its_baseline() {
+                history.await_nothing();
+                self.chain.break_here();
+            }
             // Whether the spell hides heartbeats of its own channel shows when it ends; from gaps it does.
             let unseen_since = match visibility {
                 Some(Visibility::Observed | Visibility::Absent) => None,
