@@ -1,11 +1,14 @@
 //! Which heartbeats an agent must have seen, told by what the driver did and what the API server answered, not by the agent.
 //!
-//! An object holds its last value only. So a post is *surely observable* when one of two things is known:
+//! An object holds its last value only. So a post is *surely observable* when one of three things is known:
 //!
 //! - an agent's watch from an older revision was open, on a way that carried bytes, for [`SETTLE`] at least after the post
 //!   while the agent lived; the server sends such a watch every change since that revision;
 //! - an agent later asked to watch from the post's revision or a newer one, and the post was still the newest at that
-//!   revision: the list or the event that told the agent so also told it the post.
+//!   revision: the list or the event that told the agent so also told it the post;
+//!
+//! - an agent asked to watch from one revision and later, in the same life and without a list in between, from a newer one:
+//!   only the first watch can have told it so, and that one told it every change between the two, in order.
 //!
 //! The second does not count for the first watch of an agent's life: what its first list finds was there before it looked,
 //! and is stored as a baseline, not counted as a heartbeat. A watch from a revision that the restarted server has forgotten
@@ -45,6 +48,8 @@ pub(super) struct Opened {
     pub(super) at: Duration,
     /// The revision after which changes are to be sent.
     pub(super) revision: u64,
+    /// Whether the object was listed since the watch before.
+    pub(super) listed: bool,
 }
 
 /// Everything that decides what one node's agent could see of one channel.
@@ -87,7 +92,7 @@ impl Witness<'_> {
         self.opened.iter().any(|opened| {
             let sent = self.is_answered(opened) && self.is_sent(posted, opened);
             sent || self.is_known(posted, opened, all)
-        })
+        }) || self.is_passed(posted)
     }
 
     /// Whether the server at least began to send `posted`.
@@ -134,6 +139,21 @@ impl Witness<'_> {
             && lasts(opened.at + self.settle, life.until)
     }
 
+    /// A watch went past `posted`: the next one of the same life went on from a newer revision, and no list said so.
+    fn is_passed(&self, posted: &Posted) -> bool {
+        self.opened.windows(2).any(|pair| {
+            let [before, after] = pair else {
+                return false;
+            };
+            let between = before.revision < posted.revision && posted.revision <= after.revision;
+            let mut lives = self.lives.iter().filter(|life| life.holds(before.at));
+            between
+                && !after.listed
+                && lives
+                    .any(|life| life.holds(after.at) && lasts(after.at + self.settle, life.until))
+        })
+    }
+
     /// The first watch of a life.
     fn first(&self, life: &Span) -> Option<&Opened> {
         self.opened.iter().find(|opened| life.holds(opened.at))
@@ -158,111 +178,4 @@ pub(super) fn newest(all: &[Posted], revision: u64) -> Option<&Posted> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::SystemTime;
-
-    use nodegrace_sim_cluster::kubelet::Channel;
-
-    use super::*;
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn span(from: u64, until: u64) -> Span {
-        Span {
-            from: seconds(from),
-            until: Some(seconds(until)),
-        }
-    }
-
-    fn opened(at: u64, revision: u64) -> Opened {
-        Opened {
-            at: seconds(at),
-            revision,
-        }
-    }
-
-    /// A post every 10 s, whose revision is its second.
-    fn posts() -> Vec<Posted> {
-        (1..=10)
-            .map(|number| Posted {
-                channel: Channel::Lease,
-                stamp: SystemTime::UNIX_EPOCH + seconds(number * 10),
-                at: seconds(number * 10),
-                revision: number * 10,
-                credited: true,
-            })
-            .collect()
-    }
-
-    fn seen(witness: &Witness<'_>) -> Vec<u64> {
-        let posts = posts();
-        let seen = posts
-            .iter()
-            .filter(|posted| witness.surely_saw(posted, &posts));
-        seen.map(|posted| posted.revision).collect()
-    }
-
-    const WHOLE: &[Span] = &[Span::since(Duration::ZERO)];
-
-    fn witness<'a>(lives: &'a [Span], opened: &'a [Opened]) -> Witness<'a> {
-        Witness {
-            settle: seconds(5),
-            lives,
-            ways: WHOLE,
-            forgot: &[],
-            opened,
-        }
-    }
-
-    #[test]
-    fn a_watch_sees_what_comes_after_its_revision_until_shortly_before_its_agent_dies() {
-        let (lives, opened) = ([span(15, 63)], [opened(16, 10)]);
-        let witness = witness(&lives, &opened);
-        assert_eq!(seen(&witness), [20, 30, 40, 50]);
-        let posts = posts();
-        assert!(witness.was_sent(&posts[5], &posts) && !witness.was_sent(&posts[6], &posts));
-        let baselines: Vec<u64> = witness
-            .baselines(&posts)
-            .map(|posted| posted.revision)
-            .collect();
-        assert_eq!(baselines, [10]);
-    }
-
-    #[test]
-    fn what_came_between_two_lives_was_seen_by_neither() {
-        let (lives, opened) = ([span(0, 38), span(62, 999)], [opened(1, 0), opened(63, 60)]);
-        assert_eq!(
-            seen(&witness(&lives, &opened)),
-            [10, 20, 30, 70, 80, 90, 100]
-        );
-    }
-
-    #[test]
-    fn a_cut_delays_what_a_watch_then_brings_in_full() {
-        let ways = [span(0, 32), span(71, 999)];
-        let opened = [opened(1, 0), opened(72, 30)];
-        let witness = Witness {
-            ways: &ways,
-            ..witness(WHOLE, &opened)
-        };
-        assert_eq!(seen(&witness), [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-    }
-
-    #[test]
-    fn a_server_that_forgot_shows_the_newest_only() {
-        let ways = [span(0, 32), span(65, 999)];
-        let opened = [opened(1, 0), opened(66, 30), opened(67, 60)];
-        let forgot = [Forgot {
-            at: seconds(65),
-            revision: 60,
-        }];
-        let witness = Witness {
-            ways: &ways,
-            forgot: &forgot,
-            ..witness(WHOLE, &opened)
-        };
-        assert_eq!(seen(&witness), [10, 20, 30, 60, 70, 80, 90, 100]);
-    }
-}
+mod tests;
