@@ -94,9 +94,10 @@ async fn another_history_at_a_known_address_gets_all_that_is_held_and_an_unknown
         (Some("0b"), vec![1, 2, 3, 4]),
         (None, vec![5]),
     ] {
+        // No stream outlives its aggregator: each that is there when it acknowledges again was told of this history.
         first.become_one_to(Manner::Break);
-        agent.sleep(60.0).await;
         first.keep_history(history);
+        agent.sleep(60.0).await;
         first.become_one_to(Manner::Acknowledge);
         agent.beat();
         agent.sleep(60.0).await;
