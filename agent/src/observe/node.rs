@@ -120,6 +120,7 @@ fn facts(node: &Node) -> NodeFacts {
             .and_then(|pods| pods.parse().ok()),
         uid: node.metadata.uid.clone(),
         missing: false,
+        ..Default::default()
     }
 }
 

@@ -84,6 +84,7 @@ fn shares(before: Times, now: Times, interval: Duration) -> Option<CpuShares> {
         iowait_ratio: share(iowait),
         steal_ratio: share(steal),
         idle_ratio: share(idle),
+        ..Default::default()
     })
 }
 

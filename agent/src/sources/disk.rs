@@ -85,6 +85,7 @@ fn figures(before: &DiskStat, now: &DiskStat, interval: f64) -> Option<Disk> {
             .then(|| wire::duration(Duration::from_secs_f64(request_ms / requests / 1000.0))),
         read_bytes_per_second: since(|stat| stat.sectors_read)? * SECTOR / interval,
         written_bytes_per_second: since(|stat| stat.sectors_written)? * SECTOR / interval,
+        ..Default::default()
     })
 }
 

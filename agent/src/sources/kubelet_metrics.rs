@@ -138,6 +138,7 @@ impl Scrape {
                 let interval = self.at.saturating_sub(before.at).as_secs_f64();
                 (used >= 0.0 && interval > 0.0).then(|| used / interval)
             }),
+            ..Default::default()
         }
     }
 }

@@ -37,6 +37,7 @@ fn parse(text: &str) -> Reading<Memory> {
         swap_total_bytes: info.swap_total,
         swap_free_bytes: info.swap_free,
         major_faults_per_second: None,
+        ..Default::default()
     })
 }
 

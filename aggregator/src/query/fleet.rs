@@ -40,6 +40,7 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             store_error: store.error(),
             store_failures: store.failures(),
         }),
+        ..Default::default()
     })
 }
 

@@ -170,6 +170,7 @@ fn message(node: &str, gap: &Gap, controller: &ControllerSettings) -> v1::Gap {
             .filter(|uncertainty| !uncertainty.is_zero())
             .map(wire::to_duration),
         extra_poll: gap.start().may_earn_a_poll(),
+        ..Default::default()
     }
 }
 

@@ -108,6 +108,7 @@ pub(super) fn message(
         kubelet_settings: beside.settings.clone().filter(|_| full),
         latest_sample: beside.sample.clone().filter(|_| full),
         agent: Some(beside.agent.clone()),
+        ..Default::default()
     }
 }
 
