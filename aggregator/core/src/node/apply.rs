@@ -236,7 +236,7 @@ impl NodeHistory {
                 self.counters.blind += spell.end.saturating_sub(spell.start);
             }
             Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, sent)),
-            Record::Sample => {}
+            Record::Sample(_) => {}
         }
     }
 

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use nodegrace_core::{
     AgentId, Applied, ConditionStatus, Config, ControllerSettings, Event, Fleet, Losses,
     NodeFigures, Report, WallTime,
-    event::{BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Visibility},
+    event::{
+        BlindReason, BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Visibility,
+    },
 };
 
 /// The name of every test's node.
@@ -187,6 +189,7 @@ impl Agent {
             channel,
             start: s(start),
             end: s(end),
+            reason: BlindReason::Connection,
             resumed,
         }));
     }
@@ -222,6 +225,7 @@ impl Agent {
             records: std::mem::take(&mut self.records),
             views,
             node_uid: self.uid.clone(),
+            rhythm: None,
             losses: self.losses,
             replay: false,
         })
