@@ -73,14 +73,11 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     sample_interval: Duration,
 
-    /// Name of the kubelet's program, by which its process is found under --proc-root.
-    #[arg(
-        long,
-        env = "NODEGRACE_KUBELET_PROCESS_NAME",
-        value_name = "NAME",
-        default_value = "kubelet"
-    )]
-    kubelet_process_name: String,
+    /// Name of the program the kubelet runs in, by which its process is found under --proc-root. Default: kubelet, or else the
+    /// first there is of k3s-server, k3s-agent, kubelite, microshift, k3s and hyperkube; where one of these holds the kubelet,
+    /// the process's figures are those of all it holds.
+    #[arg(long, env = "NODEGRACE_KUBELET_PROCESS_NAME", value_name = "NAME")]
+    kubelet_process_name: Option<String>,
 
     /// File that holds the kubelet's process id, instead of --kubelet-process-name. Default: none.
     #[arg(long, env = "NODEGRACE_KUBELET_PID_FILE", value_name = "FILE")]
@@ -171,9 +168,10 @@ impl Args {
         config.boot_id = Some(config.read_boot_id().context("--proc-root")?);
         config.sys_root.clone_from(&self.sys_root);
         config.sample_interval = self.sample_interval;
-        config.kubelet_process = match &self.kubelet_pid_file {
-            Some(file) => KubeletProcessName::PidFile(file.clone()),
-            None => KubeletProcessName::Name(self.kubelet_process_name.clone()),
+        config.kubelet_process = match (&self.kubelet_pid_file, &self.kubelet_process_name) {
+            (Some(file), _) => KubeletProcessName::PidFile(file.clone()),
+            (None, Some(name)) => KubeletProcessName::Name(name.clone()),
+            (None, None) => KubeletProcessName::Known,
         };
         config.cri_socket.clone_from(&self.cri_socket);
         config.cri_timeout = self.cri_timeout;

@@ -43,6 +43,24 @@ fn defaults_are_those_of_the_configuration() {
 }
 
 #[test]
+fn the_kubelets_process_is_one_of_those_known_or_what_is_said() {
+    let process = |args: &[&str]| {
+        let args = parse(&[&["--node-name", "a"], args].concat()).unwrap();
+        args.config().unwrap().kubelet_process
+    };
+    let named = ["--kubelet-process-name", "my-kubelet"];
+    assert_eq!(process(&[]), KubeletProcessName::Known);
+    assert_eq!(
+        process(&named),
+        KubeletProcessName::Name("my-kubelet".into())
+    );
+    assert_eq!(
+        process(&[&named[..], &["--kubelet-pid-file", "/run/kubelet.pid"]].concat()),
+        KubeletProcessName::PidFile("/run/kubelet.pid".into())
+    );
+}
+
+#[test]
 fn nonsense_is_refused() {
     for args in [
         &["--no-such-flag"][..],

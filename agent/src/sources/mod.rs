@@ -1,16 +1,22 @@
 //! Where samples come from: one file each, reading apart from parsing. A source that fails says so in the sample and hides
 //! no other.
 
+mod cgroup;
 mod cpu;
 mod disk;
 mod exposition;
 mod host;
+mod kubelet;
+mod kubelet_cgroup;
 mod kubelet_config;
 mod kubelet_metrics;
 mod kubelet_process;
+mod kubelet_program;
 mod kubelet_server;
+mod kubelet_threads;
 mod load;
 mod memory;
+mod network;
 mod pressure;
 mod runtime;
 mod runtime_socket;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     KubeletServer, Missing, Reading, RuntimeSocket,
-    host::HostFiles,
+    host::{HostFiles, Meters},
     runtime::answered,
     slot::{Slot, Timed},
 };
@@ -18,12 +18,39 @@ use crate::{config::Config, journal::Journal, moment::Moment, wire};
 /// fresh in the sample.
 const HEAD_START: u32 = 5;
 
+/// A series of samples: the rates of each cover the time since the one before.
+#[derive(Debug, Default)]
+struct Series {
+    meters: Meters,
+    /// When the last sample was taken, since boot.
+    last: Option<Duration>,
+}
+
+impl Series {
+    /// Takes the next sample of the host's files, which was planned for this moment.
+    fn take(&mut self, host: &mut HostFiles, clock: &Clock, planned: Duration) -> Sample {
+        let at = Moment::now(clock);
+        let last = self.last.replace(at.monotonic);
+        let mut sample = Sample {
+            sample_monotonic: Some(wire::duration(at.monotonic)),
+            sample_time: Some(wire::timestamp(at.wall)),
+            interval: last.map(|last| wire::duration(at.monotonic.saturating_sub(last))),
+            lateness: last.map(|_| wire::duration(at.monotonic.saturating_sub(planned))),
+            suspended: Some(wire::duration(clock.suspended())),
+            ..Sample::default()
+        };
+        host.read(&mut self.meters, clock, &mut sample);
+        sample
+    }
+}
+
 /// Takes the samples of one node.
 pub(crate) struct Sampler {
     clock: Clock,
     journal: Arc<Journal>,
     interval: Duration,
     host: HostFiles,
+    series: Series,
     runtime: Arc<Slot<Runtime>>,
     kubelet_metrics: Arc<Slot<KubeletMetrics>>,
     kubelet_config: Arc<Slot<()>>,
@@ -42,6 +69,7 @@ impl Sampler {
             journal,
             interval: config.sample_interval,
             host: HostFiles::new(config),
+            series: Series::default(),
             runtime: runtime.readings(),
             kubelet_metrics: kubelet.metrics(),
             kubelet_config: kubelet.config(),
@@ -56,21 +84,15 @@ impl Sampler {
             .await
             .is_some()
         {
-            let sample = self.take();
+            let sample = self.take(next);
             self.journal.sample(sample);
             // A sample that came late, on a machine that was paused, is not made up for.
             next = self.clock.now().max(next + self.interval);
         }
     }
 
-    fn take(&mut self) -> Sample {
-        let at = Moment::now(&self.clock);
-        let mut sample = Sample {
-            sample_monotonic: Some(wire::duration(at.monotonic)),
-            sample_time: Some(wire::timestamp(at.wall)),
-            ..Sample::default()
-        };
-        self.host.read(&self.clock, &mut sample);
+    fn take(&mut self, planned: Duration) -> Sample {
+        let mut sample = self.series.take(&mut self.host, &self.clock, planned);
         let now = self.clock.now();
         sample.runtime = note_partial(
             &mut sample,
