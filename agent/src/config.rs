@@ -19,6 +19,9 @@ pub struct Config {
     pub boot_id: Option<String>,
     /// Time between two samples of the host, on the agent's clock. Default: 10 s, the time between two heartbeats.
     pub sample_interval: Duration,
+    /// From when on samples of the cheap sources are taken every second while a heartbeat is awaited. Default: as soon as its
+    /// gap counts as long.
+    pub fine_after: FineAfter,
     /// How the kubelet's process is found. Default: by the names of the programs it is known to run in.
     pub kubelet_process: KubeletProcessName,
     /// The container runtime's CRI socket. Absent: the runtime is not asked.
@@ -42,6 +45,17 @@ pub struct Config {
     pub report_interval: Duration,
     /// Timeouts of the connections.
     pub timeouts: Timeouts,
+}
+
+/// How long a heartbeat is awaited before samples are told every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FineAfter {
+    /// 1.5 times as long as is usual on the node.
+    Auto,
+    /// So long after the heartbeat before, on the agent's clock.
+    After(Duration),
+    /// They never are.
+    Off,
 }
 
 /// How the kubelet's process is found.
@@ -82,6 +96,7 @@ impl Config {
             sys_root: "/sys".into(),
             boot_id: None,
             sample_interval: Duration::from_secs(10),
+            fine_after: FineAfter::Auto,
             kubelet_process: KubeletProcessName::Known,
             cri_socket: None,
             cri_timeout: Duration::from_secs(30),

@@ -34,6 +34,7 @@ fn defaults_are_those_of_the_configuration() {
     let config = parse(&["--node-name", "a"]).unwrap().config().unwrap();
     let default = Config::new("a");
     assert_eq!(config.sample_interval, default.sample_interval);
+    assert_eq!(config.fine_after, default.fine_after);
     assert_eq!(config.cri_timeout, default.cri_timeout);
     assert_eq!(config.spool_bytes, default.spool_bytes);
     assert_eq!(config.spool_dir, default.spool_dir);
@@ -61,11 +62,25 @@ fn the_kubelets_process_is_one_of_those_known_or_what_is_said() {
 }
 
 #[test]
+fn a_closer_look_is_taken_by_itself_after_some_time_or_never() {
+    for (word, meant) in [
+        ("auto", FineAfter::Auto),
+        ("25s", FineAfter::After(Duration::from_secs(25))),
+        ("off", FineAfter::Off),
+    ] {
+        let args = parse(&["--node-name", "a", "--fine-after", word]).unwrap();
+        assert_eq!(args.config().unwrap().fine_after, meant);
+    }
+}
+
+#[test]
 fn nonsense_is_refused() {
     for args in [
         &["--no-such-flag"][..],
         &["--sample-interval", "0s"],
         &["--sample-interval", "10"],
+        &["--fine-after", "soon"],
+        &["--fine-after", "0s"],
         &["--spool-bytes", "1"],
         &["--batch-records", "1025"],
         &["--cri-socket", "tcp://127.0.0.1:3735"],

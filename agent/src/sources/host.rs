@@ -23,7 +23,7 @@ use crate::config::Config;
 
 /// The sources that are files of the host.
 #[derive(Debug)]
-pub(super) struct HostFiles {
+pub struct HostFiles {
     proc_root: PathBuf,
     sys_root: PathBuf,
     kubelet: Kubelet,
@@ -43,7 +43,8 @@ pub(super) struct Meters {
 }
 
 impl HostFiles {
-    pub(super) fn new(config: &Config) -> Self {
+    /// The files under the roots of this configuration.
+    pub fn new(config: &Config) -> Self {
         Self {
             proc_root: config.proc_root.clone(),
             sys_root: config.sys_root.clone(),

@@ -21,10 +21,13 @@ mod pressure;
 mod runtime;
 mod runtime_socket;
 mod sampler;
+mod series;
 mod slot;
+mod vigil;
 
 use std::{io, path::Path};
 
+pub use self::{host::HostFiles, series::Series};
 pub(crate) use self::{
     kubelet_server::KubeletServer, runtime_socket::RuntimeSocket, sampler::Sampler,
 };

@@ -18,6 +18,7 @@ use kube::client::Body;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{ChannelView, ReportBatch};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
@@ -25,6 +26,7 @@ use crate::{
     config::Timeouts,
     journal::{BatchLimits, Journal},
     observe::{LeaseObserver, NodeObserver, Observer},
+    rhythm::Rhythm,
     watch::{Follower, Target},
 };
 
@@ -236,6 +238,7 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
         clock.clone(),
         Arc::clone(&journal),
         Timeouts::default(),
+        watch::Sender::new(Rhythm::default()),
     );
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
