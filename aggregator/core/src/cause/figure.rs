@@ -116,12 +116,14 @@ figures! {
     KubeletGone             "kubelet_process.gone"                  Seconds Found 0.0
     AgentUnconnected        "agent.api_server_unreachable"          Seconds Found 0.0
     AgentRefused            "agent.api_server_errors"               Seconds Found 0.0
-    HeartbeatPeriod         "heartbeat.period"                      Seconds Found 0.0
+    MachineOff              "machine.off"                           Seconds Found 0.0
 }
 
 impl Figure {
     /// Figures that are totals since boot: the first ones.
     pub(crate) const TOTALS: usize = Self::KubeletStopped as usize;
+    /// Figures of a moment: those that follow the totals.
+    pub(crate) const MOMENTS: usize = Self::AgentLateness as usize - Self::TOTALS;
     /// Figures that a sample can carry: all but the last ones.
     pub(crate) const SAMPLED: usize = Self::DeliveryDelay as usize;
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use nodegrace_core::{
     AgentId, Applied, ConditionStatus, Config, ControllerSettings, Event, Fleet, Losses,
     NodeFigures, Report, WallTime,
+    cause::Facts,
     event::{
         BlindReason, BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Visibility,
     },
@@ -59,6 +60,9 @@ pub(crate) struct Agent {
     resource_version: u64,
     losses: Option<Losses>,
     uid: Option<Arc<str>>,
+    uncredited: u32,
+    /// When it booted, on the clock that `wall` takes.
+    boot: f64,
 }
 
 impl Agent {
@@ -75,6 +79,8 @@ impl Agent {
             resource_version: 100,
             losses: None,
             uid: None,
+            uncredited: 0,
+            boot: 0.0,
         }
     }
 
@@ -133,9 +139,9 @@ impl Agent {
         self.resource_version += 1;
         Heartbeat {
             channel,
-            stamp: wall(at - 0.02),
+            stamp: wall(self.boot + at - 0.02),
             arrival: s(at),
-            arrival_time: wall(at),
+            arrival_time: wall(self.boot + at),
             resource_version: self.resource_version.to_string().into(),
             arrival_uncertainty: Duration::ZERO,
             baseline: false,
@@ -160,6 +166,47 @@ impl Agent {
         let mut heartbeat = self.heartbeat(channel, at);
         heartbeat.stamp = wall(at - delay);
         self.push(Record::Heartbeat(heartbeat));
+    }
+
+    /// A heartbeat arrived at `at`, stamped `delay` before, on a wall clock that is `stepped` seconds ahead of itself.
+    pub(crate) fn stepped(&mut self, channel: Channel, at: f64, delay: f64, stepped: f64) {
+        let mut heartbeat = self.heartbeat(channel, at);
+        heartbeat.arrival_time = wall(at + stepped);
+        heartbeat.stamp = wall(at + stepped - delay);
+        heartbeat.uncredited_renewals = std::mem::take(&mut self.uncredited);
+        self.push(Record::Heartbeat(heartbeat));
+    }
+
+    /// The next heartbeat comes after this many that the controller does not credit.
+    pub(crate) fn uncredited(&mut self, renewals: u32) {
+        self.uncredited = renewals;
+    }
+
+    /// Its machine booted at `at` of the clock that ran before.
+    pub(crate) fn booted(&mut self, at: f64) {
+        self.boot = at;
+    }
+
+    /// A sample was taken.
+    pub(crate) fn sample(&mut self, facts: Facts) {
+        self.push(Record::Sample(Box::new(facts)));
+    }
+
+    /// The channel could not be seen, for this reason; nothing was missed.
+    pub(crate) fn blind_for(
+        &mut self,
+        channel: Channel,
+        start: f64,
+        end: f64,
+        reason: BlindReason,
+    ) {
+        self.push(Record::BlindSpell(BlindSpell {
+            channel,
+            start: s(start),
+            end: s(end),
+            reason,
+            resumed: true,
+        }));
     }
 
     /// The Lease was renewed up to `uncertainty` before `at`, when it was seen.
