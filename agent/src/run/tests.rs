@@ -153,3 +153,14 @@ async fn an_agent_that_reaches_nobody_ends_within_five_seconds_and_its_records_a
     node.end_after(30, &aggregator).await;
     assert_eq!(heartbeats(&aggregator.batches()).len(), 6);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kubelet_that_falls_silent_is_looked_at_every_second() {
+    let node = Node::new();
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    node.end_after(30, &aggregator).await;
+    let batches = aggregator.batches();
+    let samples = batches.iter().flat_map(|batch| &batch.samples);
+    let fine = samples.filter(|sample| sample.fine).count();
+    assert!((18..=20).contains(&fine), "{fine} from 11 s to 30 s");
+}

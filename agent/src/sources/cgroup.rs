@@ -116,15 +116,15 @@ impl Group {
     /// Reads a line such as `4:cpu,cpuacct:/system.slice`.
     fn v1(mounts: &Path, line: &str) -> Option<Self> {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        let has_cpu = controllers.split(',').any(|controller| controller == "cpu");
+        if !controllers.split(',').any(|one| one == "cpu") {
+            return None;
+        }
         // The mount has the controllers' names, and nearly always one link for each as well.
-        let root = [controllers, "cpu"]
-            .map(|name| mounts.join(name))
-            .into_iter()
-            .find(|root| root.is_dir());
-        has_cpu.then(|| Self {
+        let roots = [controllers, "cpu"].map(|name| mounts.join(name));
+        let root = roots.iter().find(|root| root.is_dir());
+        Some(Self {
             version: Version::V1,
-            root: root.unwrap_or_else(|| mounts.join(controllers)),
+            root: root.unwrap_or(&roots[0]).clone(),
             path: seen_from_root(path),
         })
     }

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use nodegrace_proto::v1::KubeletCgroup;
 
 use super::{
-    Reading,
+    Missing, Reading,
     cgroup::{Group, Quota, Version},
     pressure, rate,
 };
@@ -37,10 +37,14 @@ impl CgroupMeter {
         };
         let mut whole = Ok(());
         if group.version == Version::V2 {
-            // A kernel without pressure information says so once, for the host.
-            if let Ok((pressure, all)) = pressure::read_group(&group.directory()) {
-                cgroup.pressure = Some(pressure);
-                whole = all;
+            match pressure::read_group(&group.directory()) {
+                Ok((pressure, all)) => {
+                    cgroup.pressure = Some(pressure);
+                    whole = all;
+                }
+                Err(failed @ Missing::Failed(_)) => whole = Err(failed),
+                // A kernel without pressure information says so once, for the host.
+                Err(Missing::Absent(_)) => {}
             }
         }
         match quotas {
@@ -90,7 +94,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::sources::Missing;
 
     const CPU_STAT: &str = "nr_periods P\nnr_throttled N\nthrottled_usec T\n";
 
