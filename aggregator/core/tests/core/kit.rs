@@ -226,6 +226,14 @@ impl Agent {
         self.push(Record::Heartbeat(heartbeat));
     }
 
+    /// The first list found the channel's object as it was stamped `age` before.
+    pub(crate) fn old_baseline(&mut self, channel: Channel, at: f64, age: f64) {
+        let mut heartbeat = self.heartbeat(channel, at);
+        heartbeat.baseline = true;
+        heartbeat.stamp = wall(self.boot + at - age);
+        self.push(Record::Heartbeat(heartbeat));
+    }
+
     /// resourceVersion of the last heartbeat.
     pub(crate) fn resource_version(&self) -> u64 {
         self.resource_version
