@@ -43,6 +43,15 @@ pub(crate) struct Usual {
 }
 
 impl Row {
+    /// Values in a row.
+    pub const LEN: usize = Figure::SAMPLED;
+
+    /// The row of these halves. Absent: they are too few or too many.
+    pub fn of_halves(halves: &[u16]) -> Option<Self> {
+        let halves = halves.try_into().ok()?;
+        Some(Self { halves })
+    }
+
     /// The row of these values.
     pub(crate) fn of(values: &Values) -> Self {
         let mut halves = [half(f32::NAN); Figure::SAMPLED];

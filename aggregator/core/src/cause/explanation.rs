@@ -78,7 +78,7 @@ pub struct LateChannels([bool; 2]);
 
 impl LateChannels {
     /// Those channels for which `late` holds.
-    pub(crate) fn of(late: impl Fn(Channel) -> bool) -> Self {
+    pub fn of(late: impl Fn(Channel) -> bool) -> Self {
         Self(Channel::ALL.map(late))
     }
 

@@ -137,9 +137,18 @@ impl Figure {
         self as usize
     }
 
-    /// The figure at this position. Absent: there is none.
-    pub(crate) fn at(index: usize) -> Option<Self> {
-        TABLE.get(index).map(|row| row.0)
+    /// The figure of this name. Absent: there is none.
+    pub fn named(name: &str) -> Option<Self> {
+        let row = TABLE.iter().find(|row| row.1 == name);
+        row.map(|row| row.0)
+    }
+
+    /// Tells the figures of this version and their order from those of another: the FNV-1a hash of their names.
+    pub fn layout() -> u32 {
+        let bytes = Self::all().flat_map(|figure| figure.name().bytes().chain([0]));
+        bytes.fold(0x811c_9dc5, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
     }
 
     /// Its name on the wire.

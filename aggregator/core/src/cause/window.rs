@@ -169,13 +169,13 @@ impl Window {
         seen.until = Some(beat.arrival);
         let lateness = beat.arrival.saturating_sub(due);
         let excess = beat.delay.0 - beat.delay.1;
-        let vantage = (!self.wall.was_stepped()).then(|| {
-            if excess >= DELIVERY_SHARE * lateness.as_secs_f32() {
-                Vantage::Delivery
-            } else {
-                Vantage::Node
-            }
-        });
+        let on_time = excess >= DELIVERY_SHARE * lateness.as_secs_f32();
+        let vantage = if on_time {
+            Vantage::Delivery
+        } else {
+            Vantage::Node
+        };
+        let vantage = (!self.wall.was_stepped()).then_some(vantage);
         let gone_since = self.replaced.map(|last_sight| last_sight.max(due));
         Ended {
             gap,
