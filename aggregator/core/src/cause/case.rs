@@ -12,6 +12,8 @@ use super::{
 
 /// Most figures named for a cause: a sentence holds no more.
 const MOST_EVIDENCE: usize = 4;
+/// Share of what the strongest figure accounts for that another one must account for to be named beside it.
+const WORTH_NAMING: f32 = 0.1;
 /// A figure this many standard deviations above what is usual is worth a word.
 const REMARKABLE: f32 = 3.0;
 
@@ -93,6 +95,7 @@ impl Case<'_> {
         let (seconds, _) = *weighed.first()?;
         let mut evidence: Vec<Evidence> = weighed
             .iter()
+            .filter(|(beside, _)| *beside >= WORTH_NAMING * seconds)
             .filter_map(|(_, figure)| self.evidence(*figure))
             .collect();
         evidence.truncate(MOST_EVIDENCE - 1);

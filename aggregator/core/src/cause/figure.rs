@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn figures_stand_in_the_order_that_arrays_of_them_rely_on() {
         for (index, figure) in Figure::all().enumerate() {
-            assert_eq!((figure.index(), Figure::at(index)), (index, Some(figure)));
+            assert_eq!(figure.index(), index);
+            assert_eq!(Figure::named(figure.name()), Some(figure));
             assert_eq!(
                 figure.reading() == Reading::Total,
                 index < Figure::TOTALS,
@@ -191,7 +192,8 @@ mod tests {
                 "{figure:?}"
             );
         }
-        assert!(Figure::SAMPLED <= 64, "one bit each");
+        // One bit each.
+        const { assert!(Figure::SAMPLED <= u64::BITS as usize) };
     }
 
     #[test]

@@ -98,10 +98,10 @@ struct Affected<'a> {
 impl Fleet {
     /// Causes of the heartbeats that were late within the last hour before `now` of the aggregator's clock, the widest first.
     /// `traits` gives what is known of a node.
-    pub fn shared_causes<'a>(
-        &'a self,
+    pub fn shared_causes<'t>(
+        &self,
         now: Duration,
-        traits: impl Fn(&str) -> Traits<'a>,
+        traits: impl Fn(&str) -> Traits<'t>,
     ) -> Vec<SharedCause> {
         let members: Vec<Member<'_>> = self
             .histories()
