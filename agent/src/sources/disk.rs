@@ -85,6 +85,7 @@ fn figures(before: &DiskStat, now: &DiskStat, interval: f64) -> Option<Disk> {
             .then(|| wire::duration(Duration::from_secs_f64(request_ms / requests / 1000.0))),
         read_bytes_per_second: since(|stat| stat.sectors_read)? * SECTOR / interval,
         written_bytes_per_second: since(|stat| stat.sectors_written)? * SECTOR / interval,
+        in_flight: u32::try_from(now.in_progress).ok(),
     })
 }
 
@@ -97,7 +98,7 @@ mod tests {
     /// A line of diskstats: requests, sectors and milliseconds of reading and writing, and milliseconds busy and weighted.
     fn line(name: &str, reading: [u64; 3], writing: [u64; 3], busy: [u64; 2]) -> String {
         let ([r, rs, rt], [w, ws, wt], [b, q]) = (reading, writing, busy);
-        format!(" 254 0 {name} {r} 0 {rs} {rt} {w} 0 {ws} {wt} 0 {b} {q} 0 0 0 0 0 0\n")
+        format!(" 254 0 {name} {r} 0 {rs} {rt} {w} 0 {ws} {wt} 3 {b} {q} 0 0 0 0 0 0\n")
     }
 
     fn root(block: &[&str]) -> tempfile::TempDir {
@@ -122,6 +123,7 @@ mod tests {
         let disks = sample(&mut meter, root.path(), &second, 10);
         assert_eq!(disks.len(), 1);
         assert_eq!((disks[0].busy_ratio, disks[0].mean_queue), (0.5, 2.0));
+        assert_eq!(disks[0].in_flight, Some(3));
         assert_eq!(disks[0].mean_request_time.unwrap().nanos, 10_000_000);
         assert_eq!(
             (

@@ -1,26 +1,35 @@
 //! Where samples come from: one file each, reading apart from parsing. A source that fails says so in the sample and hides
 //! no other.
 
+mod cgroup;
 mod cpu;
 mod disk;
 mod exposition;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod host;
+mod kubelet;
+mod kubelet_cgroup;
 mod kubelet_config;
 mod kubelet_metrics;
 mod kubelet_process;
+mod kubelet_program;
 mod kubelet_server;
+mod kubelet_threads;
 mod load;
 mod memory;
+mod network;
 mod pressure;
 mod runtime;
 mod runtime_socket;
 mod sampler;
+mod series;
 mod slot;
+mod vigil;
 
 use std::{io, path::Path};
 
+pub use self::{host::HostFiles, series::Series};
 pub(crate) use self::{
     kubelet_server::KubeletServer, runtime_socket::RuntimeSocket, sampler::Sampler,
 };

@@ -26,7 +26,7 @@ impl<O: Observer> Follower<O> {
                 reason, error, "cannot see the channel, trying again"
             );
         }
-        self.journal.view(self.outlook.view());
+        self.tell_view();
     }
 
     /// The channel is seen from `now` on. Writes down the spell, if there was one.
@@ -85,7 +85,7 @@ impl<O: Observer> Follower<O> {
                 self.target.kind, self.target.name
             ));
         }
-        self.journal.view(self.outlook.view());
+        self.tell_view();
     }
 
     /// The last moment before which a watch that failed at `at` surely told every event: the keepalive takes its interval and

@@ -184,6 +184,24 @@ impl ChannelHistory {
         self.last.is_some()
     }
 
+    /// Its median period. Absent: too few are known.
+    pub(crate) fn usual_period(&self) -> Option<Duration> {
+        let known = self.period.count() >= PERIODS_FOR_MEDIAN;
+        self.period.median().filter(|_| known)
+    }
+
+    /// Its median delivery delay. Absent: too few are known.
+    pub(crate) fn usual_delay(&self) -> Option<Duration> {
+        let known = self.delivery_delay.count() >= PERIODS_FOR_MEDIAN;
+        self.delivery_delay.median().filter(|_| known)
+    }
+
+    /// When the last heartbeat arrived, since boot. Absent: none was seen arriving on this boot.
+    pub(crate) fn last_arrival(&self) -> Option<Duration> {
+        let arrival = self.last.as_ref()?.arrival;
+        arrival.map(|(since_boot, _)| since_boot)
+    }
+
     pub(crate) const fn heartbeats(&self) -> u64 {
         self.heartbeats
     }

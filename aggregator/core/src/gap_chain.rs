@@ -154,6 +154,11 @@ impl GapChain {
         self.blindness.forget_until(arrival);
     }
 
+    /// The last arrival. Absent: none was seen on this boot.
+    pub(crate) const fn last(&self) -> Option<LastArrival> {
+        self.last
+    }
+
     /// A baseline was seen: an interval before the next heartbeat that is no gap is unmeasured.
     pub(crate) const fn begin(&mut self) {
         self.begun = true;

@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    cause::CauseHistory,
     controller::EarlierPosts,
     event::{AgentId, Channel, Losses, Visibility},
     figures::Ready,
@@ -30,6 +31,8 @@ pub struct NodeSnapshot {
     pub chain: ChainSnapshot,
     /// The gaps.
     pub gaps: GapsSnapshot,
+    /// Why some were long.
+    pub causes: CauseHistory,
     /// Ready as seen last. Absent: not seen.
     pub ready: Option<Ready>,
     /// Times Ready was seen to turn Unknown.

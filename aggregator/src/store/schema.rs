@@ -8,7 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::OpenError;
 
 /// What leads from each version to the next, from an empty file on.
-const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// The version this program reads and writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{FLIPS_KEPT, LastReport, NodeHistory, SeenFlip, instance::Arrival};
 use crate::{
     GapStart,
+    cause::Beat,
     channel::ChannelHistory,
     event::{
         AgentId, BlindSpell, Channel, ConditionStatus, Heartbeat, Losses, ReadyChange, Record,
@@ -45,6 +46,7 @@ impl NodeHistory {
         self.count_forgotten(&report, losses);
         self.lose(losses);
         self.identify(&report);
+        self.causes.rhythm = report.rhythm.unwrap_or(self.causes.rhythm);
         if !report.replay {
             self.look(&report);
         }
@@ -75,6 +77,7 @@ impl NodeHistory {
                 applied.duplicates += 1;
             }
         }
+        applied.explained.extend(self.causes.pass(sent.sent));
         self.counters.duplicate_records += applied.duplicates;
         applied.acknowledged = self.instance.highest();
         applied
@@ -122,6 +125,7 @@ impl NodeHistory {
                 self.channels
                     .iter_mut()
                     .for_each(ChannelHistory::forget_arrivals);
+                self.causes.reboot(self.chain.last());
                 self.chain.forget_arrivals();
                 // The age of the last report stays; when it was sent was another boot's time.
                 if let Some(report) = &mut self.last_report {
@@ -235,17 +239,27 @@ impl NodeHistory {
         applied: &mut Applied,
     ) {
         match record {
-            Record::Heartbeat(heartbeat) if heartbeat.baseline => self.baseline(&heartbeat),
             Record::Heartbeat(heartbeat) => {
-                let gap = self.heartbeat(&heartbeat, tolerance);
-                applied.long_gaps.extend(gap);
+                let beat = self.beat(&heartbeat, clocks);
+                if let Some(reboot) = self.causes.see_after_reboot(&heartbeat, &beat) {
+                    applied.long_gaps.push(reboot.gap);
+                    applied.explained.push(reboot);
+                }
+                if heartbeat.baseline {
+                    self.baseline(&heartbeat);
+                } else {
+                    applied
+                        .long_gaps
+                        .extend(self.heartbeat(&heartbeat, &beat, tolerance));
+                }
             }
             Record::BlindSpell(spell) => {
                 self.counters.blind_spells += 1;
                 self.counters.blind += spell.end.saturating_sub(spell.start);
+                self.causes.blind(&spell);
             }
             Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
-            Record::Sample => {}
+            Record::Sample(facts) => applied.explained.extend(self.causes.sample(&facts)),
         }
     }
 
@@ -258,7 +272,12 @@ impl NodeHistory {
     }
 
     /// Takes a heartbeat; gives the gap it ended when that is a long one.
-    fn heartbeat(&mut self, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
+    fn heartbeat(
+        &mut self,
+        heartbeat: &Heartbeat,
+        beat: &Beat,
+        tolerance: Duration,
+    ) -> Option<Gap> {
         let index = heartbeat.channel.index();
         // Until a restarted agent has found what it missed, any heartbeat may have had a neighbour.
         if self
@@ -270,19 +289,25 @@ impl NodeHistory {
         }
         self.channels[index].take(heartbeat);
         match self.chain.take(heartbeat, self.has_lease(), tolerance) {
-            Link::First => None,
+            Link::First => {
+                self.causes.beat(None, beat);
+                None
+            }
             Link::Gap(gap) => {
                 self.gaps.insert(gap);
-                self.gaps.is_long(&gap).then_some(gap)
+                let long = self.gaps.is_long(&gap);
+                self.causes.beat(Some((gap, long)), beat);
+                long.then_some(gap)
             }
             Link::Unmeasured => {
                 self.gaps.skip();
+                self.causes.beat(None, beat);
                 None
             }
         }
     }
 
-    fn has_lease(&self) -> bool {
+    pub(super) fn has_lease(&self) -> bool {
         let lease = &self.channels[Channel::Lease.index()];
         lease.view() != Some(Visibility::Absent) && lease.was_seen()
     }

@@ -1,0 +1,320 @@
+//! What a node's samples and heartbeats say together: which samples teach what is usual, and which speak of a late gap.
+
+use std::time::Duration;
+
+use super::{
+    baseline::{Baseline, Row},
+    explanation::{CauseTotal, Explanation},
+    facts::Facts,
+    judge,
+    kubelet::Kubelet,
+    seen::{Interval, Moment},
+    values::{Series, Values},
+    window::{Beat, Ended, Window},
+};
+use crate::{
+    event::{BlindSpell, Rhythm},
+    gap::Gap,
+    snapshot::LastArrival,
+};
+
+/// Explanations kept for each node, the oldest dropped first. Of some 400 bytes, at most 1.2 KiB each: those of the last
+/// hours of a bad node, or of years of a good one.
+const EXPLANATIONS_KEPT: usize = 16;
+/// How long the sample that shows how a late gap ended is waited for, on the node's clock. Agents take one at least every
+/// 10 s unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why a node's heartbeats are late.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CauseHistory {
+    /// What is usual on the node.
+    pub baseline: Baseline,
+    /// The latest sample of each series, the coarse one first.
+    pub series: [Option<Series>; 2],
+    /// What was true when the latest sample was taken.
+    pub moment: Option<Moment>,
+    /// The kubelet as seen last.
+    pub kubelet: Kubelet,
+    /// How often it means to beat.
+    pub rhythm: Rhythm,
+    /// Since when heartbeats are on time, since boot.
+    pub quiet_since: Duration,
+    /// The latest sample since the last heartbeat, to be learned once the next one is on time.
+    pub candidate: Option<Row>,
+    /// The time since the last heartbeat. Absent: none was seen, or others may be missing.
+    pub window: Option<Window>,
+    /// The late gap that ended last, while a sample is awaited that shows how.
+    pub ended: Option<Box<Ended>>,
+    /// The late gaps that were explained last, oldest first.
+    pub explained: Vec<Explained>,
+    /// The last heartbeat of the boot before, until the first one of this boot is seen.
+    pub before_reboot: Option<LastArrival>,
+    /// The gaps over the last reboots, oldest first.
+    pub reboots: Vec<Explained>,
+    /// What was counted of each cause.
+    pub totals: Vec<CauseTotal>,
+}
+
+/// A late gap with its explanation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// The gap.
+    pub gap: Gap,
+    /// Why it was so long.
+    pub why: Explanation,
+}
+
+impl CauseHistory {
+    /// A heartbeat came, and ended this gap. No gap: what was before it cannot be measured.
+    /// The other part of `gap` says whether it is long enough to be kept exactly.
+    pub(crate) fn beat(&mut self, gap: Option<(Gap, bool)>, beat: &Beat) {
+        let candidate = self.candidate.take();
+        let window = self.window.replace(Window::since(beat));
+        let Some(((gap, is_long), window)) = gap.zip(window) else {
+            self.quiet_since = beat.arrival;
+            return;
+        };
+        if window.is_late(gap.duration) {
+            self.quiet_since = beat.arrival;
+        } else if let Some(row) = candidate {
+            self.baseline.learn(row);
+        }
+        if is_long && window.is_explained(gap.duration) {
+            self.conclude();
+            self.ended = Some(Box::new(window.end(gap, beat)));
+        }
+    }
+
+    /// Takes a sample; gives the gap that it explains.
+    pub(crate) fn sample(&mut self, facts: &Facts) -> Option<Explained> {
+        let series = &mut self.series[usize::from(facts.fine)];
+        let newest = series.as_ref().is_none_or(|last| last.at < facts.at);
+        if !newest {
+            return None;
+        }
+        let values = Series::values(series.as_ref(), facts);
+        *series = Some(Series::of(facts));
+        self.hold(facts.at, &values);
+        self.look_at_kubelet(facts);
+        if let Some(window) = &mut self.window {
+            window.see_wall(facts.at, facts.wall);
+        }
+        if let Some(length) = facts.interval {
+            let interval = Interval {
+                start: facts.at.saturating_sub(length),
+                end: facts.at,
+                fine: facts.fine,
+            };
+            if let Some(ended) = &mut self.ended {
+                ended.seen.take(&values, interval, facts.read);
+            }
+            if let Some(seen) = self
+                .window
+                .as_mut()
+                .and_then(|window| window.seen_until(facts.at))
+            {
+                seen.take(&values, interval, facts.read);
+            }
+            let quiet = interval.start >= self.quiet_since;
+            if !facts.fine && quiet && self.window.is_some() {
+                self.candidate = Some(Row::of(&values));
+            }
+        }
+        self.judge(facts)
+    }
+
+    /// What was true at the sample before held until half way to this one, and what is true now since then.
+    fn hold(&mut self, at: Duration, values: &Values) {
+        let now = Moment::of(at, values);
+        let before = self.moment.replace(now);
+        let Some(before) = before else { return };
+        if before.at >= at {
+            self.moment = Some(before);
+            return;
+        }
+        let middle = before.at + (at - before.at) / 2;
+        let windows = [
+            self.ended.as_mut().map(|ended| &mut *ended.seen),
+            self.window
+                .as_mut()
+                .and_then(|window| window.seen_until(at)),
+        ];
+        for seen in windows.into_iter().flatten() {
+            seen.hold(&before, before.at, middle);
+            seen.hold(&now, middle, at);
+        }
+    }
+
+    /// A kubelet that took the place of another was started within the gap that runs, or within the one that ended last.
+    fn look_at_kubelet(&mut self, facts: &Facts) {
+        let Some(replaced) = self.kubelet.see(facts) else {
+            return;
+        };
+        if let Some(window) = &mut self.window
+            && replaced.started > window.start
+        {
+            window.replaced.get_or_insert(replaced.last_sight);
+        } else if let Some(ended) = &mut self.ended
+            && let Some(end) = ended.seen.until
+            && replaced.started + ended.gap.duration > end
+        {
+            let since = replaced.last_sight.max(ended.seen.from);
+            ended.gone = ended.gone.max(end.saturating_sub(since));
+        }
+    }
+
+    /// Judges the late gap that ended last by a sample taken after its end: for the time being by a fine one, which lacks the
+    /// dearer figures, and finally by the next coarse one.
+    fn judge(&mut self, facts: &Facts) -> Option<Explained> {
+        let ended = self.ended.as_ref()?;
+        let end = ended.seen.until?;
+        if facts.at < end {
+            return None;
+        }
+        let explained = self.explain()?;
+        if !facts.fine || facts.at > end + PATIENCE {
+            self.conclude();
+        }
+        Some(explained)
+    }
+
+    /// Lets time pass up to `at` of the node's clock; gives the gap that is explained by what is known of it, because no
+    /// sample came.
+    pub(crate) fn pass(&mut self, at: Duration) -> Option<Explained> {
+        let end = self.ended.as_ref()?.seen.until?;
+        if at <= end + PATIENCE {
+            return None;
+        }
+        let explained = self.explain();
+        self.conclude();
+        explained
+    }
+
+    /// Explains the late gap that ended last by what is known now.
+    fn explain(&mut self) -> Option<Explained> {
+        let ended = self.ended.as_ref()?;
+        let explained = Explained {
+            gap: ended.gap,
+            why: judge::explain(ended, &self.baseline),
+        };
+        self.explained.retain(|known| known.gap != explained.gap);
+        self.keep(explained.clone());
+        Some(explained)
+    }
+
+    fn keep(&mut self, explained: Explained) {
+        if self.explained.len() == EXPLANATIONS_KEPT {
+            self.explained.remove(0);
+        }
+        self.explained.push(explained);
+    }
+
+    /// Nothing more is to be learned of the late gap that ended last: it counts.
+    fn conclude(&mut self) {
+        let Some(ended) = self.ended.take() else {
+            return;
+        };
+        let known = self.explained.iter().find(|known| known.gap == ended.gap);
+        let explained = known.cloned().unwrap_or_else(|| {
+            let why = judge::explain(&ended, &self.baseline);
+            let explained = Explained {
+                gap: ended.gap,
+                why,
+            };
+            self.keep(explained.clone());
+            explained
+        });
+        self.count(&explained);
+    }
+
+    /// Counts the first cause of a gap.
+    pub(super) fn count(&mut self, explained: &Explained) {
+        let Some(first) = explained.why.causes.first() else {
+            return;
+        };
+        let end = explained.gap.end_time;
+        match self
+            .totals
+            .iter_mut()
+            .find(|total| total.kind == first.kind)
+        {
+            Some(total) => {
+                total.gaps += 1;
+                total.accounts_for += first.accounts_for;
+                total.last = total.last.max(end);
+            }
+            None => self.totals.push(CauseTotal {
+                kind: first.kind,
+                gaps: 1,
+                accounts_for: first.accounts_for,
+                last: end,
+            }),
+        }
+    }
+
+    /// The agent could not see a channel.
+    pub(crate) fn blind(&mut self, spell: &BlindSpell) {
+        let &BlindSpell {
+            channel,
+            start,
+            end,
+            reason,
+            ..
+        } = spell;
+        let windows = [
+            self.ended.as_mut().map(|ended| &mut *ended.seen),
+            self.window
+                .as_mut()
+                .and_then(|window| window.seen_until(end)),
+        ];
+        for seen in windows.into_iter().flatten() {
+            seen.blind(channel, reason, start, end);
+        }
+    }
+
+    /// Another boot: what compares with times of the one before is gone.
+    pub(super) fn end_boot(&mut self) {
+        self.conclude();
+        self.window = None;
+        self.candidate = None;
+        self.series = [None; 2];
+        self.moment = None;
+        self.kubelet = Kubelet::default();
+        self.quiet_since = Duration::ZERO;
+    }
+
+    /// The explanation of `gap`. Absent: it is not kept, or was no longer than usual, or waits for the next sample.
+    pub(crate) fn explanation(&self, gap: &Gap) -> Option<&Explanation> {
+        let latest_first = self.explained.iter().rev().chain(&self.reboots);
+        let known = latest_first.into_iter().find(|known| known.gap == *gap);
+        known.map(|known| &known.why)
+    }
+
+    /// What was counted of each cause, the one that accounts for most first.
+    pub(crate) fn causes(&self) -> Vec<CauseTotal> {
+        let mut totals = self.totals.clone();
+        totals.sort_by_key(|total| std::cmp::Reverse((total.accounts_for, total.gaps)));
+        totals
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        use super::seen::Seen;
+        let window = self.window.as_ref().and_then(|window| window.seen.as_ref());
+        let explained = |known: &Explained| known.why.heap_bytes();
+        self.baseline.heap_bytes()
+            + window.map_or(0, |_| size_of::<Seen>())
+            + self
+                .ended
+                .as_ref()
+                .map_or(0, |_| size_of::<Ended>() + size_of::<Seen>())
+            + (self.explained.capacity() + self.reboots.capacity()) * size_of::<Explained>()
+            + self
+                .explained
+                .iter()
+                .chain(&self.reboots)
+                .map(explained)
+                .sum::<usize>()
+            + self.totals.capacity() * size_of::<CauseTotal>()
+    }
+}

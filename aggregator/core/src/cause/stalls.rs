@@ -1,0 +1,67 @@
+//! Waiting for a processor, for a disk, for memory.
+//!
+//! The kubelet's own waiting counts in full, since it is what delays its heartbeat. That of some task on the host counts less:
+//! it need not be the kubelet that waits.
+
+use super::{
+    case::{Case, Claim},
+    figure::Figure,
+    kind::CauseKind,
+};
+
+/// Share of an IO stall that is told as one even where memory accounts for all of it: the disk is what is waited for.
+const IO_BESIDE_MEMORY: f32 = 0.3;
+
+const CPU: [(Figure, f32); 6] = [
+    (Figure::KubeletRunQueueWait, 1.0),
+    (Figure::Throttled, 1.0),
+    (Figure::CpuSteal, 1.0),
+    (Figure::CgroupPressureCpuSome, 0.9),
+    (Figure::PressureCpuSome, 0.6),
+    (Figure::AgentLateness, 0.5),
+];
+
+const IO: [(Figure, f32); 8] = [
+    (Figure::KubeletWaitsForIo, 1.0),
+    (Figure::CgroupPressureIoFull, 1.0),
+    (Figure::DiskStands, 1.0),
+    (Figure::PressureIoFull, 1.0),
+    (Figure::CgroupPressureIoSome, 0.8),
+    (Figure::PressureIoSome, 0.6),
+    (Figure::CpuIowait, 0.6),
+    (Figure::DiskBusy, 0.4),
+];
+
+const MEMORY: [(Figure, f32); 4] = [
+    (Figure::CgroupPressureMemoryFull, 1.0),
+    (Figure::PressureMemoryFull, 1.0),
+    (Figure::CgroupPressureMemorySome, 0.8),
+    (Figure::PressureMemorySome, 0.7),
+];
+
+/// The kubelet waited for a processor.
+pub(super) fn cpu(case: &Case<'_>) -> Option<Claim> {
+    let context = [Figure::ThrottledPeriods, Figure::RunnablePerCpu];
+    case.strongest(CauseKind::CpuStarved, &CPU, &context)
+}
+
+/// Tasks waited for memory.
+pub(super) fn memory(case: &Case<'_>) -> Option<Claim> {
+    let context = [
+        Figure::OomKills,
+        Figure::MemoryAvailable,
+        Figure::DirectReclaims,
+        Figure::MajorFaults,
+    ];
+    case.strongest(CauseKind::MemoryPressure, &MEMORY, &context)
+}
+
+/// Tasks waited for a disk. What waits for memory to be read back or written out waits for a disk as well, so the seconds that
+/// memory accounts for are taken off.
+pub(super) fn io(case: &Case<'_>, memory: Option<&Claim>) -> Option<Claim> {
+    let context = [Figure::DiskRequestTime, Figure::KubeletMajorFaults];
+    let claim = case.strongest(CauseKind::IoStalled, &IO, &context)?;
+    let of_memory = memory.map_or(0.0, |memory| memory.seconds);
+    let seconds = (claim.seconds - of_memory).max(IO_BESIDE_MEMORY * claim.seconds);
+    Some(Claim { seconds, ..claim })
+}

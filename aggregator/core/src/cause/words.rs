@@ -1,0 +1,347 @@
+//! Causes in words: what an operator reads first, with the numbers it rests on.
+
+use std::{fmt::Write as _, time::Duration};
+
+use super::{
+    explanation::{Cause, Evidence, Explanation},
+    facts::{Source, Sources},
+    figure::{Figure, Unit},
+    habit::Habit,
+    kind::CauseKind,
+};
+
+/// Figures that a sentence names at most; the others stand beside it.
+const MOST_FIGURES: usize = 3;
+
+/// What is said of a figure, before and after its value. Of figures left out the value stands in the sentence already, or
+/// says nothing to people.
+const PHRASES: &[(Figure, &str, &str)] = &[
+    (
+        Figure::PressureCpuSome,
+        "tasks on the host waited for a processor",
+        " of the time",
+    ),
+    (
+        Figure::PressureIoSome,
+        "tasks on the host waited for a disk",
+        " of the time",
+    ),
+    (
+        Figure::PressureIoFull,
+        "everything that could run waited for a disk",
+        " of the time",
+    ),
+    (
+        Figure::PressureMemorySome,
+        "tasks on the host waited for memory",
+        " of the time",
+    ),
+    (
+        Figure::PressureMemoryFull,
+        "everything that could run waited for memory",
+        " of the time",
+    ),
+    (
+        Figure::CgroupPressureCpuSome,
+        "tasks of the kubelet's cgroup waited for a processor",
+        " of the time",
+    ),
+    (
+        Figure::CgroupPressureIoSome,
+        "tasks of the kubelet's cgroup waited for a disk",
+        " of the time",
+    ),
+    (
+        Figure::CgroupPressureIoFull,
+        "the kubelet's whole cgroup waited for a disk",
+        " of the time",
+    ),
+    (
+        Figure::CgroupPressureMemorySome,
+        "tasks of the kubelet's cgroup waited for memory",
+        " of the time",
+    ),
+    (
+        Figure::CgroupPressureMemoryFull,
+        "the kubelet's whole cgroup waited for memory",
+        " of the time",
+    ),
+    (
+        Figure::MachineSuspended,
+        "the machine was suspended",
+        " of the time",
+    ),
+    (
+        Figure::KubeletStopped,
+        "its process was in state T",
+        " of the time",
+    ),
+    (
+        Figure::KubeletWaitsForIo,
+        "its process was in state D",
+        " of the time",
+    ),
+    (
+        Figure::MemoryAvailable,
+        "only",
+        " of the memory was available",
+    ),
+    (
+        Figure::RunnablePerCpu,
+        "tasks to run for each processor:",
+        "",
+    ),
+    (
+        Figure::AgentLateness,
+        "the agent itself was kept waiting",
+        " of the time",
+    ),
+    (
+        Figure::CpuIowait,
+        "processors were idle for want of a disk",
+        " of the time",
+    ),
+    (
+        Figure::CpuSteal,
+        "the hypervisor took",
+        " of the processor time",
+    ),
+    (
+        Figure::CpuUncounted,
+        "the kernel did not count",
+        " of the processor time",
+    ),
+    (Figure::MajorFaults, "pages read back from disk:", ""),
+    (
+        Figure::DirectReclaims,
+        "tasks that had to free memory themselves:",
+        "",
+    ),
+    (Figure::OomKills, "processes killed for want of memory:", ""),
+    (Figure::DiskBusy, "a disk was busy", " of the time"),
+    (
+        Figure::DiskStands,
+        "a disk finished no request",
+        " of the time",
+    ),
+    (
+        Figure::KubeletRunQueueWait,
+        "its threads stood in the run queue",
+        " of the time",
+    ),
+    (
+        Figure::KubeletMajorFaults,
+        "pages the kubelet read back from disk:",
+        "",
+    ),
+    (Figure::KubeletStill, "it used no processor", " of the time"),
+    (
+        Figure::ThrottledPeriods,
+        "its cgroup ran out of its CPU quota in",
+        " of the periods",
+    ),
+    (
+        Figure::Throttled,
+        "its cgroup was held back by its CPU quota",
+        " of the time",
+    ),
+    (Figure::Retransmits, "the network lost", " of the segments"),
+    (
+        Figure::TcpTimeouts,
+        "TCP segments that nobody acknowledged:",
+        "",
+    ),
+    (
+        Figure::KubeletUnanswered,
+        "its own port did not answer",
+        " of the time",
+    ),
+    (
+        Figure::ApiUnanswered,
+        "no answer came to",
+        " of its requests",
+    ),
+    (
+        Figure::ApiRefused,
+        "the API server refused",
+        " of its requests",
+    ),
+    (
+        Figure::RuntimeFailed,
+        "the runtime failed",
+        " of the agent's calls",
+    ),
+    (Figure::DiskRequestTime, "a request to the disk took", ""),
+    (
+        Figure::RuntimeCall,
+        "the agent's slowest call to the runtime took",
+        "",
+    ),
+    (Figure::RuntimeContainers, "containers:", ""),
+    (Figure::RuntimeImages, "images:", ""),
+    (
+        Figure::RuntimeOperation,
+        "the kubelet's slowest kind of call to the runtime took",
+        " on average",
+    ),
+    (Figure::PlegRelist, "listing the pods took", " on average"),
+    (
+        Figure::ApiPut,
+        "a renewal was answered after",
+        " on average",
+    ),
+    (
+        Figure::DeliveryDelay,
+        "the heartbeat arrived",
+        " after its stamp",
+    ),
+    (
+        Figure::UncreditedRenewals,
+        "renewals that the controller did not credit:",
+        "",
+    ),
+    (
+        Figure::AgentUnconnected,
+        "the agent could not reach the API server either, for",
+        "",
+    ),
+    (
+        Figure::AgentRefused,
+        "the API server answered the agent with errors as well, for",
+        "",
+    ),
+];
+
+impl Explanation {
+    /// One of its causes in a sentence.
+    pub fn sentence(&self, cause: &Cause) -> String {
+        let of = format!("{} that the heartbeat was late", seconds(self.lateness));
+        match cause.kind {
+            CauseKind::Unknown => unknown(cause, &of, self.recorded, self.read),
+            _ => known(cause, &of),
+        }
+    }
+}
+
+impl Habit {
+    /// One of its causes in a sentence.
+    pub fn sentence(&self, cause: &Cause) -> String {
+        let longer = self.period.saturating_sub(self.nominal);
+        let of = format!("{} that each period is too long", seconds(longer));
+        match cause.kind {
+            CauseKind::Unknown => {
+                format!("Of the {of} nothing that was recorded accounts for enough.")
+            }
+            _ => known(cause, &of),
+        }
+    }
+}
+
+fn known(cause: &Cause, of: &str) -> String {
+    let time = format!("{} of the {of}", seconds(cause.accounts_for));
+    let value = |figure| {
+        let evidence = cause
+            .evidence
+            .iter()
+            .find(|evidence| evidence.figure == figure);
+        evidence.map_or_else(String::new, |evidence| {
+            amount(evidence.value, Unit::Seconds)
+        })
+    };
+    let mut sentence = match cause.kind {
+        CauseKind::KubeletStopped => format!("The kubelet's process stood still for {time}"),
+        CauseKind::KubeletRestarted => {
+            format!(
+                "The kubelet was restarted: from the last sight of it, or from when the heartbeat was due, to the first heartbeat of the new one it took {time}"
+            )
+        }
+        CauseKind::CpuStarved => format!("The kubelet waited for a processor for {time}"),
+        CauseKind::IoStalled => format!("A disk was waited for during {time}"),
+        CauseKind::MemoryPressure => format!("Memory was waited for during {time}"),
+        CauseKind::RuntimeSlow => {
+            format!("The container runtime kept the Node status waiting for {time}")
+        }
+        CauseKind::ApiServerSlow => format!("The API server was slow or failed for {time}"),
+        CauseKind::ConnectionLost => {
+            format!("The connection to the API server was lost for {time}")
+        }
+        CauseKind::ClockStep => format!(
+            "The wall clock was set back by {}, and renewals were not credited for {time}",
+            value(Figure::ClockStep)
+        ),
+        CauseKind::NodeRebooted => format!(
+            "The machine was booted anew {} after the last heartbeat; that accounts for {time}",
+            value(Figure::MachineOff)
+        ),
+        CauseKind::NodePaused => format!("The whole machine stood still for {time}"),
+        CauseKind::Unknown => format!("Nothing accounts for {time}"),
+    };
+    let figures: Vec<String> = cause
+        .evidence
+        .iter()
+        .filter_map(phrase)
+        .take(MOST_FIGURES)
+        .collect();
+    if !figures.is_empty() {
+        let _ = write!(sentence, ": {}", figures.join(", "));
+    }
+    sentence.push('.');
+    sentence
+}
+
+/// "its cgroup was held back by its CPU quota 89 % of the time (usual: 0 %)".
+fn phrase(evidence: &Evidence) -> Option<String> {
+    let (_, before, after) = PHRASES
+        .iter()
+        .find(|(figure, ..)| *figure == evidence.figure)?;
+    let unit = evidence.figure.unit();
+    let mut phrase = format!("{before} {}{after}", amount(evidence.value, unit));
+    if let Some(usual) = evidence.usual {
+        let _ = write!(phrase, " (usual: {})", amount(usual, unit));
+    }
+    Some(phrase)
+}
+
+fn unknown(cause: &Cause, of: &str, recorded: Duration, read: Sources) -> String {
+    let time = seconds(cause.accounts_for);
+    if recorded.is_zero() {
+        return format!("Not known: of the {of} no sample was taken.");
+    }
+    let missing: Vec<&str> = TELLING
+        .iter()
+        .filter(|(source, _)| !read.has(*source))
+        .map(|(_, name)| *name)
+        .collect();
+    if missing.is_empty() {
+        return format!("Not known: of the {of}, {time} have no cause in what was recorded.");
+    }
+    format!(
+        "Not known: of the {of}, {time} have no cause in what was recorded. Could not be read: {}.",
+        missing.join(", ")
+    )
+}
+
+/// Sources that tell most causes, by the names that people know.
+const TELLING: [(Source, &str); 6] = [
+    (Source::KubeletProcess, "the kubelet's process"),
+    (Source::KubeletCgroup, "its cgroup"),
+    (Source::KubeletMetrics, "its metrics"),
+    (Source::Pressure, "pressure stall information"),
+    (Source::Network, "TCP counters"),
+    (Source::Runtime, "the runtime's socket"),
+];
+
+fn seconds(duration: Duration) -> String {
+    amount(duration.as_secs_f32(), Unit::Seconds)
+}
+
+fn amount(value: f32, unit: Unit) -> String {
+    match unit {
+        Unit::Seconds if value < 1.0 => format!("{:.0} ms", value * 1000.0),
+        Unit::Seconds => format!("{value:.1} s"),
+        Unit::Ratio => format!("{:.0} %", value * 100.0),
+        Unit::PerSecond => format!("{value:.1} a second"),
+        Unit::Count if value.fract() == 0.0 => format!("{value:.0}"),
+        Unit::Count => format!("{value:.1}"),
+    }
+}

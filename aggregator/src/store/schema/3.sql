@@ -1,0 +1,24 @@
+-- Version 3: why a gap was long.
+
+-- How much longer it was than gaps of the node usually are. NULL: no longer, or not judged yet.
+ALTER TABLE gap ADD COLUMN lateness_ns INTEGER;
+-- The cause that accounts for most of that, such as IO_STALLED; UNKNOWN where none accounts for enough. NULL like lateness_ns.
+ALTER TABLE gap ADD COLUMN cause TEXT;
+-- How much of it the cause accounts for.
+ALTER TABLE gap ADD COLUMN cause_ns INTEGER;
+
+DROP VIEW gaps;
+CREATE VIEW gaps AS
+SELECT
+    node,
+    duration_ns / 1e9 AS seconds,
+    strftime('%Y-%m-%dT%H:%M:%fZ', start_ns / 1e9, 'unixepoch') AS started,
+    strftime('%Y-%m-%dT%H:%M:%fZ', end_ns / 1e9, 'unixepoch') AS ended,
+    start_channel,
+    end_channel,
+    uncertainty_ns / 1e9 AS uncertainty_seconds,
+    flip_seen,
+    lateness_ns / 1e9 AS late_by_seconds,
+    cause,
+    cause_ns / 1e9 AS cause_seconds
+FROM gap;
