@@ -158,7 +158,12 @@ impl Contents {
                 batch.first_sequence_number = kept.sequence;
             }
             if let Some(run) = batch.agent.as_ref().filter(|_| batch.replay) {
-                batch.sent_monotonic = record.monotonic().or(run.start_monotonic);
+                // A sample is dated by when it began: what was written down last need not have happened last.
+                let moment = record.monotonic().or(run.start_monotonic);
+                batch.sent_monotonic = [batch.sent_monotonic, moment]
+                    .into_iter()
+                    .flatten()
+                    .max_by_key(|time| (time.seconds, time.nanos));
                 batch.sent_time = Some(record::recorded(kept));
             }
             record.travel(batch);

@@ -64,6 +64,25 @@ async fn a_run_leaves_what_nobody_acknowledged_to_the_next_one() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_left_is_dated_by_what_happened_last_and_not_by_what_was_written_last()
+{
+    let directory = TempDir::new().unwrap();
+    let first = run(directory.path(), 10, BYTES).await;
+    first.learn(beat());
+    // Begun before the heartbeat came, and written down after it.
+    first.sample(Sample {
+        sample_monotonic: Some(wire::duration(Duration::from_secs(76))),
+        ..Sample::default()
+    });
+    first.flush();
+    drop(first);
+    let second = run(directory.path(), 99, BYTES).await;
+    let batch = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
+    assert_eq!((batch.heartbeats.len(), batch.samples.len()), (1, 1));
+    assert_eq!(batch.sent_monotonic.map(|sent| sent.seconds), Some(77));
+}
+
+#[tokio::test]
 async fn a_run_that_was_closed_is_not_sent_again() {
     let directory = TempDir::new().unwrap();
     let first = run(directory.path(), 10, BYTES).await;

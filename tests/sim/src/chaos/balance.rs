@@ -29,7 +29,11 @@ pub(super) struct Account {
     pub(super) died_in_memory: u64,
     /// Of the observable, not stored for no known reason. Must be 0.
     pub(super) lost: u64,
-    /// Not surely seen.
+    /// Not surely seen: sent to an agent that watched, shortly before it was killed or its connection broke.
+    pub(super) under_way: u64,
+    /// Of these, stored all the same.
+    pub(super) under_way_stored: u64,
+    /// Not surely seen: no watch was open, and the next one found a later post.
     pub(super) unwatched: u64,
     /// Of these, stored all the same.
     pub(super) unwatched_stored: u64,
@@ -138,8 +142,13 @@ pub(super) fn balance(
             let counted = times.is_some_and(|times| times.heartbeats > 0);
             account.posted += 1;
             if !witnesses[index].surely_saw(posted, posts) {
-                account.unwatched += 1;
-                account.unwatched_stored += u64::from(counted);
+                if witnesses[index].was_sent(posted, posts) {
+                    account.under_way += 1;
+                    account.under_way_stored += u64::from(counted);
+                } else {
+                    account.unwatched += 1;
+                    account.unwatched_stored += u64::from(counted);
+                }
                 continue;
             }
             account.observable += 1;
@@ -168,7 +177,8 @@ pub(super) fn balance(
         differences.extend(lost.map(|heartbeat| Difference::Lost { heartbeat }));
     }
     // Whatever is not stored, and each run's first of both channels.
-    let unstored = account.unwatched - account.unwatched_stored;
+    let not_seen = account.under_way + account.unwatched;
+    let unstored = not_seen - account.under_way_stored - account.unwatched_stored;
     let most = account.dropped + unstored + 2 * circumstances.lives.len() as u64;
     if kept.dropped > most {
         differences.push(Difference::Drops {
@@ -265,6 +275,8 @@ impl Account {
             dropped: self.dropped + other.dropped,
             died_in_memory: self.died_in_memory + other.died_in_memory,
             lost: self.lost + other.lost,
+            under_way: self.under_way + other.under_way,
+            under_way_stored: self.under_way_stored + other.under_way_stored,
             unwatched: self.unwatched + other.unwatched,
             unwatched_stored: self.unwatched_stored + other.unwatched_stored,
             baselines_dropped: self.baselines_dropped + other.baselines_dropped,

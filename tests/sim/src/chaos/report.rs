@@ -88,9 +88,14 @@ pub(super) fn text(args: &Args, outcome: &Outcome) -> String {
     line(account.posted, "posted by the kubelets");
     line(
         account.unwatched,
-        "  while nobody watched, or overwritten or under way when something broke",
+        "  while no watch was open, and overwritten before the next one",
     );
     line(account.unwatched_stored, "    of these stored all the same");
+    line(
+        account.under_way,
+        "  under way to an agent that was killed or cut off the moment after",
+    );
+    line(account.under_way_stored, "    of these stored all the same");
     line(account.observable, "  surely observable");
     line(account.stored, "    stored exactly once");
     line(

@@ -20,6 +20,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Longer than any run: what the ledger is held against must still be there at its end.
 const WHOLE_RUN: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Most threads that wait for disks in one process. Each keeps memory of its own: a process with a thousand agents would have
+/// hundreds of them, where an agent on its node has one or two.
+const MOST_BLOCKING: usize = 8;
 /// Pause after a connection could not be accepted, mostly for want of file descriptors, in real time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -125,7 +128,10 @@ where
         .with_writer(std::io::stderr)
         .init();
     // One thread a process: what matters here is that there are many.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread()
+        .max_blocking_threads(MOST_BLOCKING)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
         let stop = CancellationToken::new();

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use nodegrace_sim_cluster::kubelet::Posted;
 
-/// How long, in real time, a change may be on its way from the server to the agent's spool.
-pub(super) const SETTLE: Duration = Duration::from_millis(750);
+/// How long, in real time, a change may be on its way from the server to the agent's spool: a millisecond, but on a machine
+/// that has other things to do.
+pub(super) const SETTLE: Duration = Duration::from_millis(1500);
 
 /// A span of the cluster's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,15 @@ impl Witness<'_> {
             let sent = self.is_answered(opened) && self.is_sent(posted, opened);
             sent || self.is_known(posted, opened, all)
         })
+    }
+
+    /// Whether the server at least began to send `posted`.
+    pub(super) fn was_sent(&self, posted: &Posted, all: &[Posted]) -> bool {
+        let at_once = Witness {
+            settle: Duration::ZERO,
+            ..*self
+        };
+        at_once.surely_saw(posted, all)
     }
 
     /// The post that the first watch of a life found, for each life that surely wrote it down: it must be stored, if only as
@@ -212,6 +222,7 @@ mod tests {
         let witness = witness(&lives, &opened);
         assert_eq!(seen(&witness), [20, 30, 40, 50]);
         let posts = posts();
+        assert!(witness.was_sent(&posts[5], &posts) && !witness.was_sent(&posts[6], &posts));
         let baselines: Vec<u64> = witness
             .baselines(&posts)
             .map(|posted| posted.revision)

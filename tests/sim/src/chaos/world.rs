@@ -207,11 +207,12 @@ impl World {
         Ok(())
     }
 
-    /// Stops the kubelets, so that nothing more is posted, and the agents, which deliver what they have.
+    /// Stops the API server, so that nothing more is posted, and the agents, which deliver what they have.
     ///
     /// # Errors
     /// When an agent does not end as it should.
     pub(super) async fn stop_agents(&mut self) -> anyhow::Result<()> {
+        self.to_api_server.cut(&self.clock).await?;
         self.cluster.server().stop().await;
         self.truth.collect(&self.cluster);
         for agent in &mut self.agents {
