@@ -216,6 +216,9 @@ fn to_chain(chain: ChainSnapshot) -> v1::GapChain {
         begun: chain.begun,
         broken: chain.broken,
         blindness: chain.blindness.map(to_span),
+        lease_unseen: chain.unseen[0].map(to_span),
+        node_status_unseen: chain.unseen[1].map(to_span),
+        delayed: chain.delayed.map(to_span),
         flip_seen: chain.flip_seen,
     }
 }
@@ -252,6 +255,11 @@ fn chain(chain: &v1::GapChain) -> Result<ChainSnapshot, Malformed> {
         begun: chain.begun,
         broken: chain.broken,
         blindness: chain.blindness.map(span),
+        unseen: [
+            chain.lease_unseen.map(span),
+            chain.node_status_unseen.map(span),
+        ],
+        delayed: chain.delayed.map(span),
         flip_seen: chain.flip_seen,
     })
 }
