@@ -18,8 +18,10 @@ const MOST_HAVE_IT: f64 = 0.8;
 const NO_ACCIDENT: f64 = 0.01;
 /// Share of the fleet from which on a cause that nothing else tells apart is the fleet's.
 const FLEETS_SHARE: f64 = 0.5;
-/// Share of the late gaps that must have run at one moment to have come about together.
+/// Share of the nodes that must have been late at one moment to have become so together.
 const TOGETHER: f64 = 0.5;
+/// How many times as many nodes that must be as are late at any moment.
+const BEYOND_CHANCE: f64 = 3.0;
 /// Most nodes named one by one for a cause.
 const MOST_SINGLES: usize = 5;
 
@@ -229,13 +231,14 @@ impl<'a> Affected<'a> {
                 _ => self.nodes.len() as u64 - nodes,
             },
             gaps: gaps.len() as u64,
-            together_at: together(&gaps),
+            together_at: together(self.nodes.len(), &gaps),
         }
     }
 }
 
-/// The moment at which most of these gaps ran. Absent: there is none, or they are too few.
-fn together(gaps: &[&Explained]) -> Option<Duration> {
+/// The moment at which most of these nodes were late together. Absent: there is none, or chance alone would find one.
+fn together(nodes: usize, gaps: &[&Explained]) -> Option<Duration> {
+    // Gaps of one node follow each other, so as many run as nodes are late.
     let mut ends: Vec<(Duration, i32)> = gaps
         .iter()
         .flat_map(|late| {
@@ -251,8 +254,12 @@ fn together(gaps: &[&Explained]) -> Option<Duration> {
             most = (running, moment);
         }
     }
-    let (most, moment) = most;
-    let enough = most as u64 >= SEVERAL && f64::from(most) > TOGETHER * gaps.len() as f64;
+    let (most, moment) = (f64::from(most.0), most.1);
+    let all: Duration = gaps.iter().map(|late| late.gap.duration).sum();
+    let by_chance = all.as_secs_f64() / LOOK_BACK.as_secs_f64();
+    let enough = most >= SEVERAL as f64
+        && most > TOGETHER * nodes as f64
+        && most >= BEYOND_CHANCE * by_chance;
     enough.then_some(moment)
 }
 

@@ -91,6 +91,12 @@ fn a_kubelet_that_waits_for_a_processor_is_starved_and_the_evidence_says_by_what
     let why = Host::new().settle(30).late(34, &crowded);
     assert_eq!(kinds(&why), [CauseKind::CpuStarved]);
     assert_eq!(first(&why).evidence[0].figure, Figure::KubeletRunQueueWait);
+    let both = from(
+        8,
+        &[(Figure::KubeletRunQueueWait, 3.0), (Figure::Throttled, 0.8)],
+    );
+    let why = Host::new().settle(30).late(34, &both);
+    assert_eq!(first(&why).evidence[0].figure, Figure::Throttled);
     let stolen = from(8, &[(Figure::CpuSteal, 0.9)]);
     let why = Host::new().settle(30).late(34, &stolen);
     assert_eq!(first(&why).evidence[0].figure, Figure::CpuSteal);
@@ -208,6 +214,19 @@ fn requests_without_answer_are_a_lost_connection_or_a_server_that_hangs() {
         CauseKind::ConnectionLost,
         "nobody looked at the network"
     );
+}
+
+#[test]
+fn a_connection_that_is_dead_for_long_times_out_less_and_less_and_is_dead_all_the_same() {
+    let dead = |second: u32| {
+        let timeouts = 1.0 / (0.69 * (f64::from(second) + 0.3));
+        vec![
+            (Figure::ApiUnanswered, 1.0),
+            (Figure::TcpTimeouts, timeouts),
+        ]
+    };
+    let why = Host::new().settle(30).late(90, &dead);
+    assert_eq!(first(&why).kind, CauseKind::ConnectionLost);
 }
 
 #[test]
