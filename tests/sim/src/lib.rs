@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod demo;
+pub mod fault_matrix;
 pub mod pace;
 pub mod report;
 pub mod system;

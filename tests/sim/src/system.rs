@@ -1,10 +1,13 @@
 //! A whole system: the simulated cluster, one real agent for each of its nodes, and a real aggregator.
 
+mod life;
 mod memory;
 mod tcp;
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use anyhow::Context as _;
-use nodegrace_agent::Config as AgentConfig;
+use nodegrace_agent::{Aggregators, Config as AgentConfig};
 use nodegrace_aggregator::{Aggregator, Config as AggregatorConfig};
 use nodegrace_clock::Clock;
 use nodegrace_core::ControllerSettings;
@@ -83,7 +86,8 @@ impl System {
         for node in system.cluster.nodes().to_vec() {
             let mut config = system.agent_config(&node);
             config.kubelet = Some(links.kubelet(&node.spec().name)?);
-            system.start_agent(&node, config, links.api_server()?, links.aggregator()?);
+            let connected = (links.api_server()?, links.aggregator()?.into());
+            system.start_agent(&node, config, move || connected.clone());
         }
         Ok(system)
     }
@@ -106,11 +110,30 @@ impl System {
             pipes: Some((links.clone(), spec.aggregator)),
         };
         system.start_aggregator()?;
+        let kubelets = system.kubelets()?;
         for node in system.cluster.nodes().to_vec() {
-            let config = system.agent_config(&node);
-            system.start_agent(&node, config, links.api_server(), links.aggregator());
+            let mut config = system.agent_config(&node);
+            config.kubelet = kubelets
+                .map(|address| tcp::kubelet(address, &node.spec().name))
+                .transpose()?;
+            let (links, at) = (links.clone(), node.clone());
+            system.start_agent(&node, config, move || {
+                (links.api_server(&at), links.aggregator_from(&at).into())
+            });
         }
         Ok(system)
+    }
+
+    /// Serves the kubelets of a system in memory over TCP, where their machines have files, and sockets in any case.
+    fn kubelets(&self) -> anyhow::Result<Option<SocketAddr>> {
+        let has_machines = |node: &SimNode| self.cluster.machine_paths(&node.spec().name).is_some();
+        if !self.cluster.nodes().iter().any(has_machines) {
+            return Ok(None);
+        }
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        Ok(Some(self.cluster.serve_kubelets(listener, None)?))
     }
 
     /// Kills the aggregator of a system in memory, as a crash would, with all it holds in memory.
@@ -138,10 +161,10 @@ impl System {
     fn agent_config(&self, node: &SimNode) -> AgentConfig {
         let name = &node.spec().name;
         let mut config = AgentConfig::new(name);
-        config.boot_id = Some(node.boot_id().to_owned());
         match self.cluster.machine_paths(name) {
             Some(paths) => {
                 config.proc_root = paths.proc_root;
+                config.sys_root = paths.sys_root;
                 config.cri_socket = Some(paths.cri_socket);
             }
             // A machine without files: this one's are another's, and reading them for every node takes its time.
@@ -154,14 +177,13 @@ impl System {
         &mut self,
         node: &SimNode,
         config: AgentConfig,
-        api_server: kube::Client,
-        aggregator: Channel,
+        connect: impl Fn() -> (kube::Client, Aggregators) + Send + 'static,
     ) {
-        self.agents.spawn(nodegrace_agent::run(
+        self.agents.spawn(life::live(
+            node.clone(),
             config,
-            api_server,
-            aggregator,
-            node.machine_clock().clone(),
+            connect,
+            self.clock.clone(),
             self.stop_agents.clone(),
         ));
     }

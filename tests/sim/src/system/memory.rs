@@ -13,10 +13,14 @@ use hyper_util::{
         Client,
         connect::{Connected, Connection},
     },
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use kube::client::Body;
-use nodegrace_sim_cluster::{ApiServer, Cluster};
+use nodegrace_agent::Timeouts;
+use nodegrace_sim_cluster::{
+    ApiServer, Cluster,
+    kubelet::{OnNode, SimNode},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     sync::mpsc,
@@ -101,15 +105,21 @@ impl Links {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of its own to the API server.
-    pub(super) fn api_server(&self) -> kube::Client {
-        let server = self.api_server.clone();
+    /// A connection of its own from a node to the API server, kept alive as an agent's is.
+    pub(super) fn api_server(&self, node: &SimNode) -> kube::Client {
+        let (server, node) = (self.api_server.clone(), node.clone());
         let connector = service_fn(move |_: http::Uri| {
-            let connected = server.connect().map(|pipe| TokioIo::new(Pipe(pipe)));
+            let connected = server.connect();
+            let connected = connected.map(|pipe| TokioIo::new(Pipe(OnNode::new(pipe, &node))));
             std::future::ready(connected)
         });
+        let timeouts = Timeouts::default();
         let http = Client::builder(TokioExecutor::new())
             .http2_only(true)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(timeouts.keepalive_interval)
+            .http2_keep_alive_timeout(timeouts.keepalive_timeout)
+            .http2_keep_alive_while_idle(true)
             .build::<_, Body>(connector);
         // kube writes paths only; the host of a pipe can be any.
         let service = tower::util::MapRequest::new(http, |mut request: http::Request<Body>| {
@@ -126,6 +136,17 @@ impl Links {
         kube::Client::new(service, "default")
     }
 
+    /// A connection of its own from a node to the aggregator.
+    pub(super) fn aggregator_from(&self, node: &SimNode) -> Channel {
+        let (links, node) = (self.clone(), node.clone());
+        let connector = service_fn(move |_: http::Uri| {
+            let connected = links.listener().connect();
+            let connected = connected.map(|pipe| TokioIo::new(OnNode::new(pipe, &node)));
+            std::future::ready(connected)
+        });
+        Endpoint::from_static("http://aggregator").connect_with_connector_lazy(connector)
+    }
+
     /// A connection of its own to the aggregator.
     pub(super) fn aggregator(&self) -> Channel {
         let links = self.clone();
@@ -137,7 +158,7 @@ impl Links {
 }
 
 /// A pipe that hyper's client takes for a connection.
-struct Pipe(DuplexStream);
+struct Pipe(OnNode<DuplexStream>);
 
 impl Connection for Pipe {
     fn connected(&self) -> Connected {
