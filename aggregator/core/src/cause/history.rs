@@ -20,7 +20,7 @@ use crate::{
 
 /// Explanations kept for each node, the oldest dropped first. Of some 400 bytes, at most 1.2 KiB each: those of the last
 /// hours of a bad node, or of years of a good one.
-const EXPLANATIONS_KEPT: usize = 16;
+pub(super) const EXPLANATIONS_KEPT: usize = 16;
 /// How long the sample that shows how a late gap ended is waited for, on the node's clock. Agents take one at least every
 /// 10 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);

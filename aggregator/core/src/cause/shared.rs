@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use super::{history::Explained, kind::CauseKind};
+use super::{
+    history::{EXPLANATIONS_KEPT, Explained},
+    kind::CauseKind,
+};
 use crate::{fleet::Fleet, node::NodeHistory, stats::hypergeometric_at_least};
 
 /// Late heartbeats of this long are looked at.
@@ -211,15 +214,13 @@ impl<'a> Affected<'a> {
 
     fn cause(&self, scope: Scope, value: &str, members: &[Member<'_>]) -> SharedCause {
         let (nodes, nodes_in_scope) = self.inside(scope, value, members);
-        let gaps: Vec<&Explained> = match scope {
-            Scope::Node => self
-                .nodes
-                .iter()
-                .filter(|(node, _)| members[**node].name == value)
-                .flat_map(|(_, late)| late.iter().copied())
-                .collect(),
-            _ => self.nodes.values().flatten().copied().collect(),
-        };
+        let alone = |node: usize| scope != Scope::Node || members[node].name == value;
+        let late: Vec<&[&Explained]> = self
+            .nodes
+            .iter()
+            .filter(|(node, _)| alone(**node))
+            .map(|(_, late)| late.as_slice())
+            .collect();
         SharedCause {
             kind: self.kind,
             scope,
@@ -230,21 +231,20 @@ impl<'a> Affected<'a> {
                 Scope::Node => 0,
                 _ => self.nodes.len() as u64 - nodes,
             },
-            gaps: gaps.len() as u64,
-            together_at: together(self.nodes.len(), &gaps),
+            gaps: late.iter().map(|late| late.len() as u64).sum(),
+            together_at: together(&late),
         }
     }
 }
 
-/// The moment at which most of these nodes were late together. Absent: there is none, or chance alone would find one.
-fn together(nodes: usize, gaps: &[&Explained]) -> Option<Duration> {
+/// The moment at which most of these nodes, each with its late gaps, were late together. Absent: there is none, or chance
+/// alone would find one.
+fn together(nodes: &[&[&Explained]]) -> Option<Duration> {
     // Gaps of one node follow each other, so as many run as nodes are late.
-    let mut ends: Vec<(Duration, i32)> = gaps
+    let mut ends: Vec<(Duration, i32)> = nodes
         .iter()
-        .flat_map(|late| {
-            let end = late.why.ended;
-            [(end.saturating_sub(late.gap.duration), 1), (end, -1)]
-        })
+        .flat_map(|late| late.iter())
+        .flat_map(|late| [(started(late), 1), (late.why.ended, -1)])
         .collect();
     ends.sort_unstable();
     let (mut running, mut most) = (0, (0, Duration::ZERO));
@@ -255,12 +255,27 @@ fn together(nodes: usize, gaps: &[&Explained]) -> Option<Duration> {
         }
     }
     let (most, moment) = (f64::from(most.0), most.1);
-    let all: Duration = gaps.iter().map(|late| late.gap.duration).sum();
-    let by_chance = all.as_secs_f64() / LOOK_BACK.as_secs_f64();
+    let by_chance: f64 = nodes.iter().map(|late| share_of_time(late)).sum();
     let enough = most >= SEVERAL as f64
-        && most > TOGETHER * nodes as f64
+        && most > TOGETHER * nodes.len() as f64
         && most >= BEYOND_CHANCE * by_chance;
     enough.then_some(moment)
+}
+
+fn started(late: &Explained) -> Duration {
+    late.why.ended.saturating_sub(late.gap.duration)
+}
+
+/// The share of the last hour, or of as much of it as is kept, in which a node with these late gaps was late.
+fn share_of_time(late: &[&Explained]) -> f64 {
+    let all: Duration = late.iter().map(|late| late.gap.duration).sum();
+    let over = match late {
+        [first, .., last] if late.len() >= EXPLANATIONS_KEPT => {
+            last.why.ended.saturating_sub(started(first))
+        }
+        _ => LOOK_BACK,
+    };
+    all.as_secs_f64() / over.as_secs_f64().max(1.0)
 }
 
 impl SharedCause {
