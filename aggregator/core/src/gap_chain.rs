@@ -61,7 +61,7 @@ impl GapChain {
         }
     }
 
-    pub(crate) const fn import(snapshot: ChainSnapshot) -> Self {
+    pub(crate) const fn import(snapshot: &ChainSnapshot) -> Self {
         Self {
             last: snapshot.last,
             last_lease: snapshot.last_lease,

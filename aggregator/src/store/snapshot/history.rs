@@ -50,7 +50,7 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
             .collect(),
         lease: Some(to_channel_history(lease)),
         node_status: Some(to_channel_history(node_status)),
-        chain: Some(to_chain(chain)),
+        chain: Some(to_chain(&chain)),
         gaps: Some(v1::GapHistory {
             all: Some(to_sketch(gaps.all)),
             rest: Some(to_sketch(gaps.rest)),
@@ -205,7 +205,7 @@ fn channel_history(channel: v1::ChannelHistory) -> Result<ChannelSnapshot, Malfo
     })
 }
 
-fn to_chain(chain: ChainSnapshot) -> v1::GapChain {
+fn to_chain(chain: &ChainSnapshot) -> v1::GapChain {
     v1::GapChain {
         last: chain.last.map(to_last_arrival),
         last_lease_nanos: chain.last_lease.map(nanos),
