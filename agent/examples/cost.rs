@@ -3,7 +3,7 @@
 //! Reads this machine's own /proc and /sys, with this process as its kubelet, which is given as many threads as one has. Prints
 //! the processor time of a sample of either series, and what that makes of a core, without and with heartbeats that are late.
 
-use std::{sync::Barrier, thread, time::Duration};
+use std::{collections::BTreeMap, sync::Barrier, thread, time::Duration};
 
 use nodegrace_agent::{Config, HostFiles, KubeletProcessName, Series};
 use nodegrace_clock::Clock;
@@ -24,6 +24,8 @@ const LATE_SHARE: f64 = 0.05;
 struct Cost {
     cpu: Duration,
     bytes: usize,
+    /// Time that reading took, by source.
+    sources: BTreeMap<&'static str, Duration>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,6 +59,10 @@ fn report(config: &Config) {
         let micros = cost.cpu.as_secs_f64() * 1e6;
         println!("{name:<28}{micros:>11.0}{:>11}", cost.bytes);
     }
+    println!("\nof a sample every 10 s        time in µs");
+    for (source, took) in &usual.sources {
+        println!("{source:<28}{:>11.0}", took.as_secs_f64() * 1e6);
+    }
     let usually = usual.cpu.as_secs_f64() / INTERVAL;
     let while_late = fine.cpu.as_secs_f64();
     println!("\nof the host's files               ms in 10 s   % of a core");
@@ -75,14 +81,26 @@ fn report(config: &Config) {
 
 /// Takes many samples of a series, encoded as the journal does.
 fn measure(host: &mut HostFiles, series: &mut Series, clock: &Clock) -> Cost {
-    let mut bytes = 0;
-    let mut one = || bytes = series.take(host, clock, None).encode_to_vec().len();
     // The first one finds the kubelet and has no rates.
-    one();
+    series.take(host, clock, None);
+    let mut sources = BTreeMap::<_, Duration>::new();
+    let mut bytes = 0;
     let start = cpu_time();
-    (0..SAMPLES).for_each(|_| one());
+    for _ in 0..SAMPLES {
+        let sample = series.take(host, clock, None);
+        bytes = sample.encode_to_vec().len();
+        for report in &sample.sources {
+            let took = report.took.and_then(|took| took.try_into().ok());
+            *sources.entry(report.source().as_str_name()).or_default() +=
+                took.unwrap_or(Duration::ZERO) / SAMPLES;
+        }
+    }
     let cpu = (cpu_time() - start) / SAMPLES;
-    Cost { cpu, bytes }
+    Cost {
+        cpu,
+        bytes,
+        sources,
+    }
 }
 
 /// Processor time that this process used.

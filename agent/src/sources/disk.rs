@@ -27,9 +27,11 @@ impl DiskMeter {
         now: Duration,
     ) -> Reading<Vec<Disk>> {
         let stats = parse(&read_file(&proc_root.join("diskstats"))?)?;
-        let mut counters = whole_devices(stats, sys_root);
         // A device that never did anything (unused loop and ram devices) never will be the busiest.
-        counters.retain(|_, stat| stat.reads > 0 || stat.writes > 0);
+        let used = stats
+            .into_iter()
+            .filter(|stat| stat.reads > 0 || stat.writes > 0);
+        let counters = whole_devices(used, sys_root);
         let Some((then, before)) = self.before.replace((now, counters)) else {
             return Ok(Vec::new());
         };
@@ -56,11 +58,13 @@ fn parse(text: &str) -> Reading<Vec<DiskStat>> {
 }
 
 /// Leaves partitions out: their requests are their device's. Where /sys does not tell them apart, all stay.
-fn whole_devices(stats: Vec<DiskStat>, sys_root: &Path) -> BTreeMap<String, DiskStat> {
+fn whole_devices(
+    stats: impl Iterator<Item = DiskStat>,
+    sys_root: &Path,
+) -> BTreeMap<String, DiskStat> {
     let block = sys_root.join("block");
     let told = block.is_dir();
     stats
-        .into_iter()
         .filter(|stat| !told || block.join(stat.name.replace('/', "!")).exists())
         .map(|stat| (stat.name.clone(), stat))
         .collect()

@@ -35,6 +35,19 @@ impl Blindness {
             .is_some_and(|(start, end)| start < until && end > after)
     }
 
+    /// True when a heartbeat that arrived at `at` may have come after others that are not known yet.
+    pub(crate) fn covers(&self, at: Duration) -> bool {
+        self.0.is_some_and(|(start, end)| start < at && at < end)
+    }
+
+    /// What is left of it once it is known what came up to `end`.
+    pub(crate) fn settle_until(&mut self, end: Duration) {
+        self.0 = self
+            .0
+            .filter(|(_, to)| *to > end)
+            .map(|(from, to)| (from.max(end), to));
+    }
+
     /// Forgets what was over by `now`: a heartbeat seen then starts anew.
     pub(crate) fn forget_until(&mut self, now: Duration) {
         if self.0.is_some_and(|(_, end)| end <= now) {

@@ -118,6 +118,22 @@ impl Agent {
         }
     }
 
+    /// A batch with this sample, taken just now.
+    pub fn sample(&mut self, sample: v1::Sample) -> v1::ReportBatch {
+        self.sequence += 1;
+        let sample = v1::Sample {
+            sequence_number: self.sequence,
+            sample_monotonic: Some(wire(self.clock.now())),
+            sample_time: Some(self.clock.wall().into()),
+            ..sample
+        };
+        v1::ReportBatch {
+            first_sequence_number: self.sequence,
+            samples: vec![sample],
+            ..self.batch()
+        }
+    }
+
     /// The same agent with a new stream to `world`, which may be another run of the aggregator.
     pub async fn reconnect(self, world: &World) -> Self {
         let (batches, acks) = open(world).await.expect("an open stream");

@@ -15,7 +15,7 @@ const LEAST_VALUES: usize = 5;
 /// Half the width of a normal distribution's quartiles in standard deviations, twice.
 const QUARTILES_APART: f32 = 1.349;
 /// The least standard deviation, in any unit: figures that never change would make every change infinitely unlikely.
-const LEAST_DEVIATION: f32 = 0.01;
+const LEAST_DEVIATION: f32 = 0.002;
 
 /// What is usual on a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

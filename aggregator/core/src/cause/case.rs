@@ -14,8 +14,12 @@ use super::{
 const MOST_EVIDENCE: usize = 4;
 /// Share of what the strongest figure accounts for that another one must account for to be named beside it.
 const WORTH_NAMING: f32 = 0.1;
+/// Share of what the strongest figure accounts for from which on another one accounts for about as much.
+const ABOUT_AS_MUCH: f32 = 0.5;
 /// A figure this many standard deviations above what is usual is worth a word.
 const REMARKABLE: f32 = 3.0;
+/// Seconds that a sample covers from which what is usual was learned.
+const SECONDS_OF_SAMPLE: f32 = 10.0;
 
 /// What figures were while a heartbeat was awaited, and what they usually are.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +81,24 @@ impl Case<'_> {
         usual.map_or(figure.assumed(), |usual| usual.median)
     }
 
+    /// True when a rate or share was above what is usual by more than chance: three standard errors of a mean over as many
+    /// samples as were taken.
+    pub(super) fn is_raised(&self, figure: Figure) -> bool {
+        let (Some(excess), Some((_, seconds))) = (self.excess(figure), self.seen.figure(figure))
+        else {
+            return false;
+        };
+        let deviation = self
+            .usual
+            .usual(figure)
+            .map_or(figure.assumed(), |usual| usual.deviation);
+        let samples = (seconds / SECONDS_OF_SAMPLE).max(1.0);
+        excess > 0.0 && excess >= REMARKABLE * deviation / samples.sqrt()
+    }
+
     /// The claim of a cause that is as strong as the strongest of these shares of time, each counted with its weight: they
-    /// look at the same seconds from several sides, so they do not add up. What `context` holds is told where it is
-    /// remarkable. Absent: nothing speaks for it.
+    /// look at the same seconds from several sides, so they do not add up. Of those that account for about as much, the first
+    /// ones in `shares` are told first. What `context` holds is told where it is remarkable. Absent: nothing speaks for it.
     pub(super) fn strongest(
         &self,
         kind: CauseKind,
@@ -91,8 +110,12 @@ impl Case<'_> {
             .map(|(figure, weight)| (weight * self.seconds(*figure), *figure))
             .filter(|(seconds, _)| *seconds > 0.0)
             .collect();
-        weighed.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-        let (seconds, _) = *weighed.first()?;
+        let seconds = weighed
+            .iter()
+            .map(|(seconds, _)| *seconds)
+            .reduce(f32::max)?;
+        // Stable: the order of the table stays among the strong ones, and among the others.
+        weighed.sort_by_key(|(beside, _)| *beside < ABOUT_AS_MUCH * seconds);
         let mut evidence: Vec<Evidence> = weighed
             .iter()
             .filter(|(beside, _)| *beside >= WORTH_NAMING * seconds)

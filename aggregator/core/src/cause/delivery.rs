@@ -12,9 +12,11 @@ use super::{
 };
 use crate::event::Channel;
 
-/// Retransmission timeouts a second, above what is usual, from which on a peer does not answer: one connection to a peer that
-/// is gone runs into half a dozen of them in half a minute.
-const TIMEOUTS: f32 = 0.05;
+/// Retransmission timeouts above what is usual from which on a peer does not answer: one connection to a peer that is gone runs
+/// into half a dozen of them in the first half a minute, and into three in the next minute.
+const TIMEOUTS: f32 = 1.5;
+/// The same as a rate, for a lateness too short for as many.
+const TIMEOUTS_PER_SECOND: f32 = 0.05;
 /// Share of segments sent again, above what is usual, from which on a network loses them.
 const RETRANSMITS: f32 = 0.02;
 /// How much the weaker of two explanations of one thing counts.
@@ -74,8 +76,17 @@ fn network_trouble(case: &Case<'_>) -> Option<f32> {
     if timeouts.is_none() && again.is_none() {
         return None;
     }
-    let bad = timeouts.is_some_and(|rate| rate > TIMEOUTS)
-        || again.is_some_and(|share| share > RETRANSMITS);
+    let recorded = case
+        .seen
+        .figure(Figure::TcpTimeouts)
+        .map_or(0.0, |(_, seconds)| seconds);
+    let unacknowledged = timeouts.is_some_and(|rate| {
+        let enough = rate > TIMEOUTS_PER_SECOND || rate * recorded >= TIMEOUTS;
+        enough && case.is_raised(Figure::TcpTimeouts)
+    });
+    let lost =
+        again.is_some_and(|share| share > RETRANSMITS) && case.is_raised(Figure::Retransmits);
+    let bad = unacknowledged || lost;
     Some(if bad { case.lateness } else { 0.0 })
 }
 

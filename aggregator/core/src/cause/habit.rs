@@ -59,7 +59,7 @@ impl CauseHistory {
         let claims = [
             stalls::io(&case, memory.as_ref()),
             memory,
-            stalls::cpu(&case),
+            stalls::cpu(&case, None),
             api_server(&case, channel),
             runtime.flatten(),
         ];

@@ -1,12 +1,13 @@
 //! What a node's samples and heartbeats say together: which samples teach what is usual, and which speak of a late gap.
 
+mod explained;
+
 use std::time::Duration;
 
 use super::{
     baseline::{Baseline, Row},
     explanation::{CauseTotal, Explanation},
     facts::Facts,
-    judge,
     kubelet::Kubelet,
     seen::{Interval, Moment},
     values::{Series, Values},
@@ -20,7 +21,7 @@ use crate::{
 
 /// Explanations kept for each node, the oldest dropped first. Of some 400 bytes, at most 1.2 KiB each: those of the last
 /// hours of a bad node, or of years of a good one.
-const EXPLANATIONS_KEPT: usize = 16;
+pub(super) const EXPLANATIONS_KEPT: usize = 16;
 /// How long the sample that shows how a late gap ended is waited for, on the node's clock. Agents take one at least every
 /// 10 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -164,95 +165,6 @@ impl CauseHistory {
         }
     }
 
-    /// Judges the late gap that ended last by a sample taken after its end: for the time being by a fine one, which lacks the
-    /// dearer figures, and finally by the next coarse one.
-    fn judge(&mut self, facts: &Facts) -> Option<Explained> {
-        let ended = self.ended.as_ref()?;
-        let end = ended.seen.until?;
-        if facts.at < end {
-            return None;
-        }
-        let explained = self.explain()?;
-        if !facts.fine || facts.at > end + PATIENCE {
-            self.conclude();
-        }
-        Some(explained)
-    }
-
-    /// Lets time pass up to `at` of the node's clock; gives the gap that is explained by what is known of it, because no
-    /// sample came.
-    pub(crate) fn pass(&mut self, at: Duration) -> Option<Explained> {
-        let end = self.ended.as_ref()?.seen.until?;
-        if at <= end + PATIENCE {
-            return None;
-        }
-        let explained = self.explain();
-        self.conclude();
-        explained
-    }
-
-    /// Explains the late gap that ended last by what is known now.
-    fn explain(&mut self) -> Option<Explained> {
-        let ended = self.ended.as_ref()?;
-        let explained = Explained {
-            gap: ended.gap,
-            why: judge::explain(ended, &self.baseline),
-        };
-        self.explained.retain(|known| known.gap != explained.gap);
-        self.keep(explained.clone());
-        Some(explained)
-    }
-
-    fn keep(&mut self, explained: Explained) {
-        if self.explained.len() == EXPLANATIONS_KEPT {
-            self.explained.remove(0);
-        }
-        self.explained.push(explained);
-    }
-
-    /// Nothing more is to be learned of the late gap that ended last: it counts.
-    fn conclude(&mut self) {
-        let Some(ended) = self.ended.take() else {
-            return;
-        };
-        let known = self.explained.iter().find(|known| known.gap == ended.gap);
-        let explained = known.cloned().unwrap_or_else(|| {
-            let why = judge::explain(&ended, &self.baseline);
-            let explained = Explained {
-                gap: ended.gap,
-                why,
-            };
-            self.keep(explained.clone());
-            explained
-        });
-        self.count(&explained);
-    }
-
-    /// Counts the first cause of a gap.
-    pub(super) fn count(&mut self, explained: &Explained) {
-        let Some(first) = explained.why.causes.first() else {
-            return;
-        };
-        let end = explained.gap.end_time;
-        match self
-            .totals
-            .iter_mut()
-            .find(|total| total.kind == first.kind)
-        {
-            Some(total) => {
-                total.gaps += 1;
-                total.accounts_for += first.accounts_for;
-                total.last = total.last.max(end);
-            }
-            None => self.totals.push(CauseTotal {
-                kind: first.kind,
-                gaps: 1,
-                accounts_for: first.accounts_for,
-                last: end,
-            }),
-        }
-    }
-
     /// The agent could not see a channel.
     pub(crate) fn blind(&mut self, spell: &BlindSpell) {
         let &BlindSpell {
@@ -282,20 +194,6 @@ impl CauseHistory {
         self.moment = None;
         self.kubelet = Kubelet::default();
         self.quiet_since = Duration::ZERO;
-    }
-
-    /// The explanation of `gap`. Absent: it is not kept, or was no longer than usual, or waits for the next sample.
-    pub(crate) fn explanation(&self, gap: &Gap) -> Option<&Explanation> {
-        let latest_first = self.explained.iter().rev().chain(&self.reboots);
-        let known = latest_first.into_iter().find(|known| known.gap == *gap);
-        known.map(|known| &known.why)
-    }
-
-    /// What was counted of each cause, the one that accounts for most first.
-    pub(crate) fn causes(&self) -> Vec<CauseTotal> {
-        let mut totals = self.totals.clone();
-        totals.sort_by_key(|total| std::cmp::Reverse((total.accounts_for, total.gaps)));
-        totals
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

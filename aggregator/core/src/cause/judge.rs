@@ -97,14 +97,16 @@ pub(super) fn explain(ended: &Ended, usual: &Baseline) -> Explanation {
 fn claims(case: &Case<'_>, ended: &Ended) -> Vec<Claim> {
     let memory = stalls::memory(case);
     let io = stalls::io(case, memory.as_ref());
+    let paused = process::paused(case);
+    let cpu = stalls::cpu(case, paused.as_ref());
     let claims = [
-        process::paused(case),
+        paused,
         process::restarted(case, ended),
         process::stopped(case),
         clock::step(case, ended),
         memory,
         io,
-        stalls::cpu(case),
+        cpu,
         delivery::connection(case, ended),
         delivery::api_server(case, ended),
         delivery::runtime(case, ended),

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use super::{history::Explained, kind::CauseKind};
+use super::{
+    history::{EXPLANATIONS_KEPT, Explained},
+    kind::CauseKind,
+};
 use crate::{fleet::Fleet, node::NodeHistory, stats::hypergeometric_at_least};
 
 /// Late heartbeats of this long are looked at.
@@ -18,8 +21,10 @@ const MOST_HAVE_IT: f64 = 0.8;
 const NO_ACCIDENT: f64 = 0.01;
 /// Share of the fleet from which on a cause that nothing else tells apart is the fleet's.
 const FLEETS_SHARE: f64 = 0.5;
-/// Share of the late gaps that must have run at one moment to have come about together.
+/// Share of the nodes that must have been late at one moment to have become so together.
 const TOGETHER: f64 = 0.5;
+/// How many times as many nodes that must be as are late at any moment.
+const BEYOND_CHANCE: f64 = 3.0;
 /// Most nodes named one by one for a cause.
 const MOST_SINGLES: usize = 5;
 
@@ -209,15 +214,13 @@ impl<'a> Affected<'a> {
 
     fn cause(&self, scope: Scope, value: &str, members: &[Member<'_>]) -> SharedCause {
         let (nodes, nodes_in_scope) = self.inside(scope, value, members);
-        let gaps: Vec<&Explained> = match scope {
-            Scope::Node => self
-                .nodes
-                .iter()
-                .filter(|(node, _)| members[**node].name == value)
-                .flat_map(|(_, late)| late.iter().copied())
-                .collect(),
-            _ => self.nodes.values().flatten().copied().collect(),
-        };
+        let alone = |node: usize| scope != Scope::Node || members[node].name == value;
+        let late: Vec<&[&Explained]> = self
+            .nodes
+            .iter()
+            .filter(|(node, _)| alone(**node))
+            .map(|(_, late)| late.as_slice())
+            .collect();
         SharedCause {
             kind: self.kind,
             scope,
@@ -228,20 +231,20 @@ impl<'a> Affected<'a> {
                 Scope::Node => 0,
                 _ => self.nodes.len() as u64 - nodes,
             },
-            gaps: gaps.len() as u64,
-            together_at: together(&gaps),
+            gaps: late.iter().map(|late| late.len() as u64).sum(),
+            together_at: together(&late),
         }
     }
 }
 
-/// The moment at which most of these gaps ran. Absent: there is none, or they are too few.
-fn together(gaps: &[&Explained]) -> Option<Duration> {
-    let mut ends: Vec<(Duration, i32)> = gaps
+/// The moment at which most of these nodes, each with its late gaps, were late together. Absent: there is none, or chance
+/// alone would find one.
+fn together(nodes: &[&[&Explained]]) -> Option<Duration> {
+    // Gaps of one node follow each other, so as many run as nodes are late.
+    let mut ends: Vec<(Duration, i32)> = nodes
         .iter()
-        .flat_map(|late| {
-            let end = late.why.ended;
-            [(end.saturating_sub(late.gap.duration), 1), (end, -1)]
-        })
+        .flat_map(|late| late.iter())
+        .flat_map(|late| [(started(late), 1), (late.why.ended, -1)])
         .collect();
     ends.sort_unstable();
     let (mut running, mut most) = (0, (0, Duration::ZERO));
@@ -251,56 +254,26 @@ fn together(gaps: &[&Explained]) -> Option<Duration> {
             most = (running, moment);
         }
     }
-    let (most, moment) = most;
-    let enough = most as u64 >= SEVERAL && f64::from(most) > TOGETHER * gaps.len() as f64;
+    let (most, moment) = (f64::from(most.0), most.1);
+    let by_chance: f64 = nodes.iter().map(|late| share_of_time(late)).sum();
+    let enough = most >= SEVERAL as f64
+        && most > TOGETHER * nodes.len() as f64
+        && most >= BEYOND_CHANCE * by_chance;
     enough.then_some(moment)
 }
 
-impl SharedCause {
-    /// The finding in a sentence.
-    pub fn sentence(&self) -> String {
-        let what = match self.kind {
-            CauseKind::KubeletStopped => "Stopped kubelets",
-            CauseKind::KubeletRestarted => "Restarted kubelets",
-            CauseKind::CpuStarved => "Kubelets waiting for a processor",
-            CauseKind::IoStalled => "Stalled disks",
-            CauseKind::MemoryPressure => "Memory pressure",
-            CauseKind::RuntimeSlow => "Slow container runtimes",
-            CauseKind::ApiServerSlow => "A slow or failing API server",
-            CauseKind::ConnectionLost => "Lost connections to the API server",
-            CauseKind::ClockStep => "Clocks set back",
-            CauseKind::NodeRebooted => "Reboots",
-            CauseKind::NodePaused => "Machines standing still",
-            CauseKind::Unknown => "Late heartbeats of unknown cause",
-        };
-        let scope = match self.scope {
-            Scope::Fleet => "the fleet",
-            Scope::Zone => "zone",
-            Scope::Region => "region",
-            Scope::InstanceType => "instance type",
-            Scope::KernelVersion => "kernel",
-            Scope::KubeletVersion => "kubelet",
-            Scope::ContainerRuntimeVersion => "container runtime",
-            Scope::Node => "node",
-        };
-        let beats = format!("{} late heartbeats", self.gaps);
-        let mut sentence = match self.scope {
-            Scope::Node => format!("{what} on {} alone: {beats}", self.value),
-            Scope::Fleet => format!(
-                "{what} on {} of the {} nodes: {beats}",
-                self.nodes, self.nodes_in_scope
-            ),
-            _ => format!(
-                "{what} on {} of the {} nodes of {scope} {}, and on {} elsewhere: {beats}",
-                self.nodes, self.nodes_in_scope, self.value, self.nodes_elsewhere
-            ),
-        };
-        if self.together_at.is_some() {
-            sentence.push_str(
-                ", most of them at the same moment: look at the control plane or the network rather than at the nodes",
-            );
+fn started(late: &Explained) -> Duration {
+    late.why.ended.saturating_sub(late.gap.duration)
+}
+
+/// The share of the last hour, or of as much of it as is kept, in which a node with these late gaps was late.
+fn share_of_time(late: &[&Explained]) -> f64 {
+    let all: Duration = late.iter().map(|late| late.gap.duration).sum();
+    let over = match late {
+        [first, .., last] if late.len() >= EXPLANATIONS_KEPT => {
+            last.why.ended.saturating_sub(started(first))
         }
-        sentence.push('.');
-        sentence
-    }
+        _ => LOOK_BACK,
+    };
+    all.as_secs_f64() / over.as_secs_f64().max(1.0)
 }

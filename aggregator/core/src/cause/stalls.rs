@@ -12,13 +12,19 @@ use super::{
 /// Share of an IO stall that is told as one even where memory accounts for all of it: the disk is what is waited for.
 const IO_BESIDE_MEMORY: f32 = 0.3;
 
-const CPU: [(Figure, f32); 6] = [
-    (Figure::KubeletRunQueueWait, 1.0),
+/// Most figures named beside the agent's own waiting.
+const MOST_BESIDE_AGENT: usize = 3;
+
+/// How much it counts that the agent itself was kept waiting.
+const AGENT_WAITED: f32 = 0.5;
+
+/// What takes a processor away comes before the waiting that it brings about.
+const CPU: [(Figure, f32); 5] = [
     (Figure::Throttled, 1.0),
     (Figure::CpuSteal, 1.0),
+    (Figure::KubeletRunQueueWait, 1.0),
     (Figure::CgroupPressureCpuSome, 0.9),
     (Figure::PressureCpuSome, 0.6),
-    (Figure::AgentLateness, 0.5),
 ];
 
 const IO: [(Figure, f32); 8] = [
@@ -39,10 +45,23 @@ const MEMORY: [(Figure, f32); 4] = [
     (Figure::PressureMemorySome, 0.7),
 ];
 
-/// The kubelet waited for a processor.
-pub(super) fn cpu(case: &Case<'_>) -> Option<Claim> {
+/// The kubelet waited for a processor. While the machine stood still everybody waited: that is no sign of too few processors.
+pub(super) fn cpu(case: &Case<'_>, paused: Option<&Claim>) -> Option<Claim> {
     let context = [Figure::ThrottledPeriods, Figure::RunnablePerCpu];
-    case.strongest(CauseKind::CpuStarved, &CPU, &context)
+    let claim = case.strongest(CauseKind::CpuStarved, &CPU, &context);
+    let stood_still = paused.map_or(0.0, |paused| paused.seconds);
+    let agent = AGENT_WAITED * (case.seconds(Figure::AgentLateness) - stood_still);
+    if agent <= claim.as_ref().map_or(0.0, |claim| claim.seconds) {
+        return claim;
+    }
+    let mut evidence = claim.map_or_else(Vec::new, |claim| claim.evidence);
+    evidence.truncate(MOST_BESIDE_AGENT);
+    evidence.splice(0..0, case.evidence(Figure::AgentLateness));
+    Some(Claim {
+        kind: CauseKind::CpuStarved,
+        seconds: agent,
+        evidence,
+    })
 }
 
 /// Tasks waited for memory.

@@ -190,18 +190,16 @@ impl NodeHistory {
             let history = &mut self.channels[channel.index()];
             history.see(visibility);
             // Whether the spell hides heartbeats of its own channel shows when it ends; from gaps it does.
-            let unseen_since = match visibility {
-                Some(Visibility::Observed | Visibility::Absent) => None,
+            match visibility {
+                Some(Visibility::Observed | Visibility::Absent) => {}
                 Some(Visibility::Blind { since }) => {
-                    let span = report.sent.saturating_sub(since);
-                    history.can_hide(span).then_some(since)
+                    if history.can_hide(report.sent.saturating_sub(since)) {
+                        self.chain.unseen(channel, since, report.sent);
+                    }
                 }
                 // Its baseline will say whether something came since the agent before.
-                None if history.awaits_its_baseline() => None,
-                None => Some(report.agent.start),
-            };
-            if let Some(since) = unseen_since {
-                self.chain.blind(since, report.sent);
+                None if history.awaits_its_baseline() => {}
+                None => self.chain.blind(report.agent.start, report.sent),
             }
         }
     }
@@ -222,12 +220,14 @@ impl NodeHistory {
         let span = end.saturating_sub(start);
         let history = &mut self.channels[spell.channel.index()];
         let hides = !spell.resumed && history.can_hide(span);
+        self.chain.seen_again(spell.channel, end);
         if hides {
             history.blind(start, end);
-        }
-        // Events of a resumed watch come late, but come: they split the gaps of the other channel later than they should.
-        if hides || (spell.resumed && span > tolerance) {
             self.chain.blind(start, end);
+        }
+        // Events of a resumed watch come late, but come: until then they do not split the gaps of the other channel.
+        if spell.resumed && span > tolerance {
+            self.chain.delayed(start, end);
         }
     }
 

@@ -21,7 +21,7 @@ impl NodeHistory {
                 ChannelHistory::import(Channel::Lease, lease),
                 ChannelHistory::import(Channel::NodeStatus, status),
             ],
-            chain: GapChain::import(snapshot.chain),
+            chain: GapChain::import(&snapshot.chain),
             gaps: GapHistory::import(bounds, snapshot.gaps),
             causes: snapshot.causes,
             ready: snapshot.ready,

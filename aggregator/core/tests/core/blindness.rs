@@ -7,7 +7,7 @@ use nodegrace_core::{
 
 use crate::{
     chains::{gaps, steady},
-    kit::{Agent, figures, fleet, s},
+    kit::{Agent, NODE, figures, fleet, s},
 };
 
 #[test]
@@ -59,6 +59,37 @@ fn a_resumed_watch_misses_nothing_but_its_late_arrivals_measure_nothing() {
     let figures = figures(&fleet, 1230.0);
     assert_eq!(figures.channels[0].period.count, 23);
     assert_eq!(gaps(&figures), (21, 2));
+}
+
+#[test]
+fn a_gap_that_ends_after_resumed_watches_is_measured_because_nothing_was_missed() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1203.0) };
+    for channel in Channel::ALL {
+        agent.view(channel, Some(blind));
+    }
+    agent.send(&mut fleet, 1225.0);
+    for channel in Channel::ALL {
+        agent.view(channel, Some(Visibility::Observed));
+        agent.blind(channel, 1203.0, 1240.0, true);
+    }
+    agent.late_lease(1240.0, 2.0);
+    agent.lease(1250.0);
+    agent.send(&mut fleet, 1250.0);
+    assert_eq!(gaps(&figures(&fleet, 1250.0)), (22, 0));
+    let gap = fleet.history(NODE).expect("it reported").long_gaps()[0];
+    assert_eq!((gap.duration, gap.uncertainty), (s(40.0), s(2.0)));
+}
+
+#[test]
+fn a_gap_that_ends_while_the_other_channel_is_delayed_is_not_measured() {
+    let (mut fleet, mut agent) = steady();
+    agent.status(1220.0);
+    agent.blind(Channel::Lease, 1203.0, 1225.0, true);
+    agent.late_lease(1225.0, 15.0);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    assert_eq!(gaps(&figures(&fleet, 1230.0)), (20, 3));
 }
 
 #[test]

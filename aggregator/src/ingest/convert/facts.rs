@@ -38,7 +38,7 @@ pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts 
         processors(figures, cpu);
     }
     if let Some(pressure) = &sample.pressure {
-        stalls(figures, pressure, &HOST);
+        stalls(figures, pressure, HOST);
     }
     if let Some(memory) = &sample.memory {
         self::memory(figures, memory, covered);
@@ -54,7 +54,7 @@ pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts 
         figures.set_known(Figure::ThrottledPeriods, group.throttled_periods_ratio);
         figures.set_known(Figure::Throttled, group.throttled_ratio);
         if let Some(pressure) = &group.pressure {
-            stalls(figures, pressure, &KUBELET_CGROUP);
+            stalls(figures, pressure, KUBELET_CGROUP);
         }
     }
     if let Some(network) = &sample.network {
@@ -122,7 +122,7 @@ const KUBELET_CGROUP: StallFigures = [
     Figure::CgroupPressureMemoryFull,
 ];
 
-fn stalls(figures: &mut Figures, pressure: &v1::Pressure, place: &StallFigures) {
+fn stalls(figures: &mut Figures, pressure: &v1::Pressure, place: StallFigures) {
     let some =
         |stall: &Option<v1::PressureStall>| stall.as_ref().and_then(|s| seconds(s.some_total));
     let full =
@@ -134,8 +134,8 @@ fn stalls(figures: &mut Figures, pressure: &v1::Pressure, place: &StallFigures) 
         some(&pressure.memory),
         full(&pressure.memory),
     ];
-    for (figure, total) in place.iter().zip(totals) {
-        figures.set_known(*figure, total);
+    for (figure, total) in place.into_iter().zip(totals) {
+        figures.set_known(figure, total);
     }
 }
 

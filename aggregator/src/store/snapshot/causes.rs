@@ -52,8 +52,8 @@ pub(super) fn to_disk(causes: CauseHistory) -> v1::CauseHistory {
         status_report_nanos: rhythm.status_report.map(nanos),
         quiet_since_nanos: nanos(quiet_since),
         candidate: candidate.iter().flat_map(to_bytes).collect(),
-        window: window.map(to_window),
-        late_gap: ended.map(|ended| to_late_gap(*ended)),
+        window: window.as_ref().map(to_window),
+        late_gap: ended.as_deref().map(to_late_gap),
         explained: explained.iter().map(to_explained).collect(),
         reboots: reboots.iter().map(to_explained).collect(),
         before_reboot: before_reboot.map(to_last_arrival),
@@ -124,7 +124,7 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, Malformed> {
     halves.chunks(Row::LEN).map(row).collect()
 }
 
-fn to_window(window: Window) -> v1::CauseWindow {
+fn to_window(window: &Window) -> v1::CauseWindow {
     v1::CauseWindow {
         start_nanos: nanos(window.start),
         usual_nanos: nanos(window.usual),
@@ -132,7 +132,7 @@ fn to_window(window: Window) -> v1::CauseWindow {
         wall_least_nanos: window.wall.least,
         wall_most_nanos: window.wall.most,
         replaced_nanos: window.replaced.map(nanos),
-        recorded: window.seen.map(|seen| to_recorded(*seen)),
+        recorded: window.seen.as_deref().map(to_recorded),
     }
 }
 
@@ -150,7 +150,7 @@ fn window(window: v1::CauseWindow) -> Result<Window, Malformed> {
     })
 }
 
-fn to_late_gap(ended: Ended) -> v1::LateGap {
+fn to_late_gap(ended: &Ended) -> v1::LateGap {
     v1::LateGap {
         gap: Some(to_gap(&ended.gap)),
         lateness_nanos: nanos(ended.lateness),
@@ -162,7 +162,7 @@ fn to_late_gap(ended: Ended) -> v1::LateGap {
         stepped_back_nanos: nanos(ended.stepped_back),
         gone_nanos: nanos(ended.gone),
         ended_timeline_nanos: nanos(ended.at),
-        recorded: Some(to_recorded(*ended.seen)),
+        recorded: Some(to_recorded(&ended.seen)),
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
             .collect(),
         lease: Some(to_channel_history(lease)),
         node_status: Some(to_channel_history(node_status)),
-        chain: Some(to_chain(chain)),
+        chain: Some(to_chain(&chain)),
         gaps: Some(v1::GapHistory {
             all: Some(to_sketch(gaps.all)),
             rest: Some(to_sketch(gaps.rest)),
@@ -206,7 +206,7 @@ fn channel_history(channel: v1::ChannelHistory) -> Result<ChannelSnapshot, Malfo
     })
 }
 
-fn to_chain(chain: ChainSnapshot) -> v1::GapChain {
+fn to_chain(chain: &ChainSnapshot) -> v1::GapChain {
     v1::GapChain {
         last: chain.last.map(to_last_arrival),
         last_lease_nanos: chain.last_lease.map(nanos),
@@ -217,6 +217,9 @@ fn to_chain(chain: ChainSnapshot) -> v1::GapChain {
         begun: chain.begun,
         broken: chain.broken,
         blindness: chain.blindness.map(to_span),
+        lease_unseen: chain.unseen[0].map(to_span),
+        node_status_unseen: chain.unseen[1].map(to_span),
+        delayed: chain.delayed.map(to_span),
         flip_seen: chain.flip_seen,
     }
 }
@@ -253,6 +256,11 @@ fn chain(chain: &v1::GapChain) -> Result<ChainSnapshot, Malformed> {
         begun: chain.begun,
         broken: chain.broken,
         blindness: chain.blindness.map(span),
+        unseen: [
+            chain.lease_unseen.map(span),
+            chain.node_status_unseen.map(span),
+        ],
+        delayed: chain.delayed.map(span),
         flip_seen: chain.flip_seen,
     })
 }

@@ -87,6 +87,29 @@ fn what_every_node_has_at_the_same_moment_is_the_control_plane() {
 }
 
 #[test]
+fn one_outage_that_makes_several_heartbeats_late_is_one_moment_all_the_same() {
+    let mut bad = stalled();
+    for _ in 0..3 {
+        bad.late(40, &|_| vec![(Figure::PressureIoFull, 0.95)]);
+    }
+    assert!(shared(&fleet_of([&bad; 40]))[0].together_at.is_some());
+}
+
+#[test]
+fn nodes_that_are_late_all_the_time_are_not_late_together() {
+    let mut bad = stalled();
+    for _ in 0..30 {
+        bad.late(60, &|_| vec![(Figure::PressureIoFull, 0.95)]);
+    }
+    let end = f64::from(bad.at);
+    let shared = fleet_of([&bad; 40]).shared_causes(now(end), traits);
+    assert_eq!(
+        (shared[0].scope, shared[0].together_at),
+        (Scope::Fleet, None)
+    );
+}
+
+#[test]
 fn nodes_that_are_bad_at_different_times_are_not_bad_together() {
     let hosts: Vec<Host> = (0..4)
         .map(|wait| {

@@ -36,7 +36,7 @@ pub(super) fn moment(moment: v1::SampleMoment) -> Result<Moment, Malformed> {
     })
 }
 
-pub(super) fn to_recorded(seen: Seen) -> v1::Recorded {
+pub(super) fn to_recorded(seen: &Seen) -> v1::Recorded {
     let pairs = |parts: &[Part]| {
         let pairs = parts.iter().flat_map(|part| [part.sum, part.seconds]);
         pairs.collect()

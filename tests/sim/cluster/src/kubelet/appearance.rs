@@ -6,6 +6,7 @@ use super::{
     figures::{
         Answers, Cgroup, Cpu, Disk, Figures, Memory, Network, Pressure, Process, Requests, Runtime,
     },
+    habits::call_millis,
     machine::Kubelet,
     spec::Kind,
     traces,
@@ -28,7 +29,7 @@ impl Kubelet {
     fn calm(&mut self) -> Figures {
         let cpus = f64::from(self.spec.cpus);
         let mut noise = || log_normal(&mut self.noise, 1.0, 0.15);
-        let objects = f64::from(self.spec.running_containers + self.spec.dead_containers);
+        let calls = call_millis(&self.spec);
         Figures {
             moves: true,
             runnable: 0.3 * cpus * noise(),
@@ -93,11 +94,11 @@ impl Kubelet {
                 ready_sandboxes: self.spec.pods,
                 images: self.spec.images,
                 answers: Answers::Always,
-                version: millis(1.0 * noise()),
-                status: millis(2.0 * noise()),
-                list_sandboxes: millis((1.0 + 0.02 * f64::from(self.spec.pods)) * noise()),
-                list_containers: millis((1.0 + 0.03 * objects) * noise()),
-                list_images: millis((2.0 + 0.06 * f64::from(self.spec.images)) * noise()),
+                version: millis(calls[0] * noise()),
+                status: millis(calls[1] * noise()),
+                list_sandboxes: millis(calls[2] * noise()),
+                list_containers: millis(calls[3] * noise()),
+                list_images: millis(calls[4] * noise()),
             },
             requests: Requests {
                 per_second: 0.3 * noise(),

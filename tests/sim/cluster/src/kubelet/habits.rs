@@ -24,9 +24,24 @@ pub(super) struct Habits {
     run_queue_wait: f64,
     throttled_periods: f64,
     runtime: f64,
+    /// What the calls to the runtime take that a status needs.
+    status_seconds: f64,
     random: StdRng,
     at: Duration,
     busy: Option<Busy>,
+}
+
+/// What the calls to a quick runtime take, in milliseconds: `Version`, `Status`, `ListPodSandbox`, `ListContainers` and
+/// `ListImages`. Lists take longer the more they hold.
+pub(super) fn call_millis(spec: &NodeSpec) -> [f64; 5] {
+    let containers = f64::from(spec.running_containers + spec.dead_containers);
+    [
+        1.0,
+        2.0,
+        1.0 + 0.02 * f64::from(spec.pods),
+        1.0 + 0.03 * containers,
+        2.0 + 0.06 * f64::from(spec.images),
+    ]
 }
 
 /// A spell of work: a batch job, an image pulled, a log rotated.
@@ -44,6 +59,7 @@ impl Habits {
         let mut random = StdRng::seed_from_u64(spec.seed ^ 0x6861_6269);
         // Most nodes are calm; some are never, and are healthy all the same.
         let mut often_low = |most: f64| most * random.random::<f64>().powi(3);
+        let runtime = 1.0 + often_low(4.0);
         Self {
             cpus: f64::from(spec.cpus),
             cpu: often_low(0.45),
@@ -54,12 +70,18 @@ impl Habits {
             retransmits: often_low(2.0),
             run_queue_wait: often_low(0.4),
             throttled_periods: often_low(0.15),
-            runtime: 1.0 + often_low(4.0),
+            runtime,
+            status_seconds: runtime * call_millis(spec).iter().sum::<f64>() / 1000.0,
             available: random.random_range(0.12..0.7),
             random,
             at: Duration::ZERO,
             busy: None,
         }
+    }
+
+    /// How long the runtime keeps a status on a good day.
+    pub(super) fn status_seconds(&self) -> f64 {
+        self.status_seconds
     }
 
     /// Adds the node's habits to the figures of a calm one.

@@ -150,7 +150,7 @@ impl Kubelet {
                 let median = 18.0 + 20.0 * self.spec.severity;
                 (median * (0.45 * self.stress).exp()).clamp(6.0, 110.0)
             }
-            _ => log_normal(&mut self.random, 0.03, 0.5).min(2.0),
+            _ => self.habits.status_seconds() * log_normal(&mut self.random, 1.0, 0.25),
         };
         let work = Duration::from_secs_f64(seconds);
         let slowed = |slowed: Duration, spell: Spell| match spell.effect {

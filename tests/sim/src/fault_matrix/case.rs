@@ -1,0 +1,149 @@
+//! What each node of a run goes through: a fault, two of them, none, or a habit.
+
+use std::time::Duration;
+
+use nodegrace_proto::v1::CauseKind;
+use nodegrace_sim_cluster::kubelet::{Kind, NodeSpec};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom as _};
+
+use super::fault::{Fault, Part};
+
+/// Minutes that every node lives in peace first, at least and at most: its agent and the aggregator learn what is usual.
+const PEACE: std::ops::Range<f64> = 20.0..25.0;
+/// Nodes of a run that nothing befalls.
+const CONTROLS: usize = 6;
+/// What one fault of a pair is inflicted for, in seconds: together they stay below a minute and a half.
+const HALF: std::ops::Range<f64> = 15.0..40.0;
+
+/// The faults that come in pairs: one way, or several, of each cause of which the record of a node on its own can show a
+/// part. A reboot ends the record, lost packets may meet no request, and a deadlock shows nothing.
+const PAIRED: [&[Fault]; 10] = [
+    &[Fault::Stopped],
+    &[Fault::Restarted],
+    &[
+        Fault::Starved,
+        Fault::Throttled,
+        Fault::ThrottledV1,
+        Fault::Stolen,
+    ],
+    &[Fault::IoStalled],
+    &[Fault::MemoryPressure],
+    &[Fault::RuntimeHung],
+    &[Fault::ApiBusy, Fault::ApiFails],
+    &[Fault::Disconnected],
+    &[Fault::SteppedBack],
+    &[Fault::Paused, Fault::Suspended],
+];
+
+/// What a node goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// Nothing.
+    Nothing,
+    /// One fault.
+    Single(Fault),
+    /// Two, the second beginning before the first is over, or both at once.
+    Pair(Fault, Fault),
+    /// It has long periods as a rule, and this is why.
+    Habit(CauseKind),
+}
+
+/// A node and what it goes through.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The node.
+    pub spec: NodeSpec,
+    /// What it goes through.
+    pub case: Case,
+    /// When, from the start of the cluster.
+    pub at: Duration,
+    /// The spells of it, from then on.
+    pub parts: Vec<Part>,
+}
+
+/// The nodes of the run of a seed: every fault, every pair of causes, and controls.
+pub fn plan(seed: u64) -> Vec<Planned> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut cases = vec![Case::Nothing; CONTROLS];
+    cases.extend(Fault::ALL.map(Case::Single));
+    for (index, one) in PAIRED.iter().enumerate() {
+        for other in &PAIRED[index + 1..] {
+            let mut pair =
+                [one, other].map(|ways| *ways.choose(&mut random).expect("no cause is without"));
+            if random.random() {
+                pair.reverse();
+            }
+            cases.push(Case::Pair(pair[0], pair[1]));
+        }
+    }
+    cases.push(Case::Habit(CauseKind::RuntimeSlow));
+    let planned = cases.into_iter().enumerate();
+    planned
+        .map(|(index, case)| planned_node(format!("n-{index:03}"), case, &mut random))
+        .collect()
+}
+
+fn planned_node(name: String, case: Case, random: &mut StdRng) -> Planned {
+    let kind = match case {
+        Case::Habit(_) => Kind::SlowRuntime,
+        _ => Kind::Healthy,
+    };
+    let mut spec = NodeSpec::new(name, kind, random.random());
+    let parts = match case {
+        Case::Nothing => Vec::new(),
+        Case::Single(fault) => {
+            fault.prepare(&mut spec);
+            fault.alone(random)
+        }
+        Case::Pair(first, second) => {
+            first.prepare(&mut spec);
+            second.prepare(&mut spec);
+            pair(first, second, random)
+        }
+        Case::Habit(_) => {
+            // As before there were Leases, and still set by some: every status is posted.
+            spec.status_report_frequency = spec.status_update_frequency;
+            Vec::new()
+        }
+    };
+    Planned {
+        spec,
+        case,
+        at: Duration::from_secs_f64(60.0 * random.random_range(PEACE)),
+        parts,
+    }
+}
+
+/// Two faults of which each makes the same heartbeat later.
+fn pair(first: Fault, second: Fault, random: &mut StdRng) -> Vec<Part> {
+    if at_once(first, second) && random.random_bool(0.3) {
+        let length = random.random_range(25.0..60.0);
+        return [first, second]
+            .map(|fault| fault.part(random, 0.0, length, length + 1.0))
+            .into();
+    }
+    let length = random.random_range(HALF);
+    // The kubelet must not beat in between.
+    let overlap = random.random_range(2.0..6.0);
+    let begun = first.part(random, 0.0, length, length + 1.0);
+    let after = length - overlap;
+    let then = if second == Fault::SteppedBack {
+        // Back beyond the last heartbeat before the first fault, by as much as the second is to last.
+        let seconds = length + random.random_range(HALF);
+        second.part(random, after, seconds, seconds + 1.0)
+    } else {
+        second.part(random, after, HALF.start + overlap, HALF.end + overlap)
+    };
+    vec![begun, then]
+}
+
+/// Whether both can hold up a process at the same time.
+fn at_once(first: Fault, second: Fault) -> bool {
+    let waits = |fault: Fault| {
+        matches!(
+            fault.cause(),
+            CauseKind::CpuStarved | CauseKind::IoStalled | CauseKind::MemoryPressure
+        )
+    };
+    waits(first) && waits(second)
+}
