@@ -64,6 +64,12 @@ impl Rhythm {
         self.awaited() != before
     }
 
+    /// The agent itself stood still. What came meanwhile waits for it, and so does whoever awaits it: what the machine does to
+    /// the agent it may do to the kubelet. Only the gap that runs is not known exactly.
+    pub(crate) fn stand_still(&mut self) {
+        self.whole = false;
+    }
+
     /// A heartbeat arrived at `at`; `exactly` when it was seen as it happened.
     pub(crate) fn beat(&mut self, at: Duration, exactly: bool) {
         if let Some(last) = self.last
@@ -188,6 +194,19 @@ mod tests {
         rhythm.beat(seconds(2500), true);
         assert_eq!(rhythm.gaps.len(), 10);
         rhythm.beat(seconds(2510), true);
+        assert_eq!(rhythm.gaps.len(), 11);
+    }
+
+    #[test]
+    fn an_agent_that_stood_still_awaits_the_heartbeat_further_and_tells_no_habit_by_it() {
+        let mut rhythm = beaten([10.0; 10]);
+        let before = rhythm.awaited();
+        rhythm.stand_still();
+        assert_eq!(rhythm.awaited(), before);
+        rhythm.beat(seconds(1130), false);
+        rhythm.beat(seconds(1140), true);
+        assert_eq!(rhythm.gaps.len(), 10);
+        rhythm.beat(seconds(1150), true);
         assert_eq!(rhythm.gaps.len(), 11);
     }
 

@@ -180,8 +180,14 @@ impl<O: Observer> Follower<O> {
     fn tell_view(&self) {
         let view = self.outlook.view();
         let (channel, visibility) = (view.channel(), view.visibility());
-        self.rhythm
-            .send_if_modified(|rhythm| rhythm.see(channel, visibility));
+        let held_up = view.reason() == BlindReason::AgentStalled;
+        self.rhythm.send_if_modified(|rhythm| {
+            if held_up {
+                rhythm.stand_still();
+                return false;
+            }
+            rhythm.see(channel, visibility)
+        });
         self.journal.view(view);
     }
 

@@ -179,6 +179,8 @@ pub enum BlindReason {
     Forbidden,
     /// The resourceVersion was too old (410), so that the object had to be listed again.
     Expired,
+    /// The agent itself did not run.
+    AgentStalled,
 }
 
 /// Status of a condition.

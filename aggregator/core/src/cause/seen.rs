@@ -173,7 +173,8 @@ impl Seen {
         match reason {
             BlindReason::Connection => self.unconnected[channel.index()] += blind,
             BlindReason::ServerError => self.refused[channel.index()] += blind,
-            BlindReason::Forbidden | BlindReason::Expired => {}
+            // An agent that stood still says nothing of the way to the API server.
+            BlindReason::Forbidden | BlindReason::Expired | BlindReason::AgentStalled => {}
         }
     }
 

@@ -150,9 +150,10 @@ pub(super) fn blind_reason(value: i32) -> Result<BlindReason, Invalid> {
         Ok(v1::BlindReason::ServerError) => Ok(BlindReason::ServerError),
         Ok(v1::BlindReason::Forbidden) => Ok(BlindReason::Forbidden),
         Ok(v1::BlindReason::Expired) => Ok(BlindReason::Expired),
+        Ok(v1::BlindReason::AgentStalled) => Ok(BlindReason::AgentStalled),
         Ok(v1::BlindReason::Unspecified) | Err(_) => Err(Invalid::new(
             "reason",
-            "must be CONNECTION, SERVER_ERROR, FORBIDDEN or EXPIRED",
+            "must be CONNECTION, SERVER_ERROR, FORBIDDEN, EXPIRED or AGENT_STALLED",
         )),
     }
 }
