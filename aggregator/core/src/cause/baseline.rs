@@ -38,6 +38,8 @@ pub struct Row {
 pub(crate) struct Usual {
     /// Its median.
     pub(crate) median: f32,
+    /// Its mean: of events so rare that most samples hold none, the median says nothing.
+    pub(crate) mean: f32,
     /// Its standard deviation, estimated from the quartiles.
     pub(crate) deviation: f32,
 }
@@ -95,6 +97,7 @@ impl Baseline {
         let apart = values[last - last / 4] - values[last / 4];
         Some(Usual {
             median: values[last / 2],
+            mean: values.iter().sum::<f32>() / values.len() as f32,
             deviation: (apart / QUARTILES_APART).max(LEAST_DEVIATION),
         })
     }

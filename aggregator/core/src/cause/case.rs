@@ -11,13 +11,17 @@ use super::{
 };
 
 /// Most figures named for a cause: a sentence holds no more.
-const MOST_EVIDENCE: usize = 4;
+pub(super) const MOST_EVIDENCE: usize = 4;
 /// Share of what the strongest figure accounts for that another one must account for to be named beside it.
 const WORTH_NAMING: f32 = 0.1;
 /// Share of what the strongest figure accounts for from which on another one accounts for about as much.
 const ABOUT_AS_MUCH: f32 = 0.5;
 /// A figure this many standard deviations above what is usual is worth a word.
 const REMARKABLE: f32 = 3.0;
+/// How much a weak figure counts at most where nothing else speaks for the same cause.
+pub(super) const WEAK: f32 = 0.3;
+/// Share of the lateness that other figures must account for to back a weak one.
+const BACKED: f32 = 0.1;
 /// Seconds that a sample covers from which what is usual was learned.
 const SECONDS_OF_SAMPLE: f32 = 10.0;
 
@@ -94,6 +98,11 @@ impl Case<'_> {
             .map_or(figure.assumed(), |usual| usual.deviation);
         let samples = (seconds / SECONDS_OF_SAMPLE).max(1.0);
         excess > 0.0 && excess >= REMARKABLE * deviation / samples.sqrt()
+    }
+
+    /// True when figures other than a weak one speak for its cause with so many seconds that it is to be believed.
+    pub(super) fn backs(&self, seconds: f32) -> bool {
+        seconds >= BACKED * self.lateness
     }
 
     /// The claim of a cause that is as strong as the strongest of these shares of time, each counted with its weight: they

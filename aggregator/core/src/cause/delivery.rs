@@ -4,7 +4,7 @@
 //! of itself, and what happened to the agent's own connection at the same time, tell them apart.
 
 use super::{
-    case::{Case, Claim},
+    case::{Case, Claim, MOST_EVIDENCE, WEAK},
     explanation::Evidence,
     figure::Figure,
     kind::{CauseKind, Vantage},
@@ -12,17 +12,21 @@ use super::{
 };
 use crate::event::Channel;
 
-/// Retransmission timeouts above what is usual from which on a peer does not answer: one connection to a peer that is gone runs
-/// into half a dozen of them in the first half a minute, and into three in the next minute.
+/// Retransmission timeouts above what is usual from which on a peer does not answer that owes an answer: one connection to a
+/// peer that is gone runs into half a dozen of them in the first half a minute, and into three in the next minute.
 const TIMEOUTS: f32 = 1.5;
 /// The same as a rate, for a lateness too short for as many.
 const TIMEOUTS_PER_SECOND: f32 = 0.05;
+/// Timeouts above what is usual from which on the network is in trouble where nobody is known to have asked in vain: probes of a
+/// dead pod time out as well.
+const STRAY_TIMEOUTS: f32 = 3.0;
+/// Timeouts come by chance: so many standard deviations of a Poisson distribution above its mean are not chance, the first
+/// where somebody asked in vain.
+const NOT_CHANCE: [f32; 2] = [2.0, 3.0];
 /// Share of segments sent again, above what is usual, from which on a network loses them.
 const RETRANSMITS: f32 = 0.02;
 /// How much the weaker of two explanations of one thing counts.
 const WEAKER: f32 = 0.6;
-/// How much a troubled network counts where nothing says that the kubelet's own requests were hit.
-const NETWORK_ALONE: f32 = 0.5;
 /// Calls to the runtime, one after the other, that a Node status waits for: its version, its status and what is cached of its
 /// images by then.
 const CALLS_OF_STATUS: f32 = 3.0;
@@ -41,8 +45,19 @@ struct Requests {
     agent_refused: f32,
     /// Seconds in which the agent could not reach the API server.
     agent_unconnected: f32,
-    /// Seconds of a network in trouble. Absent: it was not looked at.
-    network: Option<f32>,
+    /// What the network shows of itself.
+    network: Network,
+}
+
+/// What a network shows of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Network {
+    /// It was not looked at.
+    Unseen,
+    /// Nothing out of the ordinary: who was not answered was refused, or the server hung.
+    Well,
+    /// It loses segments, or a peer does not acknowledge them.
+    Troubled,
 }
 
 impl Requests {
@@ -51,43 +66,82 @@ impl Requests {
             Some(Vantage::Delivery) => ended.delay.0 - ended.delay.1,
             Some(Vantage::Node) | None => 0.0,
         };
+        // What the agent saw late because it was kept waiting itself may have arrived in time.
+        let by_agent = case.seconds(Figure::AgentLateness);
         let longest = |of: [f32; 2]| of[0].max(of[1]).min(case.lateness);
+        let unanswered = case.seconds(Figure::ApiUnanswered);
+        let agent_unconnected = longest(case.seen.unconnected);
+        let in_vain = unanswered > 0.0 || agent_unconnected > 0.0;
         Self {
-            delivery: delivery.clamp(0.0, case.lateness),
+            delivery: delivery.clamp(0.0, (case.lateness - by_agent).max(0.0)),
             put: case.seconds(Figure::ApiPutTime),
             refused: case.seconds(Figure::ApiRefused),
-            unanswered: case.seconds(Figure::ApiUnanswered),
+            unanswered,
             agent_refused: longest(case.seen.refused),
-            agent_unconnected: longest(case.seen.unconnected),
-            network: network_trouble(case),
+            agent_unconnected,
+            network: network(case, in_vain),
         }
     }
 
-    /// True when the network shows trouble, or the agent was cut off as well.
+    /// True when the network shows trouble or, where nobody looked at it, the agent was cut off as well.
     fn network_is_troubled(&self) -> bool {
-        self.network.is_some_and(|seconds| seconds > 0.0) || self.agent_unconnected > 0.0
+        match self.network {
+            Network::Troubled => true,
+            Network::Well => false,
+            Network::Unseen => self.agent_unconnected > 0.0,
+        }
+    }
+
+    /// Seconds in which the agent was turned away: its connection was refused or reset, by a network that is well. So it is while
+    /// the API server restarts.
+    fn agent_turned_away(&self) -> f32 {
+        if self.network == Network::Well {
+            self.agent_unconnected
+        } else {
+            0.0
+        }
     }
 }
 
-/// Seconds of a network in trouble. Absent: it was not looked at.
-fn network_trouble(case: &Case<'_>) -> Option<f32> {
-    let timeouts = case.excess(Figure::TcpTimeouts);
+/// What the network shows of itself; `in_vain`: the kubelet or the agent is known to have asked in vain.
+fn network(case: &Case<'_>, in_vain: bool) -> Network {
+    let timeouts = case.seen.figure(Figure::TcpTimeouts);
     let again = case.excess(Figure::Retransmits);
     if timeouts.is_none() && again.is_none() {
-        return None;
+        return Network::Unseen;
     }
-    let recorded = case
-        .seen
-        .figure(Figure::TcpTimeouts)
-        .map_or(0.0, |(_, seconds)| seconds);
-    let unacknowledged = timeouts.is_some_and(|rate| {
-        let enough = rate > TIMEOUTS_PER_SECOND || rate * recorded >= TIMEOUTS;
-        enough && case.is_raised(Figure::TcpTimeouts)
-    });
+    let unacknowledged =
+        timeouts.is_some_and(|(rate, recorded)| are_many(case, rate, recorded, in_vain));
     let lost =
         again.is_some_and(|share| share > RETRANSMITS) && case.is_raised(Figure::Retransmits);
-    let bad = unacknowledged || lost;
-    Some(if bad { case.lateness } else { 0.0 })
+    if unacknowledged || lost {
+        Network::Troubled
+    } else {
+        Network::Well
+    }
+}
+
+/// True when so many timeouts a second over so many seconds are more than chance.
+fn are_many(case: &Case<'_>, rate: f32, recorded: f32, in_vain: bool) -> bool {
+    let usual = case.usual.usual(Figure::TcpTimeouts);
+    let mean = usual.map_or(Figure::TcpTimeouts.assumed(), |usual| usual.mean);
+    let more = (rate - mean) * recorded;
+    let chance = (mean * recorded).sqrt();
+    if in_vain {
+        let enough = more >= TIMEOUTS || rate - mean > TIMEOUTS_PER_SECOND;
+        enough && more >= NOT_CHANCE[0] * chance
+    } else {
+        more >= STRAY_TIMEOUTS && more >= NOT_CHANCE[1] * chance
+    }
+}
+
+/// True when nothing speaks against the API server and the way to it.
+pub(super) fn is_well(case: &Case<'_>, ended: &Ended) -> bool {
+    let requests = Requests::of(case, ended);
+    let spent = requests.delivery.max(requests.put).max(requests.refused);
+    let in_vain = requests.unanswered.max(requests.agent_refused);
+    !case.backs(spent.max(in_vain).max(requests.agent_unconnected))
+        && requests.network != Network::Troubled
 }
 
 /// The API server was slow, or answered with errors.
@@ -100,9 +154,11 @@ pub(super) fn api_server(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     } else {
         1.0
     };
+    let turned_away = requests.agent_turned_away();
     let seconds = (weight * slow)
         .max(requests.refused)
-        .max(requests.agent_refused);
+        .max(requests.agent_refused)
+        .max(turned_away);
     let mut evidence = Vec::new();
     evidence.extend(delivery_delay(ended, requests.delivery));
     for (seconds, figure) in [
@@ -115,6 +171,9 @@ pub(super) fn api_server(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     let errors = requests.agent_refused;
     let agent = Evidence::found(Figure::AgentRefused, errors, None, errors);
     evidence.extend((errors > 0.0).then_some(agent));
+    let agent = Evidence::found(Figure::AgentUnconnected, turned_away, None, turned_away);
+    evidence.extend((turned_away > 0.0).then_some(agent));
+    evidence.truncate(MOST_EVIDENCE);
     (seconds > 0.0).then_some(Claim {
         kind: CauseKind::ApiServerSlow,
         seconds,
@@ -134,15 +193,13 @@ pub(super) fn connection(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     } else {
         0.0
     };
-    let own_weight = match (troubled, requests.network) {
-        (true, _) | (false, None) => 1.0,
-        // The network was looked at and is well: the server hangs.
-        (false, Some(_)) => WEAKER,
+    let asked = own.max(requests.agent_unconnected);
+    let seconds = match requests.network {
+        Network::Troubled => asked.max(WEAK * case.lateness),
+        // Nobody answered, on a network that loses nothing: the server hangs, or is away.
+        Network::Well => WEAKER * asked,
+        Network::Unseen => asked,
     };
-    let network = NETWORK_ALONE * requests.network.unwrap_or(0.0);
-    let seconds = (own_weight * own)
-        .max(network)
-        .max(requests.agent_unconnected);
     let mut evidence = Vec::new();
     evidence.extend(
         case.evidence(Figure::ApiUnanswered)
@@ -156,7 +213,7 @@ pub(super) fn connection(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
         evidence.extend(case.evidence(figure).filter(|_| off));
     }
     evidence.extend(delivery_delay(ended, requests.delivery).filter(|_| troubled));
-    evidence.truncate(4);
+    evidence.truncate(MOST_EVIDENCE);
     (seconds > 0.0).then_some(Claim {
         kind: CauseKind::ConnectionLost,
         seconds,

@@ -166,6 +166,21 @@ impl Figure {
         TABLE[self.index()].3
     }
 
+    /// True of a figure that healthy nodes show at times, or that says more of others than of the kubelet: alone it convinces
+    /// nobody, however far off it is.
+    pub const fn is_weak(self) -> bool {
+        matches!(
+            self,
+            Self::KubeletUnanswered
+                | Self::KubeletStill
+                | Self::KubeletWaitsForIo
+                | Self::AgentLateness
+                | Self::DiskBusy
+                | Self::TcpTimeouts
+                | Self::Retransmits
+        )
+    }
+
     /// What passes for usual until the node's own usual is known.
     pub(crate) fn assumed(self) -> f32 {
         TABLE[self.index()].4

@@ -68,7 +68,7 @@ impl CauseHistory {
             channel,
             period,
             nominal,
-            causes: judge::ranked(claims, lateness),
+            causes: judge::ranked(claims, lateness, None),
         })
     }
 }

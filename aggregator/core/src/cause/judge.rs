@@ -7,7 +7,7 @@ use super::{
     case::{Case, Claim},
     clock, delivery,
     explanation::{Cause, Explanation},
-    kind::CauseKind,
+    kind::{CauseKind, Vantage},
     process, stalls,
     window::Ended,
 };
@@ -86,7 +86,7 @@ pub(super) fn explain(ended: &Ended, usual: &Baseline) -> Explanation {
         lateness: ended.lateness,
         vantage: ended.vantage,
         late: ended.late,
-        causes: ranked(claims(&case, ended), lateness),
+        causes: ranked(claims(&case, ended), lateness, ended.vantage),
         read: ended.seen.read,
         recorded: Duration::from_secs_f32(covered.min(lateness)),
         ended: ended.at,
@@ -99,10 +99,11 @@ fn claims(case: &Case<'_>, ended: &Ended) -> Vec<Claim> {
     let io = stalls::io(case, memory.as_ref());
     let paused = process::paused(case);
     let cpu = stalls::cpu(case, paused.as_ref());
+    let stamp_late = stamp_late(ended);
     let claims = [
         paused,
         process::restarted(case, ended),
-        process::stopped(case),
+        process::stopped(case, ended),
         clock::step(case, ended),
         memory,
         io,
@@ -111,15 +112,50 @@ fn claims(case: &Case<'_>, ended: &Ended) -> Vec<Claim> {
         delivery::api_server(case, ended),
         delivery::runtime(case, ended),
     ];
-    claims.into_iter().flatten().collect()
+    let known = claims.into_iter().flatten();
+    known
+        .map(|claim| Claim {
+            seconds: if is_before_stamp(claim.kind) {
+                claim.seconds.min(stamp_late)
+            } else {
+                claim.seconds
+            },
+            ..claim
+        })
+        .collect()
+}
+
+/// Seconds by which the stamp was late: all of the lateness, unless the stamp was on time and the arrival late.
+fn stamp_late(ended: &Ended) -> f32 {
+    let lateness = ended.lateness.as_secs_f32();
+    match ended.vantage {
+        Some(Vantage::Delivery) => (lateness - (ended.delay.0 - ended.delay.1)).max(0.0),
+        Some(Vantage::Node) | None => lateness,
+    }
+}
+
+/// True of causes that keep the kubelet from writing a stamp: what came after the stamp is none of their doing.
+const fn is_before_stamp(kind: CauseKind) -> bool {
+    matches!(
+        kind,
+        CauseKind::KubeletStopped
+            | CauseKind::CpuStarved
+            | CauseKind::IoStalled
+            | CauseKind::MemoryPressure
+            | CauseKind::RuntimeSlow
+    )
 }
 
 /// Causes of `lateness` seconds, the most likely first.
-pub(super) fn ranked(mut claims: Vec<Claim>, lateness: f32) -> Vec<Cause> {
+pub(super) fn ranked(
+    mut claims: Vec<Claim>,
+    lateness: f32,
+    vantage: Option<Vantage>,
+) -> Vec<Cause> {
     claims.retain(|claim| claim.seconds >= WORTH_A_WORD * lateness);
     // Stable: of two that account for the same the one listed first comes first.
     claims.sort_by(|left, right| right.seconds.total_cmp(&left.seconds));
-    put_consequences_after(&mut claims, CONVINCING * lateness);
+    put_consequences_after(&mut claims, CONVINCING * lateness, vantage);
     claims.truncate(MOST_CAUSES);
     let known = claims.iter().map(|claim| claim.seconds).fold(0.0, f32::max);
     let causes = claims.into_iter().map(|claim| cause(claim, lateness));
@@ -152,13 +188,19 @@ fn cause(claim: Claim, lateness: f32) -> Cause {
     }
 }
 
-/// Moves causes behind those that bring them about, unless those are not convincing and they are.
-fn put_consequences_after(claims: &mut Vec<Claim>, convincing: f32) {
+/// Moves causes behind those that bring them about, unless those are not convincing and they are. What delayed the heartbeat
+/// after its stamp was not brought about by what delays stamps.
+fn put_consequences_after(claims: &mut Vec<Claim>, convincing: f32, vantage: Option<Vantage>) {
+    let on_the_way = |kind| matches!(kind, CauseKind::ApiServerSlow | CauseKind::ConnectionLost);
     let brings_about = |first: &Claim, second: &Claim| {
         let enough = first.seconds >= BROUGHT_ABOUT * second.seconds
             && (first.seconds >= convincing || second.seconds < convincing);
+        let after_stamp = vantage == Some(Vantage::Delivery)
+            && is_before_stamp(first.kind)
+            && on_the_way(second.kind);
         let consequences = CONSEQUENCES.iter().filter(|(kind, _)| *kind == first.kind);
         enough
+            && !after_stamp
             && consequences
                 .flat_map(|(_, follow)| *follow)
                 .any(|kind| *kind == second.kind)

@@ -1,31 +1,36 @@
 //! The kubelet's process: stopped, or gone and started anew. And the machine under it: standing still.
 
 use super::{
-    case::{Case, Claim},
+    case::{Case, Claim, WEAK},
+    delivery,
     explanation::Evidence,
     figure::Figure,
-    kind::CauseKind,
+    kind::{CauseKind, Vantage},
     window::Ended,
 };
 
 /// How much a kubelet that does nothing and does not answer counts: one that is frozen looks like that, and so does one whose
 /// own locks are stuck.
 const SILENT: f32 = 0.7;
-/// How much a kubelet that does not answer counts, where nothing else is known of its process.
-const UNANSWERED: f32 = 0.5;
+/// How much it counts that the kubelet's metrics could not be read, where nobody sees its process, but its stamps are late and
+/// the way to the API server is well: then it is inferred that the kubelet did not run. An API server that is away and a token
+/// that has expired make the metrics unreadable as well.
+const INFERRED: f32 = 0.5;
 
 /// The kubelet's process was stopped.
-pub(super) fn stopped(case: &Case<'_>) -> Option<Claim> {
+pub(super) fn stopped(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     let stopped = case.seconds(Figure::KubeletStopped);
     let (still, unanswered) = (
         case.seconds(Figure::KubeletStill),
         case.seconds(Figure::KubeletUnanswered),
     );
     let of_process = case.seen.figure(Figure::KubeletStill).is_some();
-    let silent = match (of_process, case.seen.figure(Figure::KubeletUnanswered)) {
-        (true, Some(_)) => SILENT * still.min(unanswered.max(stopped)),
-        (true, None) => UNANSWERED * still,
-        (false, _) => UNANSWERED * unanswered,
+    let silent = if of_process {
+        (SILENT * still.min(unanswered.max(stopped))).max(WEAK * still)
+    } else if ended.vantage == Some(Vantage::Node) && delivery::is_well(case, ended) {
+        INFERRED * unanswered
+    } else {
+        WEAK * unanswered
     };
     let seconds = stopped.max(silent);
     let figures = [

@@ -54,6 +54,9 @@ fn known(cause: &Cause, of: &str) -> String {
         })
     };
     let mut sentence = match cause.kind {
+        CauseKind::KubeletStopped if is_inferred(cause) => format!(
+            "Nobody saw the kubelet's process, but it is inferred that it stood still for {time}, because its stamps were late while the way to the API server was well"
+        ),
         CauseKind::KubeletStopped => format!("The kubelet's process stood still for {time}"),
         CauseKind::KubeletRestarted => {
             format!(
@@ -92,6 +95,15 @@ fn known(cause: &Cause, of: &str) -> String {
     }
     sentence.push('.');
     sentence
+}
+
+/// True of a kubelet that nobody saw stopped or idle.
+fn is_inferred(cause: &Cause) -> bool {
+    let seen = [Figure::KubeletStopped, Figure::KubeletStill];
+    cause
+        .evidence
+        .iter()
+        .all(|evidence| !seen.contains(&evidence.figure))
 }
 
 /// "its cgroup was held back by its CPU quota 89 % of the time (usual: 0 %)".

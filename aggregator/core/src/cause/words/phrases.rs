@@ -67,7 +67,7 @@ pub(super) const PHRASES: &[(Figure, &str, &str)] = &[
     ),
     (
         Figure::KubeletWaitsForIo,
-        "its process was in state D",
+        "some of its threads were in state D",
         " of the time",
     ),
     (
@@ -142,7 +142,7 @@ pub(super) const PHRASES: &[(Figure, &str, &str)] = &[
     ),
     (
         Figure::KubeletUnanswered,
-        "its own port did not answer",
+        "its metrics could not be read",
         " of the time",
     ),
     (

@@ -7,6 +7,7 @@ mod on_the_node;
 mod on_the_way;
 mod properties;
 mod shared;
+mod weak;
 mod words;
 
 use nodegrace_core::cause::Figure;

@@ -88,19 +88,45 @@ fn refused_requests_are_the_api_server() {
 
 #[test]
 fn what_happens_to_the_agents_own_connection_speaks_for_the_kubelets() {
-    for (reason, kind) in [
-        (BlindReason::Connection, CauseKind::ConnectionLost),
-        (BlindReason::ServerError, CauseKind::ApiServerSlow),
+    let lost = [(Figure::TcpTimeouts, 0.3)];
+    for (reason, network, kind) in [
+        (
+            BlindReason::Connection,
+            &lost[..],
+            CauseKind::ConnectionLost,
+        ),
+        // Nothing is lost: it was refused, as by an API server that restarts.
+        (BlindReason::Connection, &[], CauseKind::ApiServerSlow),
+        (BlindReason::ServerError, &[], CauseKind::ApiServerSlow),
     ] {
         let mut host = Host::new().settle(30);
         host.pass(10, &|_| Vec::new());
         for _ in 0..3 {
             // Each too short to hide a heartbeat from the gaps.
             let start = host.at;
-            host.pass(4, &|_| Vec::new());
+            host.pass(4, &|_| network.to_vec());
             host.blind(start, reason);
         }
         let why = host.late(1, &|_| Vec::new());
-        assert_eq!(first(&why).kind, kind);
+        assert_eq!(first(&why).kind, kind, "{reason:?}: {:?}", why.causes);
     }
+}
+
+#[test]
+fn an_api_server_that_restarts_refuses_the_kubelet_and_the_agent() {
+    let mut host = Host::new().settle(30);
+    host.pass(10, &|_| Vec::new());
+    let refused = [(Figure::ApiUnanswered, 1.0), (Figure::ApiPutTime, 0.1)];
+    for _ in 0..5 {
+        let start = host.at;
+        host.pass(4, &|_| refused.to_vec());
+        host.blind(start, BlindReason::Connection);
+    }
+    let why = host.late(1, &|_| Vec::new());
+    assert_eq!(
+        first(&why).kind,
+        CauseKind::ApiServerSlow,
+        "{:?}",
+        why.causes
+    );
 }
