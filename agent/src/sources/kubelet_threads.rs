@@ -17,6 +17,8 @@ const MOST_THREADS: usize = 256;
 pub(super) struct Threads {
     /// Directory and start of the process: another one has other threads.
     process: Option<(PathBuf, u64)>,
+    /// Ids of the threads that were there at the last look, looked at or not, ascending.
+    there: Vec<u32>,
     /// By thread id, how long it had waited on run queues when last looked at, in nanoseconds.
     waited: BTreeMap<u32, u64>,
     /// Time waited since the process is followed, in nanoseconds.
@@ -49,7 +51,8 @@ impl Threads {
         let before = mem::take(&mut self.waited);
         let tasks = directory.join("task");
         let (mut states, mut uninterruptible) = (0, 0);
-        for thread in thread_ids(&tasks).take(MOST_THREADS) {
+        let mut ids: Vec<u32> = thread_ids(&tasks).collect();
+        for &thread in ids.iter().take(MOST_THREADS) {
             let task = tasks.join(thread.to_string());
             // A thread may end while it is looked at.
             if let Some(state) = read_part(&task.join("stat"), state) {
@@ -59,15 +62,16 @@ impl Threads {
             let Some(waited) = read_part(&task.join("schedstat"), run_delay) else {
                 continue;
             };
-            // What a thread waited before the process was followed does not count. One that is new has waited since.
-            let earlier = match before.get(&thread) {
-                Some(earlier) => *earlier,
-                None if known => 0,
-                None => waited,
-            };
+            // A thread counts from the first look at it on, which for one that comes into view may be long after it started.
+            // Only what is new has waited all it did since the last look.
+            let is_new = known && self.there.binary_search(&thread).is_err();
+            let unknown = if is_new { 0 } else { waited };
+            let earlier = before.get(&thread).copied().unwrap_or(unknown);
             self.total = self.total.saturating_add(waited.saturating_sub(earlier));
             self.waited.insert(thread, waited);
         }
+        ids.sort_unstable();
+        self.there = ids;
         ThreadFigures {
             run_queue_wait: (!self.waited.is_empty()).then_some(self.total),
             uninterruptible: (states > 0).then_some(uninterruptible),
@@ -179,6 +183,36 @@ mod tests {
             process.write(thread, 'D', 0);
         }
         assert_eq!(process.read(&mut threads), (Some(0), Some(256)));
+    }
+
+    #[test]
+    fn a_thread_that_comes_into_view_counts_from_then_on_however_long_it_was_there() {
+        let (process, mut threads) = (Process::new(), Threads::default());
+        for thread in 0..300 {
+            process.write(thread, 'S', 1_000_000);
+        }
+        process.read(&mut threads);
+        // Which ones are looked at is the directory's order: of a real /proc, that of their age.
+        for thread in (0..300).step_by(2) {
+            process.end(thread);
+        }
+        process.write(300, 'S', 40);
+        assert_eq!(process.read(&mut threads).0, Some(40));
+    }
+
+    #[test]
+    fn a_thread_whose_wait_could_not_be_read_once_counts_from_the_next_look_on() {
+        let (process, mut threads) = (Process::new(), Threads::default());
+        process.write(7, 'S', 1000);
+        process.write(8, 'S', 9000);
+        process.read(&mut threads);
+        let unread = process.0.path().join("task/8/schedstat");
+        fs::write(&unread, "").unwrap();
+        process.read(&mut threads);
+        process.write(8, 'S', 9500);
+        assert_eq!(process.read(&mut threads).0, Some(0));
+        process.write(8, 'S', 9510);
+        assert_eq!(process.read(&mut threads).0, Some(10));
     }
 
     #[test]
