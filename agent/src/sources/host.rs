@@ -111,6 +111,7 @@ impl HostFiles {
             None => Timed {
                 reading: Err(Missing::Absent("the kubelet's process is not known".into())),
                 took: None,
+                told_before: false,
             },
         };
         let cgroup = note_partial(sample, Source::KubeletCgroup, cgroup, |(_, whole)| {
@@ -127,6 +128,7 @@ fn timed<T>(clock: &Clock, read: impl FnOnce(Duration) -> Reading<T>) -> Timed<T
     Timed {
         reading,
         took: Some(clock.now().saturating_sub(start)),
+        told_before: false,
     }
 }
 

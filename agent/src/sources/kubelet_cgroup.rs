@@ -42,7 +42,7 @@ impl CgroupMeter {
                     cgroup.pressure = Some(pressure);
                     whole = all;
                 }
-                Err(failed @ Missing::Failed(_)) => whole = Err(failed),
+                Err(failed @ (Missing::Failed(_) | Missing::Unanswered(..))) => whole = Err(failed),
                 // A kernel without pressure information says so once, for the host.
                 Err(Missing::Absent(_)) => {}
             }

@@ -164,6 +164,7 @@ impl Scrape {
             api_requests: requests.map(|requests| requests.all as u64),
             api_unanswered: requests.map(|requests| requests.unanswered as u64),
             api_refused: requests.map(|requests| requests.refused as u64),
+            told_before: false,
         }
     }
 }

@@ -29,6 +29,8 @@ mod vigil;
 
 use std::{io, path::Path};
 
+use nodegrace_proto::v1::Failure;
+
 pub use self::{host::HostFiles, series::Series};
 pub(crate) use self::{
     kubelet_server::KubeletServer, runtime_socket::RuntimeSocket, sampler::Sampler,
@@ -41,6 +43,18 @@ pub(crate) enum Missing {
     Absent(String),
     /// It is there, and reading it failed.
     Failed(String),
+    /// It was asked, and that failed in this way.
+    Unanswered(Failure, String),
+}
+
+impl Missing {
+    /// How it failed, where that is known.
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Unanswered(failure, _) => *failure,
+            Self::Absent(_) | Self::Failed(_) => Failure::Unspecified,
+        }
+    }
 }
 
 /// What a source gave.

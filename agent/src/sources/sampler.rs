@@ -4,7 +4,9 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use nodegrace_clock::Clock;
-use nodegrace_proto::v1::{KubeletMetrics, Outcome, Runtime, Sample, Source, SourceReport};
+use nodegrace_proto::v1::{
+    Failure, KubeletMetrics, Outcome, Runtime, Sample, Source, SourceReport,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -128,17 +130,35 @@ impl Sampler {
             self.runtime.take(now),
             answered,
         );
-        sample.kubelet_metrics = note(
-            &mut sample,
-            Source::KubeletMetrics,
-            self.kubelet_metrics.take(now),
-        );
+        let metrics = self.kubelet_metrics.take(now);
+        let told_before = metrics.told_before;
+        sample.kubelet_metrics =
+            note(&mut sample, Source::KubeletMetrics, metrics).map(|metrics| {
+                if told_before {
+                    told_again(metrics)
+                } else {
+                    metrics
+                }
+            });
         note(
             &mut sample,
             Source::KubeletConfig,
             self.kubelet_config.take(now),
         );
         sample
+    }
+}
+
+/// What a reading of /metrics still says in a sample after the one that had it: that nothing which happened in an interval is
+/// counted twice.
+fn told_again(metrics: KubeletMetrics) -> KubeletMetrics {
+    KubeletMetrics {
+        running_pods: metrics.running_pods,
+        running_containers: metrics.running_containers,
+        pleg_last_seen_age: metrics.pleg_last_seen_age,
+        start_time: metrics.start_time,
+        told_before: true,
+        ..KubeletMetrics::default()
     }
 }
 
@@ -165,6 +185,7 @@ pub(super) fn note_partial<T>(
             .map_err(Missing::clone)
             .and_then(whole),
         took: timed.took,
+        told_before: timed.told_before,
     };
     note(sample, source, went);
     timed.reading.ok()
@@ -172,16 +193,23 @@ pub(super) fn note_partial<T>(
 
 /// Notes in the sample how reading a source went. Returns what it gave.
 pub(super) fn note<T>(sample: &mut Sample, source: Source, timed: Timed<T>) -> Option<T> {
+    let failure = timed
+        .reading
+        .as_ref()
+        .map_or_else(Missing::failure, |_| Failure::Unspecified);
     let (outcome, reason, value) = match timed.reading {
         Ok(value) => (Outcome::Ok, String::new(), Some(value)),
         Err(Missing::Absent(reason)) => (Outcome::Absent, reason, None),
-        Err(Missing::Failed(reason)) => (Outcome::Error, reason, None),
+        Err(Missing::Failed(reason) | Missing::Unanswered(_, reason)) => {
+            (Outcome::Error, reason, None)
+        }
     };
     sample.sources.push(SourceReport {
         source: source.into(),
         outcome: outcome.into(),
         reason: wire::clip(reason),
         took: timed.took.map(wire::duration),
+        failure: failure.into(),
     });
     value
 }

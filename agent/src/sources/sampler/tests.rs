@@ -1,6 +1,6 @@
 //! A sampler on a node whose heartbeats come in time, late or unseen, in virtual time.
 
-use nodegrace_proto::v1::{Channel, RuntimeCall, Visibility};
+use nodegrace_proto::v1::{Channel, Latency, RuntimeCall, Visibility};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -232,6 +232,47 @@ async fn when_to_look_closer_can_be_said() {
     assert_eq!(node.fine_samples(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn fine_samples_travel_in_few_batches_and_the_last_one_at_once() {
+    let mut node = Node::start(FineAfter::Auto).await;
+    let mut changes = node.journal.changes();
+    node.wait_until(14.9).await;
+    changes.mark_unchanged();
+    // All but the one that is taken every 10 s, which takes the others with it.
+    let mut batches = 0;
+    let end = node.last + Duration::from_secs(55);
+    while tokio::select! {
+        changed = changes.changed() => changed.is_ok(),
+        () = node.clock.sleep_until(end) => false,
+    } {
+        batches += 1;
+    }
+    assert_eq!(node.fine_samples().len(), 45);
+    assert_eq!(batches, 8 + 4, "every 5 s and every 10 s");
+    let before = node.fine_samples().len();
+    node.beat_after(56.2).await;
+    tokio::task::yield_now().await;
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(node.fine_samples().len(), before + 2);
+}
+
+#[test]
+fn a_reading_of_metrics_that_is_told_again_counts_nothing_twice() {
+    let metrics = KubeletMetrics {
+        running_pods: Some(12),
+        api_requests: Some(9),
+        api_put: Some(Latency::default()),
+        cpu_cores: Some(0.5),
+        ..KubeletMetrics::default()
+    };
+    let expected = KubeletMetrics {
+        running_pods: Some(12),
+        told_before: true,
+        ..KubeletMetrics::default()
+    };
+    assert_eq!(told_again(metrics), expected);
+}
+
 #[test]
 fn a_runtime_that_answered_nothing_is_an_error_that_tells_how_long_it_took() {
     let call = RuntimeCall {
@@ -245,6 +286,7 @@ fn a_runtime_that_answered_nothing_is_an_error_that_tells_how_long_it_took() {
             ..Runtime::default()
         }),
         took: Some(Duration::from_secs(2)),
+        told_before: false,
     };
     let mut sample = Sample::default();
     let runtime = note_partial(&mut sample, Source::Runtime, timed, answered).unwrap();

@@ -13,6 +13,9 @@ use crate::wire;
 /// Share of an interval in which a disk must have been busy to be called busy all the time: the kernel counts in ticks.
 const ALL_THE_TIME: f64 = 0.99;
 
+/// Seconds to which the kernel's count of each processor's time is exact: two ticks.
+const TICKS: f64 = 0.02;
+
 /// What `sample`, taken at these times, says.
 pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts {
     let interval = seconds(sample.interval).map(Duration::from_secs_f64);
@@ -66,15 +69,27 @@ pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts 
     if let Some(runtime) = &sample.runtime {
         self::runtime(figures, runtime);
     }
-    if facts.failed.has(Source::KubeletMetrics) {
-        figures.set(Figure::KubeletUnanswered, 1.0);
-    }
+    figures.set_known(Figure::KubeletUnanswered, unanswered(sample));
     if let Some(metrics) = &sample.kubelet_metrics {
-        figures.set(Figure::KubeletUnanswered, 0.0);
         kubelet_metrics(figures, metrics, covered);
         facts.metrics_start = metrics.start_time.and_then(|time| wire::time(time).ok());
     }
     facts
+}
+
+/// Whether the kubelet left the question for its metrics unanswered: 1 or 0. Any answer is one, also that it may not be asked.
+/// Absent: it was not asked for this sample, or it is not said how that failed.
+fn unanswered(sample: &v1::Sample) -> Option<f64> {
+    if let Some(metrics) = &sample.kubelet_metrics {
+        return (!metrics.told_before).then_some(0.0);
+    }
+    let mut reports = sample.sources.iter();
+    let report = reports.find(|report| report.source() == v1::Source::KubeletMetrics)?;
+    match report.failure() {
+        v1::Failure::Connection | v1::Failure::Timeout | v1::Failure::Pending => Some(1.0),
+        v1::Failure::Forbidden | v1::Failure::ServerError | v1::Failure::Unreadable => Some(0.0),
+        v1::Failure::Unspecified => None,
+    }
 }
 
 /// Sources that were read, and those that could not be.
@@ -143,7 +158,16 @@ fn processors(figures: &mut Figures, cpu: &v1::CpuShares) {
     figures.set(Figure::CpuBusy, cpu.user_ratio + cpu.system_ratio);
     figures.set(Figure::CpuIowait, cpu.iowait_ratio);
     figures.set(Figure::CpuSteal, cpu.steal_ratio);
-    let uncounted = cpu.counted_ratio.map(|counted| (1.0 - counted).max(0.0));
+    let interval = seconds(cpu.interval).filter(|interval| *interval > 0.0);
+    let uncounted = cpu.counted_ratio.zip(interval).map(|(counted, interval)| {
+        let uncounted = (1.0 - counted).max(0.0);
+        // Taken for none, or else the ticks that are counted a sample late would be some, and those counted early none.
+        if uncounted * interval > TICKS {
+            uncounted
+        } else {
+            0.0
+        }
+    });
     figures.set_known(Figure::CpuUncounted, uncounted);
 }
 
@@ -232,3 +256,6 @@ fn seconds(length: Option<prost_types::Duration>) -> Option<f64> {
     let length = wire::duration(length?).ok()?;
     Some(length.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;
