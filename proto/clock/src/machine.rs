@@ -98,7 +98,7 @@ impl Clock {
     }
 
     /// Returns when the machine does not stand still.
-    pub(super) async fn while_it_stands_still(&self) {
+    pub async fn while_it_stands_still(&self) {
         while let (
             Some(until),
             Kind::Scaled {

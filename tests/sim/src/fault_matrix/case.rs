@@ -15,6 +15,10 @@ const CONTROLS: usize = 6;
 /// What one fault of a pair is inflicted for, in seconds: together they stay below a minute and a half.
 const HALF: std::ops::Range<f64> = 15.0..40.0;
 
+/// Each seed takes one pair of causes in so many, the next seed the next: all pairs for each would take three times as long and
+/// say the same.
+const TURNS: u64 = 3;
+
 /// The faults that come in pairs: one way, or several, of each cause of which the record of a node on its own can show a
 /// part. A reboot ends the record, lost packets may meet no request, and a deadlock shows nothing.
 const PAIRED: [&[Fault]; 10] = [
@@ -37,7 +41,7 @@ const PAIRED: [&[Fault]; 10] = [
 
 /// What a node goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Case {
+pub(super) enum Case {
     /// Nothing.
     Nothing,
     /// One fault.
@@ -50,37 +54,63 @@ pub enum Case {
 
 /// A node and what it goes through.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub(super) struct Planned {
     /// The node.
-    pub spec: NodeSpec,
+    pub(super) spec: NodeSpec,
     /// What it goes through.
-    pub case: Case,
+    pub(super) case: Case,
     /// When, from the start of the cluster.
-    pub at: Duration,
+    pub(super) at: Duration,
     /// The spells of it, from then on.
-    pub parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
 }
 
-/// The nodes of the run of a seed: every fault, every pair of causes, and controls.
-pub fn plan(seed: u64) -> Vec<Planned> {
+/// The nodes of the run of a seed: every fault, some pairs of causes, and controls.
+pub(super) fn plan(seed: u64) -> Vec<Planned> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cases = vec![Case::Nothing; CONTROLS];
     cases.extend(Fault::ALL.map(Case::Single));
-    for (index, one) in PAIRED.iter().enumerate() {
-        for other in &PAIRED[index + 1..] {
-            let mut pair =
-                [one, other].map(|ways| *ways.choose(&mut random).expect("no cause is without"));
-            if random.random() {
-                pair.reverse();
-            }
-            cases.push(Case::Pair(pair[0], pair[1]));
-        }
+    let pairs = pairs_of_causes();
+    let mine = pairs
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index as u64 % TURNS == seed % TURNS);
+    for (_, ways) in mine {
+        let [one, other] =
+            ways.map(|ways| *ways.choose(&mut random).expect("no cause is without a way"));
+        cases.push(
+            if must_begin(one) || (!must_begin(other) && random.random()) {
+                Case::Pair(one, other)
+            } else {
+                Case::Pair(other, one)
+            },
+        );
     }
     cases.push(Case::Habit(CauseKind::RuntimeSlow));
     let planned = cases.into_iter().enumerate();
     planned
         .map(|(index, case)| planned_node(format!("n-{index:03}"), case, &mut random))
         .collect()
+}
+
+/// Every pair of causes that can meet on one node: with the ways in which each can come about.
+fn pairs_of_causes() -> Vec<[&'static [Fault]; 2]> {
+    let mut pairs = Vec::new();
+    for (index, one) in PAIRED.iter().enumerate() {
+        for other in &PAIRED[index + 1..] {
+            // A slow runtime delays statuses, and a status need only have another stamp, not a later one.
+            let never = one.contains(&Fault::RuntimeHung) && other.contains(&Fault::SteppedBack);
+            if !never {
+                pairs.push([*one, *other]);
+            }
+        }
+    }
+    pairs
+}
+
+/// Whether a fault delays nothing that is under way already: the runtime is asked before the status is sent.
+fn must_begin(fault: Fault) -> bool {
+    fault == Fault::RuntimeHung
 }
 
 fn planned_node(name: String, case: Case, random: &mut StdRng) -> Planned {

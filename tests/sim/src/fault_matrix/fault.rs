@@ -8,7 +8,7 @@ use rand::{Rng, rngs::StdRng};
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
+pub(super) enum Fault {
     /// The kubelet is stopped.
     Stopped,
     /// The kubelet's process ends, and another starts.
@@ -57,18 +57,18 @@ pub enum Fault {
 
 /// From when to when an effect is in force, from the moment of the fault on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Part {
+pub(super) struct Part {
     /// The effect.
-    pub effect: Effect,
+    pub(super) effect: Effect,
     /// When it begins.
-    pub after: Duration,
+    pub(super) after: Duration,
     /// How long it lasts.
-    pub length: Duration,
+    pub(super) length: Duration,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Stopped,
         Self::Restarted,
         Self::Starved,
@@ -94,7 +94,7 @@ impl Fault {
     ];
 
     /// Words for people.
-    pub const fn label(self) -> &'static str {
+    pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Stopped => "kubelet stopped",
             Self::Restarted => "kubelet restarted",
@@ -122,7 +122,7 @@ impl Fault {
     }
 
     /// The cause it is an instance of. UNKNOWN: nothing that is sampled can tell.
-    pub const fn cause(self) -> CauseKind {
+    pub(super) const fn cause(self) -> CauseKind {
         match self {
             Self::Stopped => CauseKind::KubeletStopped,
             Self::Restarted => CauseKind::KubeletRestarted,
@@ -142,7 +142,7 @@ impl Fault {
     }
 
     /// Makes a node one that the fault can befall.
-    pub fn prepare(self, spec: &mut NodeSpec) {
+    pub(super) fn prepare(self, spec: &mut NodeSpec) {
         match self {
             Self::RuntimeSlow | Self::RuntimeHung => {
                 spec.lease_duration = None;
@@ -155,7 +155,7 @@ impl Fault {
     }
 
     /// The fault alone, drawn so that a heartbeat is late.
-    pub fn alone(self, random: &mut StdRng) -> Vec<Part> {
+    pub(super) fn alone(self, random: &mut StdRng) -> Vec<Part> {
         match self {
             // Short enough to be seen only in the heartbeats that meet it.
             Self::ApiSlow | Self::Lossy => vec![self.part(random, 0.0, 60.0, 90.0)],

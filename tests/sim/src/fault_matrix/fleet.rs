@@ -18,7 +18,7 @@ const PEACE: Duration = Duration::from_secs(12 * 60);
 
 /// What befalls a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shared {
+pub(super) enum Shared {
     /// One zone has no network.
     Zone,
     /// The API server is slow for everybody.
@@ -29,10 +29,10 @@ pub enum Shared {
 
 impl Shared {
     /// Every case.
-    pub const ALL: [Self; 3] = [Self::Zone, Self::Everyone, Self::InstanceType];
+    pub(super) const ALL: [Self; 3] = [Self::Zone, Self::Everyone, Self::InstanceType];
 
     /// Words for people.
-    pub const fn label(self) -> &'static str {
+    pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Zone => "the network of one zone is gone",
             Self::Everyone => "the API server is slow for everyone",
@@ -41,7 +41,7 @@ impl Shared {
     }
 
     /// A fleet that it befalls.
-    pub fn plan(self, seed: u64) -> Vec<Planned> {
+    pub(super) fn plan(self, seed: u64) -> Vec<Planned> {
         let mut random = StdRng::seed_from_u64(seed ^ 0x666c_6565);
         let length = Duration::from_secs_f64(random.random_range(45.0..80.0));
         let nodes = (0..NODES).map(|index| {
@@ -76,7 +76,7 @@ impl Shared {
     }
 
     /// Whether the fleet's answer says so first.
-    pub fn is_said(self, fleet: &v1::Fleet) -> bool {
+    pub(super) fn is_said(self, fleet: &v1::Fleet) -> bool {
         let (kind, scope, value, simultaneous) = match self {
             Self::Zone => (CauseKind::ConnectionLost, CauseScope::Zone, "zone-b", true),
             Self::Everyone => (CauseKind::ApiServerSlow, CauseScope::Fleet, "", true),
@@ -99,7 +99,7 @@ impl Shared {
 }
 
 /// What the fleet's answer says.
-pub fn said(fleet: &v1::Fleet) -> String {
+pub(super) fn said(fleet: &v1::Fleet) -> String {
     let causes = fleet.shared_causes.iter().map(|said| {
         format!(
             "\n      {} in {} {:?}, {} of {} nodes there, {} elsewhere, {} gaps, simultaneous {}: {}",

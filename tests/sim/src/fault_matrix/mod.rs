@@ -37,7 +37,7 @@ const ENOUGH: u64 = 20;
 /// Inflicts faults on simulated nodes and prints which causes are named for them.
 ///
 /// Each seed is a cluster of its own in virtual time, with a real agent on every node and a real aggregator: every fault alone,
-/// every pair of causes, nodes that nothing befalls, and fleets with trouble in common. Exits with 1 when less is named rightly than
+/// pairs of causes, nodes that nothing befalls, and a fleet with trouble in common. Exits with 1 when less is named rightly than
 /// should be.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "fault-matrix", version)]
@@ -131,13 +131,13 @@ fn run_seed(seed: u64) -> anyhow::Result<Results> {
         verdicts: seen.iter().map(|seen| Verdict::of(seen, seed)).collect(),
         shared: Vec::new(),
     };
-    for shared in Shared::ALL {
-        let (_, fleet) = virtual_time(shared.plan(seed))?;
-        let said = shared.is_said(&fleet);
-        results
-            .shared
-            .push((shared, seed, said, fleet::said(&fleet)));
-    }
+    // One after the other, seed by seed.
+    let shared = Shared::ALL[seed as usize % Shared::ALL.len()];
+    let (_, fleet) = virtual_time(shared.plan(seed))?;
+    let said = shared.is_said(&fleet);
+    results
+        .shared
+        .push((shared, seed, said, fleet::said(&fleet)));
     Ok(results)
 }
 

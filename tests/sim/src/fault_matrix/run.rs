@@ -5,10 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
-use nodegrace_sim_cluster::{ClusterSpec, Pace, kubelet::Posted};
+use nodegrace_sim_cluster::{
+    ClusterSpec, Pace,
+    kubelet::{Effect, Posted},
+};
 use tempfile::TempDir;
 
-use super::case::Planned;
+use super::{case::Planned, fault::Part};
 use crate::{System, SystemSpec};
 
 /// A day in 2026, so that stamps look like stamps.
@@ -17,30 +20,37 @@ const WALL: Duration = Duration::from_secs(1_795_000_000);
 const AFTERWARDS: Duration = Duration::from_secs(240);
 /// How often machines are rendered: an agent looks every second while a heartbeat is late.
 const PACE: Pace = Pace {
-    calm: Duration::from_secs(2),
+    calm: Duration::from_secs(5),
     troubled: Duration::from_millis(250),
 };
+/// Seconds from a heartbeat until the next is due.
+const DUE: f64 = 10.4;
+/// Seconds of lateness that a fault must last into to have made a heartbeat later.
+const MET: f64 = 5.0;
 /// Longest step of virtual time. Bytes in sockets are under way while time stands still, and arrive at the next step.
 const STEP: Duration = Duration::from_millis(5);
 
 /// What was seen of a node.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub(super) struct Seen {
     /// What was planned for it.
-    pub planned: Planned,
+    pub(super) planned: Planned,
     /// Its longest gap that ended after its fault began, as an ideal controller sees it.
-    pub truth: Duration,
+    pub(super) truth: Truth,
     /// Its long gaps as listed, the longest first.
-    pub gaps: Vec<v1::Gap>,
+    pub(super) gaps: Vec<v1::Gap>,
     /// The node as told.
-    pub node: v1::Node,
+    pub(super) node: v1::Node,
 }
 
 /// Runs planned nodes, and asks for each of them and for the fleet.
 ///
 /// # Errors
 /// When a part does not start, or an answer does not come.
-pub async fn run(planned: Vec<Planned>, seed: u64) -> anyhow::Result<(Vec<Seen>, v1::Fleet)> {
+pub(super) async fn run(
+    planned: Vec<Planned>,
+    seed: u64,
+) -> anyhow::Result<(Vec<Seen>, v1::Fleet)> {
     let directory = in_memory_folder()?;
     let nodes = planned.iter().map(|planned| planned.spec.clone());
     let mut cluster = ClusterSpec::new(nodes.collect(), seed);
@@ -76,7 +86,7 @@ pub async fn run(planned: Vec<Planned>, seed: u64) -> anyhow::Result<(Vec<Seen>,
         let gaps = gaps.await.context(name.clone())?.into_inner().gaps;
         let node = query.get_node(v1::GetNodeRequest { name }).await?;
         seen.push(Seen {
-            truth: longest_gap(posted, start + planned.at),
+            truth: Truth::of(&posted, start + planned.at),
             planned,
             gaps,
             node: node.into_inner(),
@@ -88,14 +98,50 @@ pub async fn run(planned: Vec<Planned>, seed: u64) -> anyhow::Result<(Vec<Seen>,
     Ok((seen, fleet))
 }
 
-/// The longest gap between credited heartbeats that ended after `since`.
-fn longest_gap(mut posted: Vec<Posted>, since: Duration) -> Duration {
-    posted.retain(|posted| posted.credited);
-    let pairs = posted.windows(2).filter(|pair| pair[1].at > since);
-    pairs
-        .map(|pair| pair[1].at - pair[0].at)
-        .max()
-        .unwrap_or_default()
+/// A gap as it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Truth {
+    /// From one heartbeat that the controller credits to the next.
+    pub(super) length: Duration,
+    /// Its beginning and its end, from the fault on; the beginning may lie before it.
+    pub(super) from: f64,
+    pub(super) to: f64,
+    /// Heartbeats within it that the controller did not credit.
+    pub(super) uncredited: usize,
+}
+
+impl Truth {
+    /// The longest gap that ended after `since`.
+    fn of(posted: &[Posted], since: Duration) -> Self {
+        let credited: Vec<&Posted> = posted.iter().filter(|posted| posted.credited).collect();
+        let pairs = credited.windows(2).filter(|pair| pair[1].at > since);
+        let Some(longest) = pairs.max_by_key(|pair| pair[1].at - pair[0].at) else {
+            return Self::default();
+        };
+        let (from, to) = (longest[0].at, longest[1].at);
+        let after = |at: Duration| at.as_secs_f64() - since.as_secs_f64();
+        let within = posted.iter().filter(|one| from < one.at && one.at < to);
+        Self {
+            length: to - from,
+            from: after(from),
+            to: after(to),
+            uncredited: within.filter(|one| !one.credited).count(),
+        }
+    }
+
+    /// Whether a part of what was planned made the gap longer.
+    pub(super) fn met(&self, part: &Part) -> bool {
+        let begins = part.after.as_secs_f64();
+        match part.effect {
+            Effect::ClockStep(_) => self.uncredited > 0 && begins < self.to,
+            _ => {
+                // Until the next heartbeat is due nothing makes it late.
+                let (from, to) = (self.from + DUE, self.to);
+                let ends = begins + part.length.as_secs_f64();
+                ends.min(to) - begins.max(from) >= MET
+            }
+        }
+    }
 }
 
 /// A folder that no disk has to keep, where there is one.

@@ -29,16 +29,16 @@ const CAUSES: [(CauseKind, &str); 12] = [
 
 /// Hits and tries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
+pub(super) struct Share {
     /// How often it was right.
-    pub right: u64,
+    pub(super) right: u64,
     /// Of how many.
-    pub of: u64,
+    pub(super) of: u64,
 }
 
 impl Share {
     /// The share of those that count among some verdicts.
-    pub fn among<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
+    pub(super) fn among<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
         let counted = verdicts.into_iter().filter(|verdict| verdict.counts());
         counted.fold(Self::default(), |share, verdict| Self {
             right: share.right + u64::from(verdict.right),
@@ -47,7 +47,7 @@ impl Share {
     }
 
     /// Whether at least this share was right.
-    pub fn reaches(self, share: f64) -> bool {
+    pub(super) fn reaches(self, share: f64) -> bool {
         self.right as f64 >= share * self.of as f64
     }
 }
@@ -60,7 +60,7 @@ impl std::fmt::Display for Share {
 }
 
 /// A row for each fault and for nodes without one; the right ones are in brackets, zeros left out.
-pub fn confusion(verdicts: &[Verdict]) -> Table {
+pub(super) fn confusion(verdicts: &[Verdict]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     let mut header = vec!["inflicted".to_owned()];
@@ -114,7 +114,7 @@ fn column(verdict: &Verdict) -> &'static str {
 }
 
 /// A cause as its column is called.
-pub fn name(cause: CauseKind) -> &'static str {
+pub(super) fn name(cause: CauseKind) -> &'static str {
     CAUSES
         .iter()
         .find(|(kind, _)| *kind == cause)
@@ -122,7 +122,7 @@ pub fn name(cause: CauseKind) -> &'static str {
 }
 
 /// A row for each pair of causes: how often both were among the first two.
-pub fn pairs(verdicts: &[Verdict]) -> Table {
+pub(super) fn pairs(verdicts: &[Verdict]) -> Table {
     let mut by_causes: BTreeMap<[&str; 2], Vec<&Verdict>> = BTreeMap::new();
     for verdict in verdicts {
         if let Case::Pair(one, other) = verdict.case {

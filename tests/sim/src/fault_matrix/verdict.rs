@@ -12,8 +12,8 @@ const LATE: Duration = Duration::from_secs(16);
 
 /// What was named for a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
-    /// No heartbeat was late.
+pub(super) enum Named {
+    /// No heartbeat was late, or not for both of two faults.
     NotLate,
     /// One was, and is not listed.
     NotListed,
@@ -23,22 +23,22 @@ pub enum Named {
 
 /// A node's verdict.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub(super) struct Verdict {
     /// The run.
-    pub seed: u64,
+    pub(super) seed: u64,
     /// What was inflicted.
-    pub case: Case,
+    pub(super) case: Case,
     /// What was named.
-    pub named: Named,
+    pub(super) named: Named,
     /// Whether that is right.
-    pub right: bool,
+    pub(super) right: bool,
     /// All about it, for whoever looks into a miss.
-    pub account: String,
+    pub(super) account: String,
 }
 
 impl Verdict {
     /// Judges what was seen of a node.
-    pub fn of(seen: &Seen, seed: u64) -> Self {
+    pub(super) fn of(seen: &Seen, seed: u64) -> Self {
         let case = seen.planned.case;
         let named = match case {
             Case::Habit(_) => habit(&seen.node),
@@ -54,7 +54,7 @@ impl Verdict {
     }
 
     /// The cause named first.
-    pub fn first(&self) -> Option<CauseKind> {
+    pub(super) fn first(&self) -> Option<CauseKind> {
         match &self.named {
             Named::Causes(causes) => causes.first().copied(),
             _ => None,
@@ -62,17 +62,26 @@ impl Verdict {
     }
 
     /// Whether there was something to name.
-    pub fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         self.named != Named::NotLate || matches!(self.case, Case::Nothing)
     }
 }
 
 fn longest(seen: &Seen) -> Named {
+    if !is_whole(seen) {
+        return Named::NotLate;
+    }
     match seen.gaps.first() {
         Some(gap) => Named::Causes(kinds(&gap.causes)),
-        None if seen.truth >= LATE => Named::NotListed,
+        None if seen.truth.length >= LATE => Named::NotListed,
         None => Named::NotLate,
     }
+}
+
+/// Whether everything that was inflicted made the longest gap longer.
+fn is_whole(seen: &Seen) -> bool {
+    let pair = matches!(seen.planned.case, Case::Pair(..));
+    !pair || seen.planned.parts.iter().all(|part| seen.truth.met(part))
 }
 
 fn habit(node: &v1::Node) -> Named {
@@ -123,7 +132,16 @@ fn account(seen: &Seen, seed: u64) -> String {
         let (after, length) = (part.after.as_secs_f64(), part.length.as_secs_f64());
         text += &format!(" {:?} from {after:.1} s for {length:.1} s;", part.effect);
     }
-    text += &format!(" longest gap in truth {:.1} s", seen.truth.as_secs_f64());
+    let truth = seen.truth;
+    let observation = seen.node.observation.unwrap_or_default();
+    text += &format!(
+        " longest gap in truth {:.1} s, from {:.1} s to {:.1} s; unmeasured {}, blind spells {}",
+        truth.length.as_secs_f64(),
+        truth.from,
+        truth.to,
+        observation.unmeasured_gaps,
+        observation.blind_spells,
+    );
     for gap in seen.gaps.iter().take(1) {
         text += &format!(
             "\n    gap of {:.1} s, {:.1} s late, {}, late {:?}",
@@ -165,7 +183,7 @@ fn causes(causes: &[v1::Cause]) -> String {
 }
 
 /// The case in words.
-pub fn case_label(case: Case) -> String {
+pub(super) fn case_label(case: Case) -> String {
     match case {
         Case::Nothing => "nothing".to_owned(),
         Case::Single(fault) => fault.label().to_owned(),

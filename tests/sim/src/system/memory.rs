@@ -7,13 +7,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use hyper_util::{
     client::legacy::Client,
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo},
 };
 use kube::client::Body;
 use nodegrace_agent::Timeouts;
 use nodegrace_sim_cluster::{
     ApiServer, Cluster,
-    kubelet::{OnNode, SimNode},
+    kubelet::{MachineTimer, OnNode, SimNode},
 };
 use tokio::net::TcpListener;
 use tower::service_fn;
@@ -53,6 +53,7 @@ impl Links {
     /// A connection of its own from a node to the API server, kept alive as an agent's is.
     pub(super) fn api_server(&self, node: &SimNode) -> kube::Client {
         let (server, node) = (self.api_server.clone(), node.clone());
+        let timer = MachineTimer::new(node.machine_clock());
         let connector = service_fn(move |_: http::Uri| {
             let connected = server.connect();
             let connected = connected.map(|pipe| TokioIo::new(Pipe(OnNode::new(pipe, &node))));
@@ -61,7 +62,7 @@ impl Links {
         let timeouts = Timeouts::default();
         let http = Client::builder(TokioExecutor::new())
             .http2_only(true)
-            .timer(TokioTimer::new())
+            .timer(timer)
             .http2_keep_alive_interval(timeouts.keepalive_interval)
             .http2_keep_alive_timeout(timeouts.keepalive_timeout)
             .http2_keep_alive_while_idle(true)

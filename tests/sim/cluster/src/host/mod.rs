@@ -23,6 +23,8 @@ pub struct HostFiles {
     group: PathBuf,
     counters: Counters,
     pid: Option<u32>,
+    /// The kubelet, its quota and the states of its threads as they were written last: they hardly ever change.
+    written: Option<(Option<u32>, Option<f64>, Vec<char>)>,
 }
 
 impl HostFiles {
@@ -48,6 +50,7 @@ impl HostFiles {
             group: group_dir(&sys_root.join("fs/cgroup"), version)?,
             counters: Counters::new(node.spec(), node.machine_clock().now()),
             pid: None,
+            written: None,
         })
     }
 
@@ -71,15 +74,24 @@ impl HostFiles {
         for (resource, text) in render::pressures(&counters.stalls) {
             replace(&root.join("pressure"), resource, &text)?;
         }
-        self.group(&figures.cgroup)?;
-        self.kubelet(figures)
+        let now = (
+            figures.kubelet.map(|process| process.pid),
+            figures.cgroup.quota_cores,
+            figures
+                .kubelet
+                .map_or_else(Vec::new, |process| thread_states(&process)),
+        );
+        let changed = self.written.as_ref() != Some(&now);
+        self.written = Some(now);
+        self.group(&figures.cgroup, changed)?;
+        self.kubelet(figures, changed)
     }
 
     /// The kubelet's control group.
-    fn group(&self, group: &Cgroup) -> io::Result<()> {
+    fn group(&self, group: &Cgroup, changed: bool) -> io::Result<()> {
         let stat = render::cpu_stat(&self.counters, group);
         replace(&self.group, "cpu.stat", &stat)?;
-        for (file, text) in render::quota(group) {
+        for (file, text) in render::quota(group).into_iter().filter(|_| changed) {
             replace(&self.group, file, &text)?;
         }
         if group.version == 2 {
@@ -91,7 +103,7 @@ impl HostFiles {
     }
 
     /// The kubelet's own directory; another when it was restarted, none while it is gone.
-    fn kubelet(&mut self, figures: &Figures) -> io::Result<()> {
+    fn kubelet(&mut self, figures: &Figures, changed: bool) -> io::Result<()> {
         let pid = figures.kubelet.map(|process| process.pid);
         if let Some(old) = self.pid.filter(|old| Some(*old) != pid) {
             fs::remove_dir_all(self.root.join(old.to_string()))?;
@@ -129,8 +141,10 @@ impl HostFiles {
         for (thread, state) in (0..THREADS).zip(thread_states(&process)) {
             let directory = task(&directory, process.pid, thread);
             replace(&directory, "schedstat", &share)?;
-            let stat = render::task_stat(process.pid + thread, state);
-            replace(&directory, "stat", &stat)?;
+            if changed {
+                let stat = render::task_stat(process.pid + thread, state);
+                replace(&directory, "stat", &stat)?;
+            }
         }
         Ok(())
     }
@@ -152,7 +166,7 @@ fn group_dir(mounts: &Path, version: u32) -> io::Result<PathBuf> {
 
 /// The states of a process's threads, the first thread's first: all are stopped or none; of the rest, as many as there are wait
 /// for IO.
-fn thread_states(process: &Process) -> impl Iterator<Item = char> + use<> {
+fn thread_states(process: &Process) -> Vec<char> {
     let (first, stopped) = (process.state, process.state == 'T');
     let waiting = process.uninterruptible - u32::from(first == 'D').min(process.uninterruptible);
     let others = (0..).map(move |thread| match thread {
@@ -160,7 +174,8 @@ fn thread_states(process: &Process) -> impl Iterator<Item = char> + use<> {
         thread if thread < waiting => 'D',
         _ => 'S',
     });
-    std::iter::once(first).chain(others)
+    let states = std::iter::once(first).chain(others);
+    states.take(THREADS as usize).collect()
 }
 
 fn task(directory: &Path, pid: u32, thread: u32) -> PathBuf {

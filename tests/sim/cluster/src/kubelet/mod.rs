@@ -9,6 +9,7 @@ mod habits;
 mod ledger;
 mod loops;
 mod machine;
+mod machine_timer;
 mod metrics;
 mod node;
 mod objects;
@@ -28,6 +29,7 @@ pub use figures::{
 };
 pub use ledger::{Channel, Ledger, Posted};
 pub use machine::{Action, Conditions, Kubelet, Seen};
+pub use machine_timer::MachineTimer;
 pub use node::SimNode;
 pub use on_node::OnNode;
 pub use power::Power;
