@@ -107,7 +107,8 @@ impl Timeline {
 }
 
 impl Mark {
-    fn wall_at(self, moment: Duration) -> WallTime {
+    /// Wall time of another moment, counted from this one.
+    pub(crate) fn wall_at(self, moment: Duration) -> WallTime {
         let since = nanos(moment).saturating_sub(nanos(self.moment));
         WallTime::from_unix_nanos(self.wall.unix_nanos().saturating_add(since))
     }

@@ -89,3 +89,45 @@ async fn who_wants_none_has_none() {
     world.pass(seconds(2)).await;
     assert_eq!(rows(directory.path()), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_step_of_the_aggregators_clock_neither_stops_retention_nor_overdoes_it() {
+    const DAYS: f64 = 86_400.0;
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut config = World::durable(directory.path());
+    config.store.as_mut().expect("a store").retain_heartbeats = seconds(600);
+    let world = World::with(config);
+    let mut agent = world.agent("node-1").await;
+    agent.beats(20, seconds(30)).await;
+    let gaps = count(directory.path(), "SELECT count(*) FROM gap");
+    assert!(gaps > 10);
+    for step in [100.0 * DAYS, -100.0 * DAYS] {
+        world.clock.step_wall(step);
+        agent.beats(40, seconds(30)).await;
+        world.pass(seconds(2)).await;
+        let kept = rows(directory.path());
+        assert!((18..=24).contains(&kept), "{kept} rows of 10 minutes");
+    }
+    let left = count(directory.path(), "SELECT count(*) FROM gap");
+    assert!(left >= gaps + 80, "{left} gaps of less than an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_not_wanted_any_more_are_gone_within_a_few_commits() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut config = World::durable(directory.path());
+    config.store.as_mut().expect("a store").retain_heartbeats = seconds(1 << 20);
+    let world = World::with(config.clone());
+    let mut agent = world.agent("node-1").await;
+    agent.beats(1200, seconds(10)).await;
+    world.pass(seconds(2)).await;
+    assert_eq!(rows(directory.path()), 1200);
+    let clock = world.clock.clone();
+    world.stop().await.expect("a clean end");
+
+    config.store.as_mut().expect("a store").retain_heartbeats = seconds(0);
+    let world = World::start(config, clock);
+    let mut agent = agent.reconnect(&world).await;
+    agent.beats(5, seconds(1)).await;
+    assert_eq!(rows(directory.path()), 0);
+}

@@ -85,6 +85,15 @@ async fn when_the_disk_does_not_follow_samples_are_shed_and_heartbeats_are_kept(
     let shed = fleet.history.expect("a history").shed_samples;
     let kept = AGENTS - shed;
     assert!(shed > 0 && kept > HALF_A_QUEUE, "{shed} samples were shed");
+
+    for agent in &mut agents {
+        agent.beats(1, seconds(1)).await;
+    }
+    let history = world.fleet().await.history.expect("a history");
+    assert_eq!(
+        history.forgotten_records, 0,
+        "what is shed went nowhere else"
+    );
 }
 
 /// The answer to `ListNodes` in full, as a stream: a client that does not read on does not take it.

@@ -42,6 +42,9 @@ pub mod cri {
     tonic::include_proto!("runtime.v1");
 }
 
+/// Name of the metadata in which the answer to `Report` names the history that keeps the records, in 32 hexadecimal digits.
+pub const HISTORY_ID: &str = "nodegrace-history-id";
+
 /// The descriptor set of [`v1`] and what it imports, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/nodegrace.v1.bin"));

@@ -2,6 +2,7 @@
 //! came late says since when it knows everything.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{
         Arc,
@@ -20,6 +21,7 @@ use nodegrace_tests::{
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use tonic::{Code, Status, transport::Channel};
 
 /// Nodes with usual and long gaps, flips, and stamps of a clock that is stepped.
 const KINDS: [Kind; 6] = [
@@ -50,36 +52,76 @@ fn directory() -> TempDir {
         .expect("a directory")
 }
 
-/// Somebody who asks an aggregator everything every second, and gets an answer every time.
+/// Somebody who asks everything every second, of the aggregator that answered last and, when that one is not there, of the next:
+/// what any client of the Service does. A question that nobody answers ends the test, and so does a node whose heartbeats become
+/// fewer.
 struct Asker {
     asking: JoinHandle<()>,
-    answers: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    answers: AtomicU64,
+    /// Times that the next one had to be asked.
+    turns: AtomicU64,
 }
 
 impl Asker {
-    fn of(system: &System, number: usize) -> Self {
-        let (aggregator, clock) = (system.queries_to(number), system.clock().clone());
-        let answers = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&answers);
+    fn of(system: &System) -> Self {
+        let aggregators = [system.queries_to(0), system.queries_to(1)];
+        let (clock, counts) = (system.clock().clone(), Arc::<Counts>::default());
+        let counted = Arc::clone(&counts);
         let asking = tokio::spawn(async move {
+            let (mut asked, mut known) = (0, BTreeMap::new());
             loop {
                 clock.sleep(Duration::from_secs(1)).await;
-                question::nodes(aggregator.clone()).await;
-                question::gaps(aggregator.clone()).await;
-                question::fleet(aggregator.clone()).await;
-                counted.fetch_add(1, Ordering::Relaxed);
+                let nodes = match everything(&aggregators[asked]).await {
+                    Ok(nodes) => nodes,
+                    Err(status) => {
+                        // The second is what a question hears whose connection breaks under it.
+                        let gone = [Code::Unavailable, Code::Cancelled];
+                        assert!(gone.contains(&status.code()), "{status}");
+                        counted.turns.fetch_add(1, Ordering::Relaxed);
+                        asked = (asked + 1) % aggregators.len();
+                        everything(&aggregators[asked])
+                            .await
+                            .expect("one of them is there")
+                    }
+                };
+                for (name, heartbeats) in nodes {
+                    let before = known.insert(name.clone(), heartbeats).unwrap_or(0);
+                    assert!(heartbeats >= before, "{name}: {heartbeats} after {before}");
+                }
+                counted.answers.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { asking, answers }
+        Self { asking, counts }
     }
 
-    /// Ends it; gives how often it was answered. A question without an answer ends the test.
-    async fn answered(self) -> u64 {
+    /// Ends it; gives how many answers it got, and how often it had to ask the next one.
+    async fn ended(self) -> (u64, u64) {
         self.asking.abort();
         let end = self.asking.await.expect_err("it asks for ever");
         assert!(end.is_cancelled(), "{end}");
-        self.answers.load(Ordering::Relaxed)
+        let Counts { answers, turns } = &*self.counts;
+        (
+            answers.load(Ordering::Relaxed),
+            turns.load(Ordering::Relaxed),
+        )
     }
+}
+
+/// Asks everything of an aggregator; gives the heartbeats of each node.
+async fn everything(aggregator: &Channel) -> Result<Vec<(String, u64)>, Status> {
+    question::ask_gaps(aggregator.clone()).await?;
+    question::ask_fleet(aggregator.clone()).await?;
+    let nodes = question::ask_nodes(aggregator.clone()).await?;
+    let heartbeats = nodes.into_iter().map(|node| {
+        let channels = node.channels.iter().map(|channel| channel.heartbeats);
+        (node.name.clone(), channels.sum())
+    });
+    Ok(heartbeats.collect())
 }
 
 async fn lasting(system: &System, number: usize) -> Vec<v1::Node> {
@@ -114,7 +156,7 @@ async fn a_replica_with_a_disk_that_was_down_catches_up_and_agrees_to_the_digit(
     let mut spec = two_replicas(&directory, 1);
     on_disk(&mut spec.aggregators[1], &directory.path().join("history"));
     let mut system = start(spec);
-    let asker = Asker::of(&system, 0);
+    let asker = Asker::of(&system);
 
     minutes(&system, 15).await;
     system.crash_aggregator(1).await;
@@ -128,8 +170,8 @@ async fn a_replica_with_a_disk_that_was_down_catches_up_and_agrees_to_the_digit(
     system.start_aggregator(1).expect("it starts again");
     minutes(&system, 18).await;
 
-    let answered = asker.answered().await;
-    assert!(answered >= 3590, "{answered} answers in an hour");
+    let (answers, _) = asker.ended().await;
+    assert!(answers >= 3590, "{answers} answers in an hour");
     stop_agents(&mut system).await;
     assert_agreement(&system).await;
     let (first, second) = (history(&system, 0).await, history(&system, 1).await);
@@ -168,37 +210,33 @@ fn wall(time: Option<prost_types::Timestamp>) -> SystemTime {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replica_that_forgot_says_since_when_it_is_complete_and_agrees_on_all_since() {
+async fn a_replica_that_forgot_gets_what_the_spools_still_hold_and_says_since_when_that_is() {
     let directory = directory();
     let mut system = start(two_replicas(&directory, 2));
-    let asker = Asker::of(&system, 0);
-
-    minutes(&system, 20).await;
-    let (killed, before) = (system.clock().wall(), counts(&system, 0).await);
+    minutes(&system, 15).await;
+    // What every replica has of an earlier run of the agent, no spool holds any more.
+    stop_agents(&mut system).await;
+    let (rolled_out, before) = (system.clock().wall(), counts(&system, 0).await);
     assert_eq!(counts(&system, 1).await, before);
+    start_agents(&mut system);
+    minutes(&system, 10).await;
     system.crash_aggregator(1).await;
     minutes(&system, 10).await;
     system.start_aggregator(1).expect("it starts again");
-    minutes(&system, 30).await;
+    minutes(&system, 20).await;
 
-    let answered = asker.answered().await;
-    assert!(answered >= 3590, "{answered} answers in an hour");
     stop_agents(&mut system).await;
     let history = history(&system, 1).await;
-    assert!(!history.durable && history.forgotten_records > 0);
+    assert!(!history.durable);
     let complete = wall(history.complete_since_time);
-    let late = complete.duration_since(killed).expect("after the kill");
+    let late = complete.duration_since(rolled_out).expect("after it");
     assert!(
         late < Duration::from_secs(60),
-        "what came while it was down is there, but for {late:?}"
+        "what both acknowledged before the kill is there, but for {late:?}"
     );
     let after = counts(&system, 1).await;
     for ((all, before), after) in counts(&system, 0).await.into_iter().zip(before).zip(after) {
-        // The gap that ran when it was killed began with a heartbeat that is forgotten.
-        assert_eq!(
-            after,
-            (all.0 - before.0, all.1 - before.1, all.2 - before.2 - 1)
-        );
+        assert_eq!((after.0, after.1), (all.0 - before.0, all.1 - before.1));
     }
     let gaps = gaps_after(&system, 0, complete).await;
     assert!(gaps.len() > 10, "{} gaps say little", gaps.len());
@@ -258,5 +296,58 @@ async fn while_every_replica_is_down_nothing_is_lost_and_an_agent_finds_them_aga
     stop_agents(&mut system).await;
     assert_agreement(&system).await;
     assert_eq!(history(&system, 0).await.forgotten_records, 0);
+    system.stop().await.expect("everything stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_that_come_back_with_each_others_addresses_miss_nothing() {
+    let directory = directory();
+    let mut spec = two_replicas(&directory, 5);
+    on_disk(&mut spec.aggregators[0], &directory.path().join("first"));
+    on_disk(&mut spec.aggregators[1], &directory.path().join("second"));
+    let mut system = start(spec);
+    minutes(&system, 10).await;
+    system.crash_aggregator(0).await;
+    // What only the second one has is acknowledged at the address that the first one gets.
+    minutes(&system, 10).await;
+    system.crash_aggregator(1).await;
+    system.swap_aggregators(0, 1).expect("both are down");
+    for number in [0, 1] {
+        system.start_aggregator(number).expect("it starts again");
+    }
+    minutes(&system, 10).await;
+    stop_agents(&mut system).await;
+    assert_agreement(&system).await;
+    for number in [0, 1] {
+        assert_eq!(history(&system, number).await.forgotten_records, 0);
+    }
+    system.stop().await.expect("everything stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_replica_is_killed_every_question_is_answered_and_both_agree_in_the_end() {
+    let directory = directory();
+    let mut spec = two_replicas(&directory, 6);
+    on_disk(&mut spec.aggregators[0], &directory.path().join("first"));
+    on_disk(&mut spec.aggregators[1], &directory.path().join("second"));
+    let mut system = start(spec);
+    minutes(&system, 5).await;
+    let asker = Asker::of(&system);
+    for number in [0, 1, 0] {
+        minutes(&system, 5).await;
+        system.crash_aggregator(number).await;
+        minutes(&system, 5).await;
+        system.start_aggregator(number).expect("it starts again");
+    }
+    minutes(&system, 5).await;
+
+    let (answers, turns) = asker.ended().await;
+    assert_eq!(
+        turns, 3,
+        "the one that was killed is the one that was asked"
+    );
+    assert!(answers >= 2095, "{answers} answers in 35 minutes");
+    stop_agents(&mut system).await;
+    assert_agreement(&system).await;
     system.stop().await.expect("everything stops");
 }

@@ -67,6 +67,7 @@
 //! | 3 x 32 | for each class: records appended, acknowledged, dropped; ordinal below which every segment is deleted |
 //! | 1 | number of replicas |
 //! | n | for each: length of its name (1), name, position (instance, sequence: 16), for each class the last ordinal passed and the records missed (3 x 16), wall time it was seen (8) |
+//! | 16 x n | for each: id of its history, 0 where it is not known; versions before the first with ids wrote none |
 //! | 4 | checksum |
 //!
 //! Order of writes: a state is written, and synced, before the segments it calls deleted are removed, and opening removes what
@@ -101,5 +102,6 @@ pub use self::{
     moment::Moment,
     record::{Batch, Instance, ReadLimit, Record},
     recovery::{Condition, Recovery},
+    replicas::HistoryId,
     spool::Spool,
 };

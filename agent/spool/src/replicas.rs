@@ -1,6 +1,6 @@
 //! The aggregator replicas that the spool knows, and how far each got.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU128};
 
 use crate::{
     cursor::{Cursor, Position},
@@ -13,10 +13,15 @@ pub(crate) const MOST_NAME: usize = 253;
 /// Most replicas remembered. Three are many; a name that changes with every restart of an aggregator must not fill the state.
 pub(crate) const MOST_REPLICAS: usize = 32;
 
+/// What a replica calls the history it keeps: opaque, and never zero.
+pub type HistoryId = NonZeroU128;
+
 /// One replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replica {
     pub(crate) cursor: Cursor,
+    /// The history that acknowledged up to there. `None`: it did not say.
+    pub(crate) history: Option<HistoryId>,
     /// When it was seen last, in milliseconds of monotonic time.
     pub(crate) seen: i64,
 }
@@ -50,12 +55,31 @@ impl Replicas {
         }
         let fresh = Replica {
             cursor: start,
+            history: None,
             seen: now,
         };
         let replica = self.known.entry(name.to_owned()).or_insert(fresh);
         replica.seen = now;
         self.changed = true;
         Ok(replica.cursor)
+    }
+
+    /// Takes note of the history that a replica turns out to keep. Where that is another one than before, nothing of what was
+    /// acknowledged is in it, and the cursor goes back to `start`; one that was not told before may be the same.
+    pub(crate) fn identify(
+        &mut self,
+        name: &str,
+        history: Option<HistoryId>,
+        start: Cursor,
+    ) -> Option<Cursor> {
+        let replica = self.known.get_mut(name)?;
+        let other = replica.history.is_some() && history.is_some() && replica.history != history;
+        self.changed |= replica.history != history;
+        replica.history = history;
+        if other {
+            replica.cursor = start;
+        }
+        other.then_some(start)
     }
 
     /// Moves a replica's cursor forward. One that was forgotten meanwhile stays forgotten until it connects again.
@@ -125,6 +149,28 @@ mod tests {
         assert_eq!(replicas.acknowledged_by_all(), at(4).position);
         replicas.forget_unseen_since(3);
         assert_eq!(replicas.acknowledged_by_all(), Position::default());
+    }
+
+    #[test]
+    fn only_a_history_that_is_known_to_be_another_one_starts_over() {
+        let mut replicas = Replicas::default();
+        let acknowledged = Cursor {
+            position: Position {
+                instance: 1,
+                sequence: 9,
+            },
+            ..Cursor::default()
+        };
+        let start = Cursor::default();
+        replicas.connect("a", start, 0).unwrap();
+        replicas.acknowledge("a", &acknowledged, 1);
+        let mut identify = |history| replicas.identify("a", NonZeroU128::new(history), start);
+        assert_eq!(identify(7), None, "it may be the one that acknowledged");
+        assert_eq!(identify(7), None);
+        assert_eq!(identify(8), Some(start));
+        assert_eq!(identify(0), None, "an older version at the same address");
+        assert_eq!(identify(7), None);
+        assert_eq!(replicas.iter().next().unwrap().1.cursor, start);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     cursor::{Cursor, Position},
     ledger::Ledger,
     limits,
-    replicas::{MOST_NAME, MOST_REPLICAS, Replica, Replicas},
+    replicas::{HistoryId, MOST_NAME, MOST_REPLICAS, Replica, Replicas},
     segment::{MOST_NUMBER, Unreadable},
 };
 
@@ -22,7 +22,8 @@ const VERSION: u16 = 1;
 const CHECKSUM: usize = 4;
 const LENGTH_AT: usize = 8 + 2;
 
-const REPLICA_BYTES: usize = 1 + MOST_NAME + (2 + 3 + 3 + 1) * 8;
+const REPLICA_BYTES: usize = 1 + MOST_NAME + (2 + 3 + 3 + 1) * 8 + HISTORY_BYTES;
+const HISTORY_BYTES: usize = 16;
 const CLASS_BYTES: usize = 4 * 8;
 /// Most bytes of a state, and the size of each file.
 pub(crate) const MOST: usize =
@@ -102,7 +103,7 @@ pub(crate) fn encode(
     }
     // Both lengths are bounded where a replica connects.
     bytes.put_u8(replicas.iter().len() as u8);
-    for (name, Replica { cursor, seen }) in replicas.iter() {
+    for (name, Replica { cursor, seen, .. }) in replicas.iter() {
         bytes.put_u8(name.len() as u8);
         bytes.put_slice(name.as_bytes());
         bytes.put_u64_le(cursor.position.instance);
@@ -112,6 +113,10 @@ pub(crate) fn encode(
             bytes.put_u64_le(cursor.missed[class]);
         }
         bytes.put_i64_le(wall_of(*seen));
+    }
+    // Behind all that versions without them look for.
+    for (_, replica) in replicas.iter() {
+        bytes.put_u128_le(replica.history.map_or(0, HistoryId::get));
     }
     let len = (bytes.len() + CHECKSUM) as u32;
     bytes[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&len.to_le_bytes());
@@ -161,6 +166,11 @@ fn parse_whole(bytes: &[u8]) -> Option<Result<State, Unreadable>> {
     for _ in 0..rest.try_get_u8().ok()? {
         state.replicas.push(parse_replica(&mut rest)?);
     }
+    if !rest.is_empty() {
+        for (_, replica) in &mut state.replicas {
+            replica.history = HistoryId::new(rest.try_get_u128_le().ok()?);
+        }
+    }
     Some(Ok(state))
 }
 
@@ -180,7 +190,12 @@ fn parse_replica(rest: &mut &[u8]) -> Option<(String, Replica)> {
         cursor.missed[class] = number(rest)?;
     }
     let seen = rest.try_get_i64_le().ok()?;
-    Some((name, Replica { cursor, seen }))
+    let replica = Replica {
+        cursor,
+        history: None,
+        seen,
+    };
+    Some((name, replica))
 }
 
 #[cfg(test)]
@@ -191,6 +206,7 @@ mod tests {
         let mut replicas = Replicas::default();
         let start = Cursor::default();
         replicas.connect("aggregator-0", start, 5).unwrap();
+        replicas.identify("aggregator-0", HistoryId::new(7), start);
         encode(4, 7, &PerClass::default(), &replicas, |seen| seen + 1000)
     }
 
@@ -203,6 +219,19 @@ mod tests {
         assert_eq!(state.classes, PerClass::default());
         assert_eq!(state.replicas[0].0, "aggregator-0");
         assert_eq!(state.replicas[0].1.seen, 1005);
+        assert_eq!(state.replicas[0].1.history, HistoryId::new(7));
+    }
+
+    #[test]
+    fn a_state_of_a_version_that_knew_no_histories_is_read() {
+        let mut bytes = bytes();
+        let len = bytes.len() - HISTORY_BYTES;
+        bytes.truncate(len - CHECKSUM);
+        bytes[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&(len as u32).to_le_bytes());
+        bytes.put_u32_le(crc32fast::hash(&bytes));
+        let state = parse(&bytes).unwrap();
+        assert_eq!(state.replicas[0].1.seen, 1005);
+        assert_eq!(state.replicas[0].1.history, None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::{
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{BlindSpell, ChannelView, KubeletSettings, Sample};
-use nodegrace_spool::{Class, Cursor, Moment, NameTooLong, Spool};
+use nodegrace_spool::{Class, Cursor, HistoryId, Moment, NameTooLong, Spool};
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::error;
 
@@ -136,6 +136,13 @@ impl Journal {
     pub(crate) fn connect(&self, replica: &str) -> Result<Reader, NameTooLong> {
         let cursor = self.spool().connect(replica, self.now())?;
         Ok(Reader::after(cursor))
+    }
+
+    /// A reader for a connected replica that turned out to keep another history than the one it was known for. `None`: it is
+    /// the same, or nobody can tell.
+    pub(crate) fn identify(&self, replica: &str, history: Option<HistoryId>) -> Option<Reader> {
+        let cursor = self.spool().identify(replica, history)?;
+        Some(Reader::after(cursor))
     }
 
     /// This replica keeps everything up to `cursor`.

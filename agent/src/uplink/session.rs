@@ -2,15 +2,18 @@
 
 use std::{future::pending, mem, time::Duration};
 
-use nodegrace_proto::v1::{Losses, ReportAck, ReportBatch};
-use nodegrace_spool::Cursor;
+use nodegrace_proto::{
+    HISTORY_ID,
+    v1::{Losses, ReportAck, ReportBatch},
+};
+use nodegrace_spool::{Cursor, HistoryId};
 use tokio::{
     sync::mpsc::{self, Permit},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataMap};
 use tracing::{error, info};
 
 use super::{Standing, Uplink, under_way::UnderWay};
@@ -139,17 +142,17 @@ impl Session<'_> {
         let patience = self.uplink.shared.timeouts.acknowledgement;
         // One batch waits for the connection; the rest waits in the spool.
         let (sender, outgoing) = mpsc::channel(1);
-        // The first one goes ahead of the answer: an aggregator may look at it before it answers.
-        let permit = sender.try_reserve().map_err(|error| error.to_string())?;
-        self.send(permit).await?;
         let mut client = self.uplink.client.clone();
         let opening = client.report(ReceiverStream::new(outgoing));
-        let mut acks = match timeout(patience, opening).await {
-            Ok(Ok(answer)) => answer.into_inner(),
+        let acks = match timeout(patience, opening).await {
+            Ok(Ok(answer)) => answer,
             // This is about the stream, such as that there are too many of them: no verdict on a batch.
             Ok(Err(status)) => return Err(wire::status_line(&status).into()),
             Err(_) => return Err("the aggregator does not answer".into()),
         };
+        // It answers before it reads anything: what goes first depends on whose history this is.
+        self.identify(history_id(acks.metadata())).await;
+        let mut acks = acks.into_inner();
 
         let mut sender = Some(sender);
         let mut sealing = false;
@@ -187,6 +190,19 @@ impl Session<'_> {
                 }
                 () = at(self.deadline) => return Err("the aggregator does not acknowledge".into()),
             }
+        }
+    }
+
+    /// Starts over where the aggregator keeps another history than the one that acknowledged at its address before.
+    async fn identify(&mut self, history: Option<HistoryId>) {
+        let replica = self.uplink.replica.clone();
+        let journal = &self.uplink.shared.journal;
+        let anew = journal.aside(move |journal| journal.identify(&replica, history));
+        if let Some(reader) = anew.await {
+            info!("another history is kept there now, it gets all that is held");
+            self.reader = reader;
+            // What was refused was refused by the other one.
+            self.standing.refused = 0;
         }
     }
 
@@ -282,6 +298,12 @@ impl Session<'_> {
             .aside(move |journal| journal.acknowledge(&replica, &end))
             .await;
     }
+}
+
+/// The id of the history behind an answer. `None`: the aggregator is of a version that does not say.
+fn history_id(answer: &MetadataMap) -> Option<HistoryId> {
+    let digits = answer.get(HISTORY_ID)?.to_str().ok()?;
+    HistoryId::new(u128::from_str_radix(digits, 16).ok()?)
 }
 
 /// Waits until `deadline`; for ever when there is none.

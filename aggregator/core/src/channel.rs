@@ -157,6 +157,12 @@ impl ChannelHistory {
         self.view = None;
     }
 
+    /// There is nothing any more that a baseline could be of, and what came before it went may have been missed.
+    pub(crate) const fn await_nothing(&mut self) {
+        self.awaits_baseline = false;
+        self.continuous = false;
+    }
+
     /// Another boot: arrivals of the one before compare with nothing.
     pub(crate) fn forget_arrivals(&mut self) {
         self.continuous = false;

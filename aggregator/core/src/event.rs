@@ -60,6 +60,8 @@ pub struct Report {
     pub sent_time: WallTime,
     /// The records with their sequence numbers, ascending.
     pub records: Vec<(u64, Record)>,
+    /// Lowest and highest number it was sent with, where some of its records were refused or left out. Absent: as in `records`.
+    pub sent_records: Option<(u64, u64)>,
     /// What the agent sees of each channel now. A channel without an entry was not looked at yet.
     pub views: Vec<ChannelView>,
     /// uid of the Node object. Absent: not in this batch.
@@ -74,6 +76,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Lowest and highest number it was sent with. Absent: it had no records.
+    pub(crate) fn sent_records(&self) -> Option<(u64, u64)> {
+        let ends = || Some((self.records.first()?.0, self.records.last()?.0));
+        self.sent_records.or_else(ends)
+    }
+
     /// When it begins, by the node's wall clock: the first record that says so, else when it was sent.
     pub(crate) fn begins(&self) -> WallTime {
         let time = |record: &Record| match record {
@@ -251,6 +259,11 @@ impl Losses {
     /// Records dropped, of every kind.
     pub const fn dropped(&self) -> u64 {
         self.dropped_heartbeats + self.dropped_samples + self.dropped_others
+    }
+
+    /// Records that never came, or that were refused when they did.
+    pub(crate) const fn missing(&self) -> u64 {
+        self.dropped() + self.rejected_records
     }
 
     /// The losses of two agents, or of two runs of one, together.

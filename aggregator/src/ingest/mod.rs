@@ -11,7 +11,10 @@ mod session;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream::BoxStream};
-use nodegrace_proto::v1::{ReportAck, ReportBatch, ingest_server::Ingest};
+use nodegrace_proto::{
+    HISTORY_ID,
+    v1::{ReportAck, ReportBatch, ingest_server::Ingest},
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -58,6 +61,9 @@ impl Ingest for Service {
             permit,
             self.shutdown.clone(),
         );
-        Ok(Response::new(session.acks().boxed()))
+        let mut answer = Response::new(session.acks().boxed());
+        let history = self.parts.store.history();
+        answer.metadata_mut().insert(HISTORY_ID, history.clone());
+        Ok(answer)
     }
 }

@@ -109,8 +109,9 @@ impl Session {
         }
         let opens = self.first.is_none() || (self.open.is_none() && !batch.replay);
         self.first.get_or_insert_with(|| envelope.clone());
-        let highest = convert::highest(&batch);
-        // What a first batch leaves out would look like records that went elsewhere.
+        // The log's own word on what it left out.
+        batch.sent_records = None;
+        let highest = convert::sent_records(&batch).map_or(0, |range| range.last);
         if self.acknowledged > 0 && store.is_behind() {
             store.status().count_shed(convert::shed_samples(&mut batch));
         }

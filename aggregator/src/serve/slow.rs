@@ -6,7 +6,9 @@
 
 use std::{
     convert::Infallible,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -30,14 +32,19 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Readers(Arc<Mutex<Vec<Weak<Mutex<Rest>>>>>);
 
-/// What a reader has not taken yet of a large frame.
+/// What a reader has not taken yet of an answer.
 #[derive(Debug)]
 struct Rest {
+    /// The frames that come next. Absent: they were thrown away.
+    frames: Option<BodyStream<Body>>,
+    /// What is left of a large frame.
     bytes: Bytes,
     /// When it took the last piece.
     taken: Instant,
-    /// True when the rest was thrown away.
+    /// True when the rest was thrown away and its reader was not told yet.
     given_up: bool,
+    /// True while it is among those that are looked after.
+    listed: bool,
 }
 
 impl Readers {
@@ -66,32 +73,21 @@ impl Readers {
 
     fn in_pieces(&self, body: Body) -> Body {
         let rest = Arc::new(Mutex::new(Rest {
+            frames: Some(BodyStream::new(body)),
             bytes: Bytes::new(),
             taken: Instant::now(),
             given_up: false,
+            listed: false,
         }));
-        let state = Some((BodyStream::new(body), rest, self.clone()));
-        let frames = stream::unfold(state, async |state| {
-            let (mut frames, rest, readers) = state?;
-            let piece = lock(&rest).take();
-            match piece {
-                Some(Ok(piece)) => Some((Ok(Frame::data(piece)), Some((frames, rest, readers)))),
-                Some(Err(status)) => Some((last_word(&status), None)),
-                None => {
-                    let mut frame = frames.next().await?;
-                    if let Ok(large) = &mut frame
-                        && let Some(data) = large.data_mut()
-                        && data.len() > PIECE
-                    {
-                        let first = piece_of(data);
-                        lock(&rest).put(std::mem::replace(data, first));
-                        readers.readers().push(Arc::downgrade(&rest));
-                    }
-                    Some((frame, Some((frames, rest, readers))))
-                }
+        let readers = self.clone();
+        Body::new(StreamBody::new(stream::poll_fn(move |context| {
+            let frame = lock(&rest).poll(context);
+            // The list is locked before what is in it, never after.
+            if lock(&rest).wants_listing() {
+                readers.readers().push(Arc::downgrade(&rest));
             }
-        });
-        Body::new(StreamBody::new(frames))
+            frame
+        })))
     }
 
     fn readers(&self) -> MutexGuard<'_, Vec<Weak<Mutex<Rest>>>> {
@@ -100,31 +96,48 @@ impl Readers {
 }
 
 impl Rest {
-    fn put(&mut self, bytes: Bytes) {
-        self.bytes = bytes;
-        self.taken = Instant::now();
-    }
-
-    /// The next piece. Absent: there is no rest.
-    ///
-    /// # Errors
-    /// When it was thrown away.
-    fn take(&mut self) -> Option<Result<Bytes, Status>> {
-        if self.given_up {
+    /// The next frame, or the next piece of a large one.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if mem::take(&mut self.given_up) {
             let status = Status::resource_exhausted("the answer was read too slowly");
-            return Some(Err(status));
+            return Poll::Ready(Some(last_word(&status)));
         }
         self.taken = Instant::now();
-        (!self.bytes.is_empty()).then(|| Ok(piece_of(&mut self.bytes)))
+        if !self.bytes.is_empty() {
+            let piece = piece_of(&mut self.bytes);
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        let Some(frames) = &mut self.frames else {
+            return Poll::Ready(None);
+        };
+        let mut frame = ready!(frames.poll_next_unpin(context));
+        if let Some(Ok(large)) = &mut frame
+            && let Some(data) = large.data_mut()
+            && data.len() > PIECE
+        {
+            let first = piece_of(data);
+            self.bytes = mem::replace(data, first);
+        }
+        Poll::Ready(frame)
+    }
+
+    /// True when there is something to look after and nobody does; from then on somebody does.
+    const fn wants_listing(&mut self) -> bool {
+        let wants = !self.listed && !self.bytes.is_empty();
+        self.listed |= wants;
+        wants
     }
 
     /// Throws the rest away when nothing of it was taken for too long. False: nobody need look at it any more.
     fn is_read_in_time(&mut self) -> bool {
         if !self.bytes.is_empty() && self.taken.elapsed() > PATIENCE {
             self.bytes = Bytes::new();
+            // The encoder in there holds the same memory.
+            self.frames = None;
             self.given_up = true;
         }
-        !self.bytes.is_empty()
+        self.listed = !self.bytes.is_empty();
+        self.listed
     }
 }
 
@@ -142,4 +155,69 @@ fn last_word(status: &Status) -> Result<Frame<Bytes>, Status> {
     let mut trailers = HeaderMap::new();
     status.add_header(&mut trailers)?;
     Ok(Frame::trailers(trailers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes whose memory somebody else holds as well, as an encoder does.
+    struct Shared(Arc<Vec<u8>>);
+
+    impl AsRef<[u8]> for Shared {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    /// An answer of one large frame, and whether any of its memory is still held.
+    fn large_answer() -> (Response<Body>, Weak<Vec<u8>>) {
+        let memory = Arc::new(vec![7; 4 * PIECE]);
+        let weak = Arc::downgrade(&memory);
+        let frame = Bytes::from_owner(Shared(Arc::clone(&memory)));
+        // What an encoder does with its buffer until it is asked for more.
+        let end = stream::unfold(memory, |_| std::future::ready(None));
+        let frames = stream::iter([frame]).chain(end);
+        let frames = frames.map(|bytes| Ok::<_, Status>(Frame::data(bytes)));
+        (Response::new(Body::new(StreamBody::new(frames))), weak)
+    }
+
+    async fn pass(duration: Duration) {
+        tokio::time::advance(duration).await;
+        // Whoever looks has its turn.
+        tokio::task::yield_now().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_reads_is_freed_though_nobody_asks_for_it_again() {
+        let readers = Readers::default();
+        let watch = readers.clone();
+        let watching = tokio::spawn(async move { watch.watch().await });
+        let (answer, memory) = large_answer();
+        let mut unread = BodyStream::new(readers.pace(answer).into_body());
+        unread.next().await.unwrap().unwrap();
+
+        pass(PATIENCE / 2).await;
+        assert!(memory.upgrade().is_some());
+        pass(PATIENCE).await;
+        assert!(memory.upgrade().is_none(), "it is still held");
+
+        let last = unread.next().await.unwrap().unwrap();
+        assert!(last.is_trailers());
+        assert!(unread.next().await.is_none());
+        watching.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_read_arrives_whole() {
+        let readers = Readers::default();
+        let (answer, _) = large_answer();
+        let mut frames = BodyStream::new(readers.pace(answer).into_body());
+        let mut bytes = 0;
+        while let Some(frame) = frames.next().await {
+            bytes += frame.unwrap().into_data().unwrap().len();
+        }
+        assert_eq!(bytes, 4 * PIECE);
+        assert_eq!(readers.readers().len(), 1, "it is listed once");
+    }
 }

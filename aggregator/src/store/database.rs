@@ -63,6 +63,18 @@ impl Database {
         })
     }
 
+    /// True when single heartbeats are kept as rows.
+    pub(super) const fn keeps_heartbeats(&self) -> bool {
+        !self.retain_heartbeats.is_zero()
+    }
+
+    /// The id of the history, made with it.
+    pub(super) fn history(&self) -> Result<u128, OpenError> {
+        let query = "SELECT id FROM history";
+        let id = self.connection.query_row(query, [], |row| row.get(0))?;
+        Ok(u128::from_be_bytes(id))
+    }
+
     /// Where the time stood. Absent: the database is new.
     pub(crate) fn state(&self) -> Result<Option<State>, OpenError> {
         let query = "SELECT moment_ns, wall_ns, anchor_moment_ns, anchor_wall_ns, rejected_records, rejected_streams,
@@ -133,6 +145,7 @@ impl Database {
 
     /// Does all of `work` or nothing; on disk when this returns. Gives the id of the last row of the log. Blocks.
     pub(super) fn write(&mut self, work: &Work) -> Result<i64, rusqlite::Error> {
+        let keeps_heartbeats = self.keeps_heartbeats();
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
         let mut last_row = work.applied_row;
@@ -156,8 +169,11 @@ impl Database {
                 ])?;
         }
         let oldest_heartbeat = work.oldest_kept(self.retain_heartbeats, self.too_large);
-        if !self.retain_heartbeats.is_zero() {
+        if keeps_heartbeats {
             heartbeats::insert(&transaction, &work.events.heartbeats, oldest_heartbeat)?;
+        } else {
+            // What an earlier run kept: no new row takes it away.
+            heartbeats::retain(&transaction, oldest_heartbeat, RETENTION_STEP)?;
         }
         for saved in &work.snapshots {
             save(&transaction, saved, work)?;
@@ -181,7 +197,10 @@ impl Database {
         transaction.commit()?;
         if work.retain {
             let pages = format!("PRAGMA incremental_vacuum({VACUUM_STEP})");
-            self.connection.execute_batch(&pages)?;
+            // All of the work is on disk by now: an error here must not have it done again.
+            if let Err(error) = self.connection.execute_batch(&pages) {
+                tracing::warn!(%error, "free pages of the database are given back later");
+            }
         }
         Ok(last_row)
     }
@@ -193,8 +212,9 @@ impl Work {
         if too_many {
             return i64::MAX;
         }
-        let wall = self.state.last.wall.unix_nanos();
-        wall.saturating_sub(nanos(retain_for))
+        // As rows are dated: a step of the wall clock makes none of them older or younger.
+        let now = self.state.anchor.wall_at(self.state.last.moment);
+        now.unix_nanos().saturating_sub(nanos(retain_for))
     }
 }
 

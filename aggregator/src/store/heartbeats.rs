@@ -20,7 +20,7 @@ pub(super) struct KeptHeartbeat {
     agent: AgentId,
     number: u64,
     heartbeat: Heartbeat,
-    /// When it was kept, by the aggregator's wall clock.
+    /// When it was kept, by the wall time of the aggregator's timeline.
     kept: WallTime,
 }
 
@@ -33,8 +33,10 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    pub(super) fn of(report: &Report) -> Self {
-        let heartbeats = report.records.iter().filter_map(|(number, record)| {
+    /// Those in `report`; none of them unless rows of them are kept.
+    pub(super) fn of(report: &Report, are_kept: bool) -> Self {
+        let records = report.records.iter().filter(|_| are_kept);
+        let heartbeats = records.filter_map(|(number, record)| {
             let Record::Heartbeat(heartbeat) = record else {
                 return None;
             };

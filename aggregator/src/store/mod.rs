@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nodegrace_proto::v1::ReportBatch;
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
-use tonic::Status as GrpcStatus;
+use tonic::{Status as GrpcStatus, metadata::AsciiMetadataValue};
 
 pub use self::error::OpenError;
 pub(crate) use self::{database::Database, restore::restore, status::Status, writer::Writer};
@@ -57,6 +57,8 @@ pub(crate) struct Store {
     /// Absent: memory only.
     disk: Option<Disk>,
     status: Arc<Status>,
+    /// The id of the history, as agents are told.
+    history: AsciiMetadataValue,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Store {
         Self {
             disk: None,
             status: Arc::default(),
+            history: told(rand::random()),
         }
     }
 
@@ -100,6 +103,7 @@ impl Store {
         status: Arc<Status>,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
+        let history = told(restored.history);
         let writer = Writer::new(database, restored, waiting, Arc::clone(&status));
         Self {
             disk: Some(Disk {
@@ -107,12 +111,18 @@ impl Store {
                 writer: Mutex::new(Some(writer)),
             }),
             status,
+            history,
         }
     }
 
     /// True when what is kept survives a restart.
     pub(crate) const fn is_durable(&self) -> bool {
         self.disk.is_some()
+    }
+
+    /// The id of the history: another one for each database and, in memory, for each run.
+    pub(crate) const fn history(&self) -> &AsciiMetadataValue {
+        &self.history
     }
 
     /// How it fares.
@@ -165,4 +175,10 @@ impl Store {
         disk.queue.send(waiting).await.map_err(|_| stopped())?;
         kept.await.map_err(|_| stopped())
     }
+}
+
+/// The id of a history as agents are told.
+fn told(history: u128) -> AsciiMetadataValue {
+    let digits = format!("{history:032x}");
+    AsciiMetadataValue::try_from(digits).expect("digits are ASCII")
 }

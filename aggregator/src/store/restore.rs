@@ -11,6 +11,8 @@ use crate::{ingest, register::Register, timeline::Timeline};
 /// What the writer must know of a restored database.
 #[derive(Debug)]
 pub(crate) struct Restored {
+    /// The id of the history.
+    pub(super) history: u128,
     /// The last row of the log.
     pub(super) last_row: i64,
     /// What came of the log; some of it may be in the database already.
@@ -49,7 +51,7 @@ pub(crate) fn restore(
         let batch = ingest::read_back(&row.wire, row.opens, row.received)
             .map_err(|reason| damaged("a batch", row.node, reason.into()))?;
         let node = Arc::clone(&batch.report.node);
-        let heartbeats = Candidates::of(&batch.report);
+        let heartbeats = Candidates::of(&batch.report, database.keeps_heartbeats());
         let applied = register.replay(batch);
         events.note(&node, heartbeats, applied, timeline.wall_at(row.received));
         unsaved.push(node);
@@ -58,6 +60,7 @@ pub(crate) fn restore(
     })?;
     tracing::info!(nodes, batches, "history restored");
     Ok(Restored {
+        history: database.history()?,
         last_row,
         events,
         unsaved,

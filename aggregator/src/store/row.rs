@@ -60,7 +60,7 @@ impl LogRow {
     }
 }
 
-/// A long gap or a flip of a node, and when it was kept by the aggregator's wall clock.
+/// A long gap or a flip of a node, and when it was kept, by the wall time of the aggregator's timeline.
 #[derive(Clone, Debug)]
 pub(super) struct Event<T> {
     pub(super) node: Arc<str>,

@@ -194,7 +194,7 @@ fn a_kill_at_any_write_point_leaves_all_that_was_acknowledged() {
         copy_now();
         for batch in batches {
             let node = Arc::clone(&batch.report.node);
-            let heartbeats = Candidates::of(&batch.report);
+            let heartbeats = Candidates::of(&batch.report, true);
             let applied = register.replay(batch);
             events.note(&node, heartbeats, applied, WallTime::from_unix_nanos(1));
         }
@@ -282,4 +282,34 @@ fn a_full_disk_refuses_whole_transactions_and_works_again_with_room() {
     pages(&database, 1 << 30);
     assert_eq!(database.write(&work).expect("there is room"), 200);
     assert_eq!(rows(&database), 200);
+}
+
+#[test]
+fn free_pages_that_cannot_be_given_back_undo_nothing_and_repeat_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut database = Database::open(&StoreConfig::new(directory.path())).expect("it opens");
+    let mut long = work(0);
+    for number in 1..=200 {
+        let wire = wire(0, number);
+        long.rows.push(LogRow::of(&batch(&wire, number), wire));
+    }
+    let last_row = database.write(&long).expect("it writes");
+    // A node that is forgotten leaves free pages; the first commit is that of the work, the next one gives them back.
+    let commits = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&commits);
+    database
+        .connection
+        .commit_hook(Some(move || {
+            let mut commits = counted.lock().expect("no panic");
+            *commits += 1;
+            *commits > 1
+        }))
+        .expect("a hook");
+    let mut work = work(last_row);
+    work.forgotten.push(Arc::from("node-0"));
+    let wire = wire(1, 1);
+    work.rows.push(LogRow::of(&batch(&wire, 1), wire));
+    let written = database.write(&work).expect("the work is on disk");
+    assert_eq!(written, last_row + 1);
+    assert_eq!(*commits.lock().expect("no panic"), 2, "it was refused");
 }

@@ -32,6 +32,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Writer {
     /// Absent: a task that had it panicked.
     database: Option<Database>,
+    /// Whether heartbeats become rows of their own.
+    keeps_heartbeats: bool,
     queue: mpsc::Receiver<Waiting>,
     status: Arc<Status>,
     /// What came of committed batches and is not written yet. Lost with a crash, it comes again with the log.
@@ -58,6 +60,7 @@ impl Writer {
             unsaved.note(node, Duration::ZERO);
         }
         Self {
+            keeps_heartbeats: database.keeps_heartbeats(),
             database: Some(database),
             queue,
             status,
@@ -121,10 +124,11 @@ impl Writer {
             return Ok(());
         };
         self.last_row = last_row;
-        let (now, kept) = (parts.clock.now(), parts.timeline.mark().wall);
+        let now = parts.clock.now();
+        let kept = parts.timeline.wall_at(parts.timeline.now());
         for (batch, answer) in waiting {
             let node = Arc::clone(&batch.report.node);
-            let heartbeats = Candidates::of(&batch.report);
+            let heartbeats = Candidates::of(&batch.report, self.keeps_heartbeats);
             let (outcome, applied) = parts.register.take(parts, batch);
             self.unsaved.note(&node, now);
             self.events.note(&node, heartbeats, applied, kept);

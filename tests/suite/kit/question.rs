@@ -1,7 +1,7 @@
 //! What tests ask an aggregator.
 
 use nodegrace_proto::v1::{self, query_client::QueryClient};
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
 
 /// The most that is answered at once.
 const PAGE: i32 = 1000;
@@ -23,11 +23,19 @@ pub async fn node(aggregator: Channel, name: &str) -> v1::Node {
 /// # Panics
 /// When the aggregator does not answer.
 pub async fn fleet(aggregator: Channel) -> v1::Fleet {
-    QueryClient::new(aggregator)
-        .get_fleet(v1::GetFleetRequest {})
+    ask_fleet(aggregator)
         .await
         .unwrap_or_else(|status| panic!("GetFleet: {status}"))
-        .into_inner()
+}
+
+/// The fleet's totals, if it answers.
+///
+/// # Errors
+/// What it says instead, or that it is not there.
+pub async fn ask_fleet(aggregator: Channel) -> Result<v1::Fleet, Status> {
+    let mut client = QueryClient::new(aggregator);
+    let answer = client.get_fleet(v1::GetFleetRequest {}).await?;
+    Ok(answer.into_inner())
 }
 
 /// Every node in full, by name.
@@ -35,18 +43,24 @@ pub async fn fleet(aggregator: Channel) -> v1::Fleet {
 /// # Panics
 /// When the aggregator does not answer.
 pub async fn nodes(aggregator: Channel) -> Vec<v1::Node> {
+    ask_nodes(aggregator)
+        .await
+        .unwrap_or_else(|status| panic!("ListNodes: {status}"))
+}
+
+/// Every node in full, by name, if it answers.
+///
+/// # Errors
+/// What it says instead, or that it is not there.
+pub async fn ask_nodes(aggregator: Channel) -> Result<Vec<v1::Node>, Status> {
     let request = v1::ListNodesRequest {
         page_size: PAGE,
         order_by: "name".to_owned(),
         view: v1::NodeView::Full.into(),
         ..v1::ListNodesRequest::default()
     };
-    QueryClient::new(aggregator)
-        .list_nodes(request)
-        .await
-        .unwrap_or_else(|status| panic!("ListNodes: {status}"))
-        .into_inner()
-        .nodes
+    let answer = QueryClient::new(aggregator).list_nodes(request).await?;
+    Ok(answer.into_inner().nodes)
 }
 
 /// The longest gaps, the longest first.
@@ -54,16 +68,22 @@ pub async fn nodes(aggregator: Channel) -> Vec<v1::Node> {
 /// # Panics
 /// When the aggregator does not answer.
 pub async fn gaps(aggregator: Channel) -> Vec<v1::Gap> {
+    ask_gaps(aggregator)
+        .await
+        .unwrap_or_else(|status| panic!("ListGaps: {status}"))
+}
+
+/// The longest gaps, the longest first, if it answers.
+///
+/// # Errors
+/// What it says instead, or that it is not there.
+pub async fn ask_gaps(aggregator: Channel) -> Result<Vec<v1::Gap>, Status> {
     let request = v1::ListGapsRequest {
         page_size: PAGE,
         ..v1::ListGapsRequest::default()
     };
-    QueryClient::new(aggregator)
-        .list_gaps(request)
-        .await
-        .unwrap_or_else(|status| panic!("ListGaps: {status}"))
-        .into_inner()
-        .gaps
+    let answer = QueryClient::new(aggregator).list_gaps(request).await?;
+    Ok(answer.into_inner().gaps)
 }
 
 /// What does not hang on when a node's reports came, and over which streams: the same from every aggregator that had them all.

@@ -19,7 +19,7 @@ use crate::{
     moment::{Moment, millis},
     record::Instance,
     recovery::{Condition, Recovery},
-    replicas::Replicas,
+    replicas::{HistoryId, Replicas},
 };
 
 /// Records are closed off into another segment after this share of the age limit, so that one segment never spans so long
@@ -113,12 +113,24 @@ impl Spool {
     /// # Errors
     /// [`NameTooLong`] for a name longer than any DNS name.
     pub fn connect(&mut self, replica: &str, now: Moment) -> Result<Cursor, NameTooLong> {
-        let start = Cursor {
+        let start = self.start();
+        self.replicas.connect(replica, start, now.millis())
+    }
+
+    /// The history that a connected replica turns out to keep. Where another one is known to have acknowledged under its name,
+    /// the replica starts over: gives its cursor then, at the oldest record held.
+    pub fn identify(&mut self, replica: &str, history: Option<HistoryId>) -> Option<Cursor> {
+        let start = self.start();
+        self.replicas.identify(replica, history, start)
+    }
+
+    /// Before the oldest record held.
+    fn start(&self) -> Cursor {
+        Cursor {
             position: Position::default(),
             passed: PerClass::from_fn(|class| self.logs[class].first_held() - 1),
             missed: PerClass::default(),
-        };
-        self.replicas.connect(replica, start, now.millis())
+        }
     }
 
     /// A replica keeps everything up to `cursor`, which a read gave. An older one than before changes nothing, nor does a

@@ -10,7 +10,6 @@ use crate::{
     log::{Extent, Segment, parse_file_name},
     moment::Moment,
     record::Instance,
-    replicas::Replica,
     segment::{self, Parsed, Unreadable},
     state::{self, State},
 };
@@ -65,9 +64,9 @@ impl<'a> Opening<'a> {
             log.ledger.balance();
             log.instance_first = log.ledger.appended + 1;
         }
-        for (name, Replica { cursor, seen }) in state.replicas {
-            let seen = self.now.millis_of(seen);
-            self.spool.replicas.restore(name, Replica { cursor, seen });
+        for (name, mut replica) in state.replicas {
+            replica.seen = self.now.millis_of(replica.seen);
+            self.spool.replicas.restore(name, replica);
         }
         let newest = self.instances.keys().next_back().copied().unwrap_or(0);
         self.spool.instance = Arc::new(Instance {

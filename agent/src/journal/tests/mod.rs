@@ -23,6 +23,11 @@ impl Journal {
         Self::in_memory(BYTES, &AgentInstance::default(), clock.clone()).unwrap()
     }
 
+    /// Moves what was written to the spool, as the one who keeps it does.
+    pub(crate) fn keep_now(&self) {
+        self.flush();
+    }
+
     /// What comes next for a reader, which has not come to a later run.
     pub(crate) fn next_batch(&self, reader: &mut Reader, limits: BatchLimits) -> ReportBatch {
         self.contents(reader, limits).batch

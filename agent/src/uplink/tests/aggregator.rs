@@ -7,14 +7,18 @@ use std::{
 
 use futures::{Stream, StreamExt as _, stream};
 use hyper_util::rt::TokioIo;
-use nodegrace_proto::v1::{
-    Rejection, ReportAck, ReportBatch,
-    ingest_server::{Ingest, IngestServer},
+use nodegrace_proto::{
+    HISTORY_ID,
+    v1::{
+        Rejection, ReportAck, ReportBatch,
+        ingest_server::{Ingest, IngestServer},
+    },
 };
 use tokio::{io::DuplexStream, net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
 use tonic::{
     Request, Response, Status, Streaming,
+    metadata::MetadataValue,
     transport::{Channel, Endpoint, Server},
 };
 use tower::service_fn;
@@ -47,6 +51,8 @@ pub(crate) struct Aggregator {
 #[derive(Debug)]
 struct Shared {
     manner: Mutex<Manner>,
+    /// The id of its history. Absent: it is of a version without.
+    history: Mutex<Option<&'static str>>,
     batches: Mutex<Vec<ReportBatch>>,
     streams: Mutex<u32>,
 }
@@ -55,6 +61,7 @@ impl Shared {
     fn of(manner: Manner) -> Arc<Self> {
         Arc::new(Self {
             manner: Mutex::new(manner),
+            history: Mutex::default(),
             batches: Mutex::default(),
             streams: Mutex::default(),
         })
@@ -105,6 +112,12 @@ impl Aggregator {
     /// From now on it does this.
     pub(crate) fn become_one_to(&self, manner: Manner) {
         *self.shared.manner.lock().unwrap() = manner;
+    }
+
+    /// From the next stream on it is another one at the same address, with this history.
+    pub(crate) fn keep_history(&self, id: Option<&'static str>) {
+        *self.shared.history.lock().unwrap() = id;
+        self.shared.batches.lock().unwrap().clear();
     }
 
     /// A channel to it, which all its clones share.
@@ -158,7 +171,12 @@ impl Ingest for Handler {
                 Err(status) => Some(Err(status)),
             })
         });
-        Ok(Response::new(acks.boxed()))
+        let mut answer = Response::new(acks.boxed());
+        if let Some(history) = *self.0.history.lock().unwrap() {
+            let history = MetadataValue::from_static(history);
+            answer.metadata_mut().insert(HISTORY_ID, history);
+        }
+        Ok(answer)
     }
 }
 

@@ -83,6 +83,8 @@ impl Agent {
     pub(super) fn beat(&self) {
         self.journal
             .learn(vec![Observation::Heartbeat(Heartbeat::default())]);
+        // Whether anybody can be reached or not.
+        self.journal.keep_now();
     }
 
     pub(super) async fn sleep(&self, seconds: f64) {

@@ -78,3 +78,28 @@ async fn all_replicas_are_drained_at_the_same_time() {
     assert!(took < 5.0, "{took} s");
     assert_eq!(good.received(), [1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_history_at_a_known_address_gets_all_that_is_held_and_an_unknown_one_goes_on() {
+    let (first, behind) = (
+        Aggregator::start(Manner::Acknowledge),
+        Aggregator::start(Manner::Ignore),
+    );
+    // The one that acknowledges nothing keeps everything in the spool.
+    let agent = Agent::start(&[("first", &first), ("behind", &behind)]);
+    for (history, expected) in [
+        (None, vec![1]),
+        (Some("0a"), vec![2]),
+        (Some("0a"), vec![3]),
+        (Some("0b"), vec![1, 2, 3, 4]),
+        (None, vec![5]),
+    ] {
+        first.become_one_to(Manner::Break);
+        agent.sleep(60.0).await;
+        first.keep_history(history);
+        first.become_one_to(Manner::Acknowledge);
+        agent.beat();
+        agent.sleep(60.0).await;
+        assert_eq!(first.received(), expected, "{history:?}");
+    }
+}

@@ -87,6 +87,7 @@ fn report(node: u32, at: f64, records: Vec<(u64, Record)>) -> Event {
         sent: Duration::from_secs_f64(at),
         sent_time: WallTime::from_unix_nanos(0),
         records,
+        sent_records: None,
         views: vec![
             view(Channel::Lease, Visibility::Observed),
             view(Channel::NodeStatus, Visibility::Observed),

@@ -67,6 +67,7 @@ impl NodeHistory {
             _ => sent,
         };
 
+        let sent_records = report.sent_records();
         let mut applied = Applied::default();
         for (number, record) in report.records {
             if self.instance.keep(number) {
@@ -79,6 +80,8 @@ impl NodeHistory {
         }
         applied.explained.extend(self.causes.pass(sent.sent));
         self.counters.duplicate_records += applied.duplicates;
+        self.instance
+            .reach(sent_records.map_or(0, |(_, last)| last));
         applied.acknowledged = self.instance.highest();
         applied
     }
@@ -90,7 +93,8 @@ impl NodeHistory {
             .is_some_and(|last| last.sent >= report.sent);
         let overtaken = newest || (report.replay && !report.records.is_empty());
         let highest = self.instance.highest();
-        overtaken && report.records.iter().all(|(number, _)| *number <= highest)
+        let known = |(_, last)| last <= highest;
+        overtaken && report.sent_records().is_none_or(known)
     }
 
     /// Counts the records of a replaced agent. Those that never came before cannot be put in order any more, because what its
@@ -138,21 +142,22 @@ impl NodeHistory {
         None
     }
 
-    /// The first numbers of an instance that this run never saw, and that were not lost, went to an earlier run. That many at
-    /// least: the losses may hold what instances before it lost at their ends.
+    /// Numbers that never came here, and that were not lost since the last batch, went to another aggregator or to an earlier
+    /// run of this one. That many at least: the losses may hold what instances before it lost at their ends.
     fn count_forgotten(&mut self, report: &Report, losses: Losses) {
-        if self.instance.highest() > 0 {
-            return;
-        }
-        let Some((first, _)) = report.records.first() else {
+        let Some((first, _)) = report.sent_records() else {
             return;
         };
-        let forgotten = first.saturating_sub(1).saturating_sub(losses.dropped());
-        self.counters.forgotten_records += forgotten;
+        let highest = self.instance.highest();
+        let lost = losses.missing().saturating_sub(self.losses.missing());
+        let forgotten = first.saturating_sub(highest + 1).saturating_sub(lost);
         let begins = report.begins();
         self.coverage.begins.get_or_insert(begins);
         if forgotten > 0 {
+            self.counters.forgotten_records += forgotten;
             self.coverage.after_hole = self.coverage.after_hole.max(Some(begins));
+            // There may have been heartbeats among them.
+            self.break_chains();
         }
     }
 
@@ -189,6 +194,11 @@ impl NodeHistory {
             let visibility = view.map(|view| view.visibility);
             let history = &mut self.channels[channel.index()];
             history.see(visibility);
+            // A Lease that was deleted while no agent ran.
+            if visibility == Some(Visibility::Absent) && history.awaits_its_baseline() {
+                history.await_nothing();
+                self.chain.break_here();
+            }
             // Whether the spell hides heartbeats of its own channel shows when it ends; from gaps it does.
             match visibility {
                 Some(Visibility::Observed | Visibility::Absent) => {}

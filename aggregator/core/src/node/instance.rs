@@ -10,7 +10,7 @@ const REPLACED_KEPT: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Instance {
     current: Option<AgentId>,
-    /// Highest sequence number kept of the current instance; everything below is kept, forgotten or lost.
+    /// Highest sequence number taken of the current instance; everything up to it is kept, refused, forgotten or lost.
     highest: u64,
     /// The instances replaced last with their highest numbers, the latest last: their late records are recognised by them.
     replaced: Vec<(AgentId, u64)>,
@@ -125,6 +125,11 @@ impl Instance {
             self.highest = sequence_number;
         }
         new
+    }
+
+    /// Every record up to this number is done with, though some were not kept.
+    pub(super) fn reach(&mut self, sequence_number: u64) {
+        self.highest = self.highest.max(sequence_number);
     }
 
     pub(super) const fn highest(&self) -> u64 {

@@ -1,13 +1,13 @@
 //! What the agent could not see, or had to drop, is never a gap of the kubelet.
 
 use nodegrace_core::{
-    Losses,
+    Event, Losses,
     event::{Channel, Visibility},
 };
 
 use crate::{
     chains::{gaps, steady},
-    kit::{Agent, NODE, figures, fleet, s},
+    kit::{Agent, NODE, figures, fleet, now, s, wall},
 };
 
 #[test]
@@ -177,4 +177,48 @@ fn a_channel_that_was_not_looked_at_yet_may_hold_heartbeats() {
     agent.lease(1030.0);
     agent.send(&mut fleet, 1030.0);
     assert_eq!(gaps(&figures(&fleet, 1030.0)), (1, 2));
+}
+
+#[test]
+fn numbers_that_went_elsewhere_are_forgotten_and_no_gap_reaches_over_them() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(20);
+    agent.lose(Losses {
+        dropped_samples: 5,
+        ..Losses::default()
+    });
+    agent.lease(1410.0);
+    agent.lease(1420.0);
+    agent.send(&mut fleet, 1420.0);
+    let found = figures(&fleet, 1420.0);
+    assert_eq!(found.observation.forgotten_records, 15);
+    assert_eq!(gaps(&found), (21, 1));
+    assert_eq!(fleet.complete_since(), Some(wall(1410.0)));
+
+    // What was lost before explains no other hole.
+    agent.skip_numbers(5);
+    agent.lease(1480.0);
+    agent.send(&mut fleet, 1480.0);
+    let found = figures(&fleet, 1480.0);
+    assert_eq!(found.observation.forgotten_records, 20);
+    assert_eq!(gaps(&found), (21, 2));
+}
+
+#[test]
+fn what_was_refused_or_left_out_is_not_forgotten() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(3);
+    agent.lease(1210.0);
+    let mut batch = agent.batch(1210.0);
+    if let Event::Report(report) = &mut batch {
+        let (number, _) = report.records[0];
+        report.sent_records = Some((number - 3, number + 2));
+    }
+    assert_eq!(fleet.apply(batch, now(1210.0)).acknowledged, 27);
+    agent.skip_numbers(2);
+    agent.lease(1220.0);
+    agent.send(&mut fleet, 1220.0);
+    let found = figures(&fleet, 1220.0);
+    assert_eq!(found.observation.forgotten_records, 0);
+    assert_eq!(gaps(&found), (22, 0));
 }

@@ -332,3 +332,15 @@ fn the_silence_of_an_agent_that_left_is_no_gap_of_the_kubelet() {
     stream(&mut fleet, &agent, true, 2021.0);
     assert!(figures(&fleet, 2021.0).running_gap.is_some());
 }
+
+#[test]
+fn a_lease_that_was_deleted_while_no_agent_ran_leaves_one_gap_unmeasured_and_not_all() {
+    let (mut fleet, _) = steady();
+    let mut agent = Agent::without_lease("boot-1", 1290.0);
+    agent.baseline(Channel::NodeStatus, 1291.0, 500);
+    for at in [1300.0, 1310.0, 1320.0] {
+        agent.status(at);
+        agent.send(&mut fleet, at);
+    }
+    assert_eq!(gaps(&figures(&fleet, 1320.0)), (22, 1));
+}

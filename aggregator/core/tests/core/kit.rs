@@ -278,6 +278,7 @@ impl Agent {
             sent: s(at),
             sent_time: wall(at),
             records: std::mem::take(&mut self.records),
+            sent_records: None,
             views,
             node_uid: self.uid.clone(),
             rhythm: None,

@@ -36,14 +36,23 @@ pub(super) fn record_count(batch: &v1::ReportBatch) -> usize {
         + batch.samples.len()
 }
 
-/// The highest number among the records of `batch`, refused ones included. 0: there is none.
-pub(super) fn highest(batch: &v1::ReportBatch) -> u64 {
-    let possible = |number: &u64| *number <= MAX_COUNT;
-    numbers(batch).filter(possible).max().unwrap_or(0)
+/// Lowest and highest number among the records that `batch` was sent with, refused ones included. Absent: there were none.
+pub(super) fn sent_records(batch: &v1::ReportBatch) -> Option<v1::SequenceRange> {
+    let possible = |number: &u64| (1..=MAX_COUNT).contains(number);
+    let here = || {
+        Some(v1::SequenceRange {
+            first: numbers(batch).filter(possible).min()?,
+            last: numbers(batch).filter(possible).max()?,
+        })
+    };
+    let told = batch.sent_records;
+    told.filter(|range| possible(&range.first) && possible(&range.last))
+        .or_else(here)
 }
 
-/// Takes the samples out of `batch`; gives how many there were.
+/// Takes the samples out of `batch`, which still says that it was sent with them; gives how many there were.
 pub(super) fn shed_samples(batch: &mut v1::ReportBatch) -> usize {
+    batch.sent_records = sent_records(batch);
     let shed = std::mem::take(&mut batch.samples).len();
     batch.first_sequence_number = numbers(batch).min().unwrap_or(0);
     shed
@@ -61,6 +70,7 @@ fn numbers(batch: &v1::ReportBatch) -> impl Iterator<Item = u64> {
 
 /// Converts `batch`, whose envelope was found right.
 pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted {
+    let sent_records = sent_records(&batch).map(|range| (range.first, range.last));
     let mut sieve = Sieve::new(envelope.sent);
     sieve.records("heartbeats", &batch.heartbeats);
     sieve.records("blind_spells", &batch.blind_spells);
@@ -87,6 +97,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
             sent: envelope.sent,
             sent_time: envelope.sent_time,
             records: sieve.kept,
+            sent_records,
             views,
             node_uid: facts.as_ref().and_then(part::uid),
             rhythm: settings.as_ref().map(part::rhythm),

@@ -98,6 +98,26 @@ impl System {
         Ok(())
     }
 
+    /// Gives two aggregators of a system in memory, which do not run, each other's address, as pods that are made anew may have.
+    ///
+    /// # Errors
+    /// When one of them runs.
+    ///
+    /// # Panics
+    /// When there is none of these numbers.
+    pub fn swap_aggregators(&mut self, one: usize, other: usize) -> anyhow::Result<()> {
+        for number in [one, other] {
+            anyhow::ensure!(
+                !self.replicas[number].part.runs(),
+                "aggregator {number} runs"
+            );
+        }
+        let address = self.replicas[one].address;
+        self.replicas[one].address = self.replicas[other].address;
+        self.replicas[other].address = address;
+        Ok(())
+    }
+
     /// The clock of the machine that an aggregator runs on.
     ///
     /// # Panics
