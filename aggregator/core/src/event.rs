@@ -8,6 +8,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{cause::Facts, time::WallTime};
 
 /// One thing that happened, applied by [`Fleet::apply`](crate::Fleet::apply).
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a report, and none is kept: a box would cost an allocation each"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// An agent opened its stream.
