@@ -22,9 +22,11 @@ use crate::{
 /// Explanations kept for each node, the oldest dropped first. Of some 400 bytes, at most 1.2 KiB each: those of the last
 /// hours of a bad node, or of years of a good one.
 pub(super) const EXPLANATIONS_KEPT: usize = 16;
-/// How long the sample that shows how a late gap ended is waited for, on the node's clock. Agents take one at least every
-/// 10 s unless told otherwise.
+/// How long the sample that shows how a late gap ended is waited for at least, on the node's clock.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same in intervals between coarse samples: time for two of them, since the first one may have asked a kubelet that was
+/// not there yet.
+const PATIENCE_INTERVALS: f64 = 2.5;
 
 /// Why a node's heartbeats are late.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +51,9 @@ pub struct CauseHistory {
     pub ended: Option<Box<Ended>>,
     /// The late gaps that were explained last, oldest first.
     pub explained: Vec<Explained>,
+    /// The last one of a boot that has ended, explained by what was known by then: it is given with the next report. Not kept
+    /// over a restart of the aggregator.
+    pub untold: Option<Box<Explained>>,
     /// The last heartbeat of the boot before, until the first one of this boot is seen.
     pub before_reboot: Option<LastArrival>,
     /// The gaps over the last reboots, oldest first.
@@ -68,23 +73,26 @@ pub struct Explained {
 
 impl CauseHistory {
     /// A heartbeat came, and ended this gap. No gap: what was before it cannot be measured.
-    /// The other part of `gap` says whether it is long enough to be kept exactly.
-    pub(crate) fn beat(&mut self, gap: Option<(Gap, bool)>, beat: &Beat) {
+    /// The other part of `gap` says whether it is long enough to be kept exactly. Gives the late gap before, where that is
+    /// explained only now.
+    pub(crate) fn beat(&mut self, gap: Option<(Gap, bool)>, beat: &Beat) -> Option<Explained> {
         let candidate = self.candidate.take();
         let window = self.window.replace(Window::since(beat));
         let Some(((gap, is_long), window)) = gap.zip(window) else {
             self.quiet_since = beat.arrival;
-            return;
+            return None;
         };
         if window.is_late(gap.duration) {
             self.quiet_since = beat.arrival;
         } else if let Some(row) = candidate {
             self.baseline.learn(row);
         }
-        if is_long && window.is_explained(gap.duration) {
-            self.conclude();
-            self.ended = Some(Box::new(window.end(gap, beat)));
+        if !(is_long && window.is_explained(gap.duration)) {
+            return None;
         }
+        let before = self.conclude();
+        self.ended = Some(Box::new(window.end(gap, beat)));
+        before
     }
 
     /// Takes a sample; gives the gap that it explains.
@@ -187,7 +195,8 @@ impl CauseHistory {
 
     /// Another boot: what compares with times of the one before is gone.
     pub(super) fn end_boot(&mut self) {
-        self.conclude();
+        let last = self.conclude();
+        self.untold = last.map(Box::new).or(self.untold.take());
         self.window = None;
         self.candidate = None;
         self.series = [None; 2];
@@ -202,6 +211,7 @@ impl CauseHistory {
         let explained = |known: &Explained| known.why.heap_bytes();
         self.baseline.heap_bytes()
             + window.map_or(0, |_| size_of::<Seen>())
+            + self.untold.as_ref().map_or(0, |_| size_of::<Explained>())
             + self
                 .ended
                 .as_ref()

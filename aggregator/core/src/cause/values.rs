@@ -53,6 +53,8 @@ impl Values {
 pub struct Series {
     /// When it was taken, since boot.
     pub at: Duration,
+    /// The time that its means and shares cover. Zero: it was the first of its series.
+    pub interval: Duration,
     /// Its totals in seconds, in the order of the figures; negative where there was none.
     pub totals: [f64; Figure::TOTALS],
 }
@@ -84,6 +86,7 @@ impl Series {
         }
         Self {
             at: facts.at,
+            interval: facts.interval.unwrap_or_default(),
             totals,
         }
     }

@@ -13,7 +13,6 @@ use crate::{
     },
     figures::Ready,
     fleet::Applied,
-    gap::Gap,
     gap_chain::Link,
 };
 
@@ -258,9 +257,7 @@ impl NodeHistory {
                 if heartbeat.baseline {
                     self.baseline(&heartbeat);
                 } else {
-                    applied
-                        .long_gaps
-                        .extend(self.heartbeat(&heartbeat, &beat, tolerance));
+                    self.heartbeat(&heartbeat, &beat, tolerance, applied);
                 }
             }
             Record::BlindSpell(spell) => {
@@ -281,13 +278,14 @@ impl NodeHistory {
         }
     }
 
-    /// Takes a heartbeat; gives the gap it ended when that is a long one.
+    /// Takes a heartbeat, and the gap it ended.
     fn heartbeat(
         &mut self,
         heartbeat: &Heartbeat,
         beat: &Beat,
         tolerance: Duration,
-    ) -> Option<Gap> {
+        applied: &mut Applied,
+    ) {
         let index = heartbeat.channel.index();
         // Until a restarted agent has found what it missed, any heartbeat may have had a neighbour.
         if self
@@ -298,23 +296,20 @@ impl NodeHistory {
             self.chain.break_here();
         }
         self.channels[index].take(heartbeat);
-        match self.chain.take(heartbeat, self.has_lease(), tolerance) {
-            Link::First => {
-                self.causes.beat(None, beat);
-                None
-            }
+        let gap = match self.chain.take(heartbeat, self.has_lease(), tolerance) {
+            Link::First => None,
             Link::Gap(gap) => {
                 self.gaps.insert(gap);
-                let long = self.gaps.is_long(&gap);
-                self.causes.beat(Some((gap, long)), beat);
-                long.then_some(gap)
+                Some((gap, self.gaps.is_long(&gap)))
             }
             Link::Unmeasured => {
                 self.gaps.skip();
-                self.causes.beat(None, beat);
                 None
             }
-        }
+        };
+        applied.explained.extend(self.causes.beat(gap, beat));
+        let long = gap.filter(|(_, is_long)| *is_long);
+        applied.long_gaps.extend(long.map(|(gap, _)| gap));
     }
 
     pub(super) fn has_lease(&self) -> bool {

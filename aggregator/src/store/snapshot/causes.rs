@@ -32,6 +32,7 @@ pub(super) fn to_disk(causes: CauseHistory) -> v1::CauseHistory {
         window,
         ended,
         explained,
+        untold: _,
         before_reboot,
         reboots,
         totals,

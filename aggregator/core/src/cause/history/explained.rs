@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{CauseHistory, EXPLANATIONS_KEPT, Explained, PATIENCE};
+use super::{CauseHistory, EXPLANATIONS_KEPT, Explained, PATIENCE, PATIENCE_INTERVALS};
 use crate::{
     cause::{
         explanation::{CauseTotal, Explanation},
-        facts::Facts,
+        facts::{Facts, Source},
         judge,
     },
     gap::Gap,
@@ -14,7 +14,8 @@ use crate::{
 
 impl CauseHistory {
     /// Judges the late gap that ended last by a sample taken after its end: for the time being by a fine one, which lacks the
-    /// dearer figures, and finally by the next coarse one.
+    /// dearer figures, and finally by the next coarse one. One that had no answer from the kubelet is not the last word: whether
+    /// it was started anew is known once it answers.
     pub(super) fn judge(&mut self, facts: &Facts) -> Option<Explained> {
         let ended = self.ended.as_ref()?;
         let end = ended.seen.until?;
@@ -22,7 +23,8 @@ impl CauseHistory {
             return None;
         }
         let explained = self.explain()?;
-        if !facts.fine || facts.at > end + PATIENCE {
+        let is_whole = !facts.fine && !facts.failed.has(Source::KubeletMetrics);
+        if is_whole || facts.at > end + self.patience() {
             self.conclude();
         }
         Some(explained)
@@ -31,13 +33,23 @@ impl CauseHistory {
     /// Lets time pass up to `at` of the node's clock; gives the gap that is explained by what is known of it, because no
     /// sample came.
     pub(crate) fn pass(&mut self, at: Duration) -> Option<Explained> {
+        if let Some(untold) = self.untold.take() {
+            return Some(*untold);
+        }
         let end = self.ended.as_ref()?.seen.until?;
-        if at <= end + PATIENCE {
+        if at <= end + self.patience() {
             return None;
         }
         let explained = self.explain();
         self.conclude();
         explained
+    }
+
+    /// How long a sample is waited for, by how often the node takes them.
+    fn patience(&self) -> Duration {
+        let [coarse, _] = &self.series;
+        let interval = coarse.as_ref().map_or(Duration::ZERO, |last| last.interval);
+        PATIENCE.max(interval.mul_f64(PATIENCE_INTERVALS))
     }
 
     /// Explains the late gap that ended last by what is known now.
@@ -59,22 +71,17 @@ impl CauseHistory {
         self.explained.push(explained);
     }
 
-    /// Nothing more is to be learned of the late gap that ended last: it counts.
-    pub(super) fn conclude(&mut self) {
-        let Some(ended) = self.ended.take() else {
-            return;
-        };
+    /// Nothing more is to be learned of the late gap that ended last: it counts. Gives it where no sample had explained it yet.
+    pub(super) fn conclude(&mut self) -> Option<Explained> {
+        let ended = self.ended.as_ref()?;
         let known = self.explained.iter().find(|known| known.gap == ended.gap);
-        let explained = known.cloned().unwrap_or_else(|| {
-            let why = judge::explain(&ended, &self.baseline);
-            let explained = Explained {
-                gap: ended.gap,
-                why,
-            };
-            self.keep(explained.clone());
-            explained
-        });
+        let (explained, is_new) = match known.cloned() {
+            Some(known) => (known, false),
+            None => (self.explain()?, true),
+        };
+        self.ended = None;
         self.count(&explained);
+        is_new.then_some(explained)
     }
 
     /// Counts the first cause of a gap.

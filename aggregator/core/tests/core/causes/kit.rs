@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use nodegrace_core::{
     Fleet, NodeHistory,
-    cause::{Cause, CauseKind, Explanation, Facts, Figure, KubeletSight, Reading, Source, Sources},
+    cause::{
+        Cause, CauseKind, Explained, Explanation, Facts, Figure, KubeletSight, Reading, Source,
+        Sources,
+    },
     event::{BlindReason, Channel},
 };
 
@@ -31,6 +34,12 @@ pub(crate) struct Host {
     ordinary: BTreeMap<Figure, f64>,
     sources: Sources,
     process_start: Option<f64>,
+    /// When the kubelet started by its metrics. Absent: they do not say.
+    pub(crate) metrics_start: Option<f64>,
+    /// The explanations that were given so far.
+    pub(crate) given: Vec<Explained>,
+    /// Seconds between coarse samples.
+    pub(crate) coarse: u32,
     series: [Meter; 2],
     /// What seconds between the stamp of a heartbeat and its arrival.
     pub(crate) delay: f64,
@@ -138,6 +147,9 @@ impl Host {
             ordinary: ordinary.into(),
             sources,
             process_start: Some(50.0),
+            metrics_start: None,
+            given: Vec::new(),
+            coarse: COARSE,
             series: [Meter::default(), Meter::default()],
             delay: 0.02,
             stepped: 0.0,
@@ -217,6 +229,13 @@ impl Host {
         self.send();
     }
 
+    /// A heartbeat of this channel arrives.
+    pub(crate) fn beat_on(&mut self, channel: Channel) {
+        let usual = std::mem::replace(&mut self.channel, channel);
+        self.beat();
+        self.channel = usual;
+    }
+
     /// Seconds pass since the last heartbeat, with trouble, and samples are taken.
     pub(crate) fn pass(&mut self, seconds: u32, trouble: Trouble<'_>) {
         for second in 1..=seconds {
@@ -236,7 +255,7 @@ impl Host {
             for meter in &mut self.series {
                 meter.second(&figures);
             }
-            if self.at % COARSE == 3 {
+            if self.at % self.coarse == 3 {
                 self.sample(false);
             }
             if self.fine && second >= FINE_AFTER {
@@ -252,6 +271,15 @@ impl Host {
         }
         let mut facts = self.series[usize::from(fine)].facts(self.at, fine, self.stepped);
         facts.read = self.sources;
+        if facts
+            .figures
+            .get(Figure::KubeletUnanswered)
+            .is_some_and(|share| share > 0.0)
+        {
+            facts.failed.add(Source::KubeletMetrics);
+        } else if !fine {
+            facts.metrics_start = self.metrics_start.map(|start| wall(start + self.stepped));
+        }
         facts.process = self
             .process_start
             .map(|start| KubeletSight { start: s(start) });
@@ -278,7 +306,8 @@ impl Host {
 
     /// Everything recorded so far is sent.
     pub(crate) fn send(&mut self) {
-        self.agent.send(&mut self.fleet, f64::from(self.at));
+        let applied = self.agent.send(&mut self.fleet, f64::from(self.at));
+        self.given.extend(applied.explained);
     }
 
     /// The heartbeat comes after so many seconds, which went like that; why it was late.

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod doubt;
+mod judging;
 mod kit;
 mod on_the_node;
 mod on_the_way;

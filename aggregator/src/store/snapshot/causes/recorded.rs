@@ -11,6 +11,7 @@ use crate::store::snapshot::{
 pub(super) fn to_series(series: Series) -> v1::SampleTotals {
     v1::SampleTotals {
         at_nanos: nanos(series.at),
+        interval_nanos: nanos(series.interval),
         totals: series.totals.to_vec(),
     }
 }
@@ -18,6 +19,7 @@ pub(super) fn to_series(series: Series) -> v1::SampleTotals {
 pub(super) fn series(series: v1::SampleTotals) -> Result<Series, Malformed> {
     Ok(Series {
         at: duration(series.at_nanos),
+        interval: duration(series.interval_nanos),
         totals: array(series.totals)?,
     })
 }
