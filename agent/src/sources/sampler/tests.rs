@@ -242,7 +242,7 @@ async fn fine_samples_travel_in_few_batches_and_the_last_one_at_once() {
     let mut batches = 0;
     let end = node.last + Duration::from_secs(55);
     while tokio::select! {
-        changed = changes.changed() => changed.is_ok(),
+        journaled = changes.changed() => journaled.is_ok(),
         () = node.clock.sleep_until(end) => false,
     } {
         batches += 1;
