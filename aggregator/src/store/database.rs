@@ -196,9 +196,8 @@ impl Database {
         write_state(&transaction, &work.state)?;
         transaction.commit()?;
         if work.retain {
-            let pages = format!("PRAGMA incremental_vacuum({VACUUM_STEP})");
             // All of the work is on disk by now: an error here must not have it done again.
-            if let Err(error) = self.connection.execute_batch(&pages) {
+            if let Err(error) = give_back(&self.connection) {
                 tracing::warn!(%error, "free pages of the database are given back later");
             }
         }
@@ -343,6 +342,16 @@ fn retain(transaction: &Transaction<'_>, oldest: i64) -> Result<(), rusqlite::Er
             .prepare_cached(&delete)?
             .execute([oldest, RETENTION_STEP])?;
     }
+    Ok(())
+}
+
+/// Gives free pages back to the file system, a few at a time.
+fn give_back(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let pages = format!("PRAGMA incremental_vacuum({VACUUM_STEP})");
+    let mut pragma = connection.prepare(&pages)?;
+    // It answers with a row for each page and does nothing more than it is asked for.
+    let mut rows = pragma.query([])?;
+    while rows.next()?.is_some() {}
     Ok(())
 }
 

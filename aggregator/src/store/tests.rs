@@ -284,17 +284,42 @@ fn a_full_disk_refuses_whole_transactions_and_works_again_with_room() {
     assert_eq!(rows(&database), 200);
 }
 
-#[test]
-fn free_pages_that_cannot_be_given_back_undo_nothing_and_repeat_nothing() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut database = Database::open(&StoreConfig::new(directory.path())).expect("it opens");
+/// A database with a log of one node, the id of its last row, and the work of forgetting that node: it leaves free pages.
+fn forgetful(directory: &Path) -> (Database, i64, Work) {
+    let mut database = Database::open(&StoreConfig::new(directory)).expect("it opens");
     let mut long = work(0);
     for number in 1..=200 {
         let wire = wire(0, number);
         long.rows.push(LogRow::of(&batch(&wire, number), wire));
     }
     let last_row = database.write(&long).expect("it writes");
-    // A node that is forgotten leaves free pages; the first commit is that of the work, the next one gives them back.
+    let mut forget = work(last_row);
+    forget.forgotten.push(Arc::from("node-0"));
+    (database, last_row, forget)
+}
+
+#[test]
+fn free_pages_are_given_back_many_at_a_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut database, _, forget) = forgetful(directory.path());
+    let pages = |database: &Database, pragma: &str| -> i64 {
+        let pragma = database
+            .connection
+            .pragma_query_value(None, pragma, |row| row.get(0));
+        pragma.expect("a count")
+    };
+    let before = pages(&database, "page_count");
+    database.write(&forget).expect("it writes");
+    assert_eq!(pages(&database, "freelist_count"), 0);
+    let after = pages(&database, "page_count");
+    assert!(after + 1 < before, "{after} of {before} pages");
+}
+
+#[test]
+fn free_pages_that_cannot_be_given_back_undo_nothing_and_repeat_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut database, last_row, mut work) = forgetful(directory.path());
+    // The first commit is that of the work, the next one gives the pages back.
     let commits = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&commits);
     database
@@ -305,8 +330,6 @@ fn free_pages_that_cannot_be_given_back_undo_nothing_and_repeat_nothing() {
             *commits > 1
         }))
         .expect("a hook");
-    let mut work = work(last_row);
-    work.forgotten.push(Arc::from("node-0"));
     let wire = wire(1, 1);
     work.rows.push(LogRow::of(&batch(&wire, 1), wire));
     let written = database.write(&work).expect("the work is on disk");
