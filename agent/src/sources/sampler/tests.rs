@@ -270,7 +270,7 @@ fn a_reading_of_metrics_that_is_told_again_counts_nothing_twice() {
         told_before: true,
         ..KubeletMetrics::default()
     };
-    assert_eq!(told_again(metrics), expected);
+    assert_eq!(told_again(&metrics), expected);
 }
 
 #[test]
