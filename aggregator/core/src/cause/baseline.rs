@@ -110,11 +110,11 @@ impl Baseline {
         let last = values.len() - 1;
         let apart = values[last - last / 4] - values[last / 4];
         let median = values[last / 2];
-        let least = least_deviation(figure.unit()).max(LEAST_RELATIVE * median);
+        let floor = least_deviation(figure.unit()).max(LEAST_RELATIVE * median);
         Some(Usual {
             median,
             mean: values.iter().sum::<f32>() / values.len() as f32,
-            deviation: (apart / QUARTILES_APART).max(least),
+            deviation: (apart / QUARTILES_APART).max(floor),
         })
     }
 
