@@ -39,5 +39,5 @@ pub use kubelet::Kubelet;
 pub use seen::{Moment, Part, Seen};
 pub use shared::{Scope, SharedCause, Traits};
 pub use values::Series;
-pub(crate) use window::Beat;
+pub(crate) use window::{Beat, LATE};
 pub use window::{Ended, WallOffset, Window};

@@ -4,7 +4,10 @@
 //! after the other; from then on one sample in [`THINNING`] replaces the oldest row, so that what is usual changes within the
 //! better part of an hour, and not while trouble builds up.
 
-use super::{figure::Figure, values::Values};
+use super::{
+    figure::{Figure, Unit},
+    values::Values,
+};
 
 /// Rows kept, of two bytes a figure: an odd number, so that the median is one of them.
 const ROWS: usize = 15;
@@ -14,8 +17,19 @@ const THINNING: u32 = 16;
 const LEAST_VALUES: usize = 5;
 /// Half the width of a normal distribution's quartiles in standard deviations, twice.
 const QUARTILES_APART: f32 = 1.349;
-/// The least standard deviation, in any unit: figures that never change would make every change infinitely unlikely.
-const LEAST_DEVIATION: f32 = 0.002;
+/// The least standard deviation as a share of the median: figures that never change would make every change infinitely
+/// unlikely.
+const LEAST_RELATIVE: f32 = 0.05;
+
+/// The least standard deviation of a figure that is usually nothing.
+const fn least_deviation(unit: Unit) -> f32 {
+    match unit {
+        Unit::Seconds => 0.02,
+        Unit::Ratio => 0.005,
+        Unit::PerSecond => 0.01,
+        Unit::Count => 0.5,
+    }
+}
 
 /// What is usual on a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,10 +109,12 @@ impl Baseline {
         values.sort_unstable_by(f32::total_cmp);
         let last = values.len() - 1;
         let apart = values[last - last / 4] - values[last / 4];
+        let median = values[last / 2];
+        let floor = least_deviation(figure.unit()).max(LEAST_RELATIVE * median);
         Some(Usual {
-            median: values[last / 2],
+            median,
             mean: values.iter().sum::<f32>() / values.len() as f32,
-            deviation: (apart / QUARTILES_APART).max(LEAST_DEVIATION),
+            deviation: (apart / QUARTILES_APART).max(floor),
         })
     }
 

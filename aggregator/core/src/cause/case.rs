@@ -140,12 +140,17 @@ impl Case<'_> {
         })
     }
 
-    /// Those of `figures` that are far from what is usual.
+    /// Those of `figures` that are far from what is usual, to the worse.
     pub(super) fn remarkable(&self, figures: &[Figure]) -> impl Iterator<Item = Evidence> {
         let evidence = figures.iter().filter_map(|figure| self.evidence(*figure));
         evidence.filter(|evidence| {
-            let off = evidence.deviations.unwrap_or(evidence.value);
-            off.abs() >= REMARKABLE
+            let above = evidence.deviations.unwrap_or(evidence.value);
+            let worse = if evidence.figure == Figure::MemoryAvailable {
+                -above
+            } else {
+                above
+            };
+            worse >= REMARKABLE
         })
     }
 }

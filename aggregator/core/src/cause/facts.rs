@@ -53,6 +53,9 @@ pub struct KubeletSight {
     pub start: Duration,
 }
 
+/// No machine does anything so often or for so long: what is more was made up, and sums of it would be no numbers.
+const MOST: f64 = 1e12;
+
 /// One value for each figure that a sample can carry, where there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
@@ -73,10 +76,11 @@ impl Figures {
         }
     }
 
-    /// Sets the value of a figure that samples carry. What is no number or negative is left out: an absent figure is unknown.
+    /// Sets the value of a figure that samples carry. What is no number, negative or beyond [`MOST`] is left out: an absent figure
+    /// is unknown.
     pub fn set(&mut self, figure: Figure, value: f64) {
         let index = figure.index();
-        if index >= Figure::SAMPLED || !value.is_finite() || value < 0.0 {
+        if index >= Figure::SAMPLED || !(0.0..=MOST).contains(&value) {
             return;
         }
         self.present |= 1 << index;

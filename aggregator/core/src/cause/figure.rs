@@ -78,7 +78,6 @@ figures! {
     RunnablePerCpu          "load.runnable_per_cpu"                 Count Moment 1.0
 
     AgentLateness           "agent.lateness"                        Ratio Mean 0.0
-    CpuBusy                 "cpu.busy"                              Ratio Mean 0.5
     CpuIowait               "cpu.iowait"                            Ratio Mean 0.05
     CpuSteal                "cpu.steal"                             Ratio Mean 0.02
     CpuUncounted            "cpu.uncounted"                         Ratio Mean 0.05

@@ -20,17 +20,19 @@ macro_rules! knobs {
 knobs! {
     RESTARTED:
         "the kubelet's unit" => "look into its journal for why it ended: a crash, an upgrade, or something that restarts it";
-    OUT_OF_MEMORY:
+    RESTARTED_BESIDE_KILLS:
+        "the kubelet's unit" => "look into its journal for why it ended: a crash, an upgrade, or the kernel that killed it for want of memory; others may have been killed instead"
         "KubeletConfiguration.systemReserved, kubeReserved" => "reserve more memory, so that pods are evicted before system processes are killed"
         "the kubelet's unit: OOMScoreAdjust" => "keep it at -999, so that others are killed first";
     QUOTA:
         "the quota of the kubelet's cgroup (cpu.max, CPUQuota= of its unit)" => "raise or remove it: the kubelet ran out of it"
-        "KubeletConfiguration.kubeReserved.cpu" => "with enforceNodeAllocatable=kube-reserved it becomes a limit of the kubelet's cgroup";
+        "the slices above it" => "a quota there counts as well; kubeReserved.cpu is a weight, which neither sets nor lifts a quota";
     STEAL:
         "the hypervisor" => "give the machine processors of its own, or move it to a host with less on it"
         "the instance type" => "burstable types run out of credits; others do not";
     CROWDED:
-        "KubeletConfiguration.kubeReserved.cpu, systemReserved.cpu" => "reserve processors for the kubelet and the system, so that pods cannot take them"
+        "the slice of the kubelet's unit (CPUWeight=, mostly of system.slice)" => "raise it: who waits is decided by its weight beside that of kubepods.slice"
+        "KubeletConfiguration.kubeReserved.cpu, systemReserved.cpu" => "reserve more: fewer pods are placed, and all of them together weigh less; it limits none of them"
         "requests and limits of the pods" => "give CPU requests to what runs without: it competes with the kubelet"
         "KubeletConfiguration.maxPods" => "lower it: every pod is probed and listed";
     DISK:
@@ -50,8 +52,7 @@ knobs! {
     API_SERVER:
         "kube-apiserver and etcd" => "look at their request and commit latencies at that time"
         "FlowSchema system-node-high, PriorityLevelConfiguration node-high" => "heartbeats must not queue behind other requests"
-        "kube-controller-manager --node-monitor-grace-period" => "a longer one carries nodes over such times"
-        "KubeletConfiguration.nodeLeaseDurationSeconds" => "the Lease is renewed every quarter of it, so a shorter one gives more tries within the grace period";
+        "kube-controller-manager --node-monitor-grace-period" => "a longer one carries nodes over such times";
     CONNECTION:
         "the network between node and API server, and the load balancer in front of it" => "look for dropped or reset connections at that time"
         "kube-controller-manager --node-monitor-grace-period" => "above 45 s: the kubelet takes 30 s + 15 s to notice a dead connection"
@@ -73,7 +74,7 @@ impl Cause {
         let by = self.evidence.first().map(|evidence| evidence.figure);
         match self.kind {
             CauseKind::KubeletStopped => STOPPED,
-            CauseKind::KubeletRestarted if self.shows(Figure::OomKills) => OUT_OF_MEMORY,
+            CauseKind::KubeletRestarted if self.shows(Figure::OomKills) => RESTARTED_BESIDE_KILLS,
             CauseKind::KubeletRestarted => RESTARTED,
             CauseKind::CpuStarved => match by {
                 Some(Figure::Throttled) => QUOTA,

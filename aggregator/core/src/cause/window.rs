@@ -11,8 +11,8 @@ use crate::{
 
 /// A wall clock that is off by more than this within one gap was stepped: NTP slews it by 0.5 ms a second at most.
 const STEP_NANOS: i64 = 1_000_000_000;
-/// A gap this much longer than usual is late enough to say nothing of what is usual.
-const LATE: f64 = 1.25;
+/// A gap or a channel's period this much longer than usual is late, and says nothing of what is usual.
+pub(crate) const LATE: f64 = 1.25;
 /// A gap this much longer than usual is explained.
 const EXPLAINED: f64 = 1.5;
 /// Share of the lateness that an excess of delivery delay must make up for the stamp to have been on time.

@@ -106,11 +106,29 @@ fn is_inferred(cause: &Cause) -> bool {
         .all(|evidence| !seen.contains(&evidence.figure))
 }
 
+/// Events so rare that a rate says nothing to people: told by their number.
+const RARE: [Figure; 2] = [Figure::OomKills, Figure::TcpTimeouts];
+
+/// "processes killed for want of memory: 1 in 24.0 s".
+fn number(evidence: &Evidence) -> String {
+    let time = evidence.recorded.as_secs_f32();
+    // A sample that covers more than the lateness speaks for a part of an event.
+    let number = (evidence.value * time).round().max(1.0);
+    let mut number = format!("{number:.0} in {}", seconds(evidence.recorded));
+    if let Some(usual) = evidence.usual.filter(|usual| *usual > 0.0) {
+        let _ = write!(number, " (usual: {:.1})", usual * time);
+    }
+    number
+}
+
 /// "its cgroup was held back by its CPU quota 89 % of the time (usual: 0 %)".
 fn phrase(evidence: &Evidence) -> Option<String> {
     let (_, before, after) = PHRASES
         .iter()
         .find(|(figure, ..)| *figure == evidence.figure)?;
+    if RARE.contains(&evidence.figure) {
+        return Some(format!("{before} {}{after}", number(evidence)));
+    }
     let unit = evidence.figure.unit();
     let mut phrase = format!("{before} {}{after}", amount(evidence.value, unit));
     if let Some(usual) = evidence.usual {

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use super::{LastReport, NodeHistory};
 use crate::{
-    cause::{Beat, CauseTotal, Explained, Explanation, Habit, LateChannels},
+    cause::{Beat, CauseTotal, Explained, Explanation, Habit, LATE, LateChannels},
     channel::ChannelHistory,
     event::{Channel, Heartbeat, Visibility},
     gap::Gap,
 };
 
-/// A channel is late once this much more than its usual period has passed.
-const LATE: f64 = 1.25;
 /// Gaps that must be known before what is usual is learned from them.
 const GAPS_FOR_USUAL: u64 = 10;
 /// Share of the gaps that are no longer than usual. A little more than half, as for agents: where both channels beat every 10 s

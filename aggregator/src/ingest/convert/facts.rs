@@ -61,10 +61,7 @@ pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts 
         }
     }
     if let Some(network) = &sample.network {
-        let sent = network.segments_per_second;
-        let again = network.retransmits_per_second;
-        figures.set_known(Figure::Retransmits, (sent > 0.0).then(|| again / sent));
-        figures.set_known(Figure::TcpTimeouts, network.timeouts_per_second);
+        self::network(figures, network);
     }
     if let Some(runtime) = &sample.runtime {
         self::runtime(figures, runtime);
@@ -155,7 +152,6 @@ fn stalls(figures: &mut Figures, pressure: &v1::Pressure, place: StallFigures) {
 }
 
 fn processors(figures: &mut Figures, cpu: &v1::CpuShares) {
-    figures.set(Figure::CpuBusy, cpu.user_ratio + cpu.system_ratio);
     figures.set(Figure::CpuIowait, cpu.iowait_ratio);
     figures.set(Figure::CpuSteal, cpu.steal_ratio);
     let interval = seconds(cpu.interval).filter(|interval| *interval > 0.0);
@@ -216,6 +212,20 @@ fn kubelet(figures: &mut Figures, process: &v1::KubeletProcess) {
     figures.set_known(Figure::KubeletCpu, process.cpu_cores);
     figures.set_known(Figure::KubeletRunQueueWait, process.run_queue_wait_ratio);
     figures.set_known(Figure::KubeletMajorFaults, process.major_faults_per_second);
+}
+
+/// In a network namespace of its own the agent has two connections: one that loses segments may as well be the one to the
+/// aggregator. But where neither does, the one to the API server does not.
+fn network(figures: &mut Figures, network: &v1::Network) {
+    let timeouts = network.timeouts_per_second;
+    if !network.host {
+        figures.set_known(Figure::TcpTimeouts, timeouts.filter(|rate| *rate == 0.0));
+        return;
+    }
+    let sent = network.segments_per_second;
+    let again = network.retransmits_per_second;
+    figures.set_known(Figure::Retransmits, (sent > 0.0).then(|| again / sent));
+    figures.set_known(Figure::TcpTimeouts, timeouts);
 }
 
 fn runtime(figures: &mut Figures, runtime: &v1::Runtime) {

@@ -45,11 +45,30 @@ impl SharedCause {
             ),
         };
         if self.together_at.is_some() {
-            sentence.push_str(
-                ", most of them at the same moment: look at the control plane or the network rather than at the nodes",
-            );
+            sentence.push_str(", most of them at the same moment: ");
+            sentence.push_str(where_to_look(self.kind));
         }
         sentence.push('.');
         sentence
+    }
+}
+
+/// Where to look for what hit many nodes at one moment.
+const fn where_to_look(kind: CauseKind) -> &'static str {
+    match kind {
+        CauseKind::ApiServerSlow | CauseKind::ConnectionLost | CauseKind::Unknown => {
+            "look at the control plane or the network rather than at the nodes"
+        }
+        CauseKind::KubeletStopped
+        | CauseKind::KubeletRestarted
+        | CauseKind::CpuStarved
+        | CauseKind::IoStalled
+        | CauseKind::MemoryPressure
+        | CauseKind::RuntimeSlow
+        | CauseKind::ClockStep
+        | CauseKind::NodeRebooted
+        | CauseKind::NodePaused => {
+            "look at what these nodes share, such as power, storage, a hypervisor or a rollout"
+        }
     }
 }

@@ -44,7 +44,11 @@ fn where_both_channels_beat_the_longer_part_is_usual_and_trouble_before_it_is_ov
 
 #[test]
 fn where_both_channels_beat_what_is_usual_is_learned_all_the_same() {
-    let busy = Host::new().usually(Figure::KubeletRunQueueWait, 0.6);
+    let mut busy = Host::new().usually(Figure::KubeletRunQueueWait, 0.6);
+    // No sample is taken until it is known how often the node beats.
+    busy.coarse = 100_000;
+    let mut busy = beats_twice(busy);
+    busy.coarse = 10;
     let mut host = beats_twice(busy);
     let why = host.late(40, &|_| Vec::new());
     assert_eq!(kinds(&why), [CauseKind::Unknown]);

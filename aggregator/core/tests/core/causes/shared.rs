@@ -70,7 +70,7 @@ fn nodes_of_one_zone_that_share_a_cause_are_told_as_that_zone() {
 }
 
 #[test]
-fn what_every_node_has_at_the_same_moment_is_the_control_plane() {
+fn what_every_node_has_at_the_same_moment_is_something_they_share() {
     let bad = stalled();
     let shared = shared(&fleet_of([&bad; 40]));
     let [cause] = &shared[..] else {
@@ -83,7 +83,24 @@ fn what_every_node_has_at_the_same_moment_is_the_control_plane() {
     // The gap of 40 s that ended 20 s before now.
     let at = f64::from(bad.at);
     assert_eq!(cause.together_at, Some(now(at - 60.0)));
-    assert!(cause.sentence().contains("at the same moment"));
+    let sentence = cause.sentence();
+    assert!(
+        sentence.contains("at the same moment: look at what these nodes share"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn an_api_server_that_was_slow_for_every_node_at_the_same_moment_is_the_control_plane() {
+    let mut slow = Host::new().settle(30);
+    slow.delay = 29.0;
+    slow.late(40, &|_| Vec::new());
+    let shared = shared(&fleet_of([&slow; 40]));
+    let sentence = shared[0].sentence();
+    assert!(
+        sentence.contains("at the same moment: look at the control plane"),
+        "{sentence}"
+    );
 }
 
 #[test]

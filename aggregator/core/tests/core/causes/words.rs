@@ -29,7 +29,7 @@ fn what_acts_on_a_starved_kubelet_depends_on_what_it_waits_for() {
         first(&why).knobs()[0].setting
     };
     assert!(knob(Figure::CpuSteal).contains("hypervisor"));
-    assert!(knob(Figure::KubeletRunQueueWait).contains("kubeReserved"));
+    assert!(knob(Figure::KubeletRunQueueWait).contains("CPUWeight"));
 }
 
 #[test]
@@ -60,4 +60,47 @@ fn a_habit_is_told_beside_what_the_settings_ask_for() {
         "{sentence}"
     );
     assert!(sentence.contains("took 6.0 s on average"), "{sentence}");
+}
+
+#[test]
+fn memory_that_is_freer_than_usual_is_not_held_against_it_and_kills_are_told_by_their_number() {
+    let told = |available| {
+        let killed = |second| {
+            let mut figures = vec![
+                (Figure::PressureMemoryFull, 0.8),
+                (Figure::MemoryAvailable, available),
+            ];
+            figures.extend((second == 15).then_some((Figure::OomKills, 1.0)));
+            figures
+        };
+        let host = Host::new()
+            .usually(Figure::MemoryAvailable, 0.6)
+            .usually(Figure::OomKills, 0.0);
+        sentence(&host.settle(30).late(34, &killed))
+    };
+    let freer = told(0.7);
+    assert!(!freer.contains("available"), "{freer}");
+    let tighter = told(0.04);
+    assert!(
+        tighter.contains("only 4 % of the memory was available"),
+        "{tighter}"
+    );
+    assert!(
+        tighter.contains("killed for want of memory: 1 in 24.0 s"),
+        "{tighter}"
+    );
+}
+
+#[test]
+fn no_knob_is_told_to_limit_what_it_only_weighs() {
+    let why = Host::new()
+        .settle(30)
+        .late(34, &|_| vec![(Figure::Throttled, 0.9)]);
+    let knobs = first(&why).knobs();
+    assert!(
+        knobs
+            .iter()
+            .all(|knob| !knob.setting.contains("kubeReserved")),
+        "{knobs:?}"
+    );
 }

@@ -71,3 +71,36 @@ fn a_tick_that_was_not_counted_is_no_machine_that_stood_still() {
         Some(10.0)
     );
 }
+
+#[test]
+fn timeouts_in_the_agents_own_namespace_may_be_those_of_its_way_to_the_aggregator() {
+    let timeouts = |host, rate| {
+        let sample = v1::Sample {
+            network: Some(v1::Network {
+                host,
+                segments_per_second: 10.0,
+                timeouts_per_second: Some(rate),
+                ..v1::Network::default()
+            }),
+            ..v1::Sample::default()
+        };
+        said(&sample, Figure::TcpTimeouts)
+    };
+    assert_eq!(timeouts(true, 0.5), Some(0.5));
+    assert_eq!(timeouts(false, 0.5), None);
+    assert_eq!(timeouts(false, 0.0), Some(0.0));
+}
+
+#[test]
+fn what_no_machine_does_is_not_believed() {
+    for value in [f64::NAN, f64::INFINITY, 1e300, -1.0] {
+        let sample = v1::Sample {
+            memory: Some(v1::Memory {
+                major_faults_per_second: Some(value),
+                ..v1::Memory::default()
+            }),
+            ..v1::Sample::default()
+        };
+        assert_eq!(said(&sample, Figure::MajorFaults), None, "{value}");
+    }
+}
