@@ -12,17 +12,20 @@ use super::{
 };
 use crate::event::Channel;
 
-/// Retransmission timeouts above what is usual from which on a peer does not answer: one connection to a peer that is gone runs
-/// into half a dozen of them in the first half a minute, and into three in the next minute.
-const TIMEOUTS: f32 = 1.5;
-/// The same as a rate, for a lateness too short for as many.
-const TIMEOUTS_PER_SECOND: f32 = 0.05;
+/// Standard deviations of a Poisson count by which retransmission timeouts must be more than usual for the network to be in
+/// trouble. One connection to a peer that is gone runs into half a dozen of them in the first half a minute; on a busy machine
+/// some connection of some pod always does.
+const SURELY_MORE: f32 = 4.0;
+/// The same where most requests of the kubelet got no answer anyway, and it remains to be told why.
+const RATHER_MORE: f32 = 1.5;
+/// Share of requests without answer from which on it remains to be told why.
+const MOST_UNANSWERED: f32 = 0.6;
 /// Share of segments sent again, above what is usual, from which on a network loses them.
 const RETRANSMITS: f32 = 0.02;
 /// How much the weaker of two explanations of one thing counts.
-const WEAKER: f32 = 0.6;
-/// How much a troubled network counts where nothing says that the kubelet's own requests were hit.
-const NETWORK_ALONE: f32 = 0.5;
+const WEAKER: f32 = 0.4;
+/// How much a troubled network counts where nothing says that the kubelet's own requests were hit: never enough to convince.
+const NETWORK_ALONE: f32 = 0.3;
 /// Calls to the runtime, one after the other, that a Node status waits for: its version, its status and what is cached of its
 /// images by then.
 const CALLS_OF_STATUS: f32 = 3.0;
@@ -52,14 +55,19 @@ impl Requests {
             Some(Vantage::Node) | None => 0.0,
         };
         let longest = |of: [f32; 2]| of[0].max(of[1]).min(case.lateness);
+        // An agent that does not run sees nothing, whatever its connection.
+        let stood_still = case
+            .seconds(Figure::AgentLateness)
+            .max(case.seconds(Figure::MachineSuspended))
+            .max(case.seconds(Figure::CpuUncounted));
         Self {
             delivery: delivery.clamp(0.0, case.lateness),
             put: case.seconds(Figure::ApiPutTime),
             refused: case.seconds(Figure::ApiRefused),
             unanswered: case.seconds(Figure::ApiUnanswered),
             agent_refused: longest(case.seen.refused),
-            agent_unconnected: longest(case.seen.unconnected),
-            network: network_trouble(case),
+            agent_unconnected: (longest(case.seen.unconnected) - stood_still).max(0.0),
+            network: network_trouble(case, ended),
         }
     }
 
@@ -70,24 +78,32 @@ impl Requests {
 }
 
 /// Seconds of a network in trouble. Absent: it was not looked at.
-fn network_trouble(case: &Case<'_>) -> Option<f32> {
-    let timeouts = case.excess(Figure::TcpTimeouts);
+fn network_trouble(case: &Case<'_>, ended: &Ended) -> Option<f32> {
+    let timeouts = case.seen.figure(Figure::TcpTimeouts);
     let again = case.excess(Figure::Retransmits);
     if timeouts.is_none() && again.is_none() {
         return None;
     }
-    let recorded = case
-        .seen
-        .figure(Figure::TcpTimeouts)
-        .map_or(0.0, |(_, seconds)| seconds);
-    let unacknowledged = timeouts.is_some_and(|rate| {
-        let enough = rate > TIMEOUTS_PER_SECOND || rate * recorded >= TIMEOUTS;
-        enough && case.is_raised(Figure::TcpTimeouts)
-    });
+    let unanswered = case.seen.figure(Figure::ApiUnanswered);
+    let deviations = match unanswered {
+        Some((share, _)) if share >= MOST_UNANSWERED => RATHER_MORE,
+        _ => SURELY_MORE,
+    };
     let lost =
         again.is_some_and(|share| share > RETRANSMITS) && case.is_raised(Figure::Retransmits);
-    let bad = unacknowledged || lost;
+    let bad = lost || more_timeouts(case, ended) > deviations;
     Some(if bad { case.lateness } else { 0.0 })
+}
+
+/// By how many standard deviations there were more retransmission timeouts than usual since the last heartbeat: a dead
+/// connection runs into most of them before the next one is due.
+fn more_timeouts(case: &Case<'_>, ended: &Ended) -> f32 {
+    let (rate, seconds) = case.seen.figure(Figure::TcpTimeouts).unwrap_or((0.0, 0.0));
+    let early = ended.early_timeouts;
+    let counted = rate * seconds + early.sum;
+    let usual = case.usual_or_assumed(Figure::TcpTimeouts) * (seconds + early.seconds);
+    // A count of none varies as well.
+    (counted - usual) / (usual + 1.0).sqrt()
 }
 
 /// The API server was slow, or answered with errors.
@@ -191,14 +207,18 @@ pub(super) fn runtime_of_status(case: &Case<'_>) -> Option<Claim> {
         .fold(0.0, f32::max);
     let calls = (CALLS_OF_STATUS * slowest).min(case.lateness);
     let seconds = calls.max(case.seconds(Figure::RuntimeFailed));
-    let off = |figure: &&Figure| case.excess(**figure).is_some_and(|excess| excess > 0.0);
-    let mut evidence: Vec<Evidence> = figures
-        .iter()
-        .chain(&[Figure::RuntimeFailed])
-        .filter(off)
-        .filter_map(|figure| case.evidence(*figure))
+    let mut slow: Vec<(f32, Figure)> = figures
+        .into_iter()
+        .chain([Figure::RuntimeFailed])
+        .filter_map(|figure| Some((case.excess(figure)?, figure)))
+        .filter(|(excess, _)| *excess > 0.0)
         .collect();
-    evidence.truncate(2);
+    slow.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    slow.truncate(2);
+    let slow = slow.into_iter();
+    let mut evidence: Vec<Evidence> = slow
+        .filter_map(|(_, figure)| case.evidence(figure))
+        .collect();
     let counts = [Figure::RuntimeContainers, Figure::RuntimeImages];
     evidence.extend(counts.iter().filter_map(|figure| case.evidence(*figure)));
     (seconds > 0.0).then_some(Claim {
