@@ -24,6 +24,7 @@ mod seen;
 mod shared;
 mod stalls;
 mod values;
+mod wall;
 mod window;
 mod words;
 
@@ -39,5 +40,6 @@ pub use kubelet::Kubelet;
 pub use seen::{Moment, Part, Seen};
 pub use shared::{Scope, SharedCause, Traits};
 pub use values::Series;
+pub use wall::WallClock;
 pub(crate) use window::{Beat, LATE};
-pub use window::{Ended, WallOffset, Window};
+pub use window::{Ended, Window};

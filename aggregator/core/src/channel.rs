@@ -8,6 +8,7 @@ use crate::{
     figures::ChannelFigures,
     sketch::Sketch,
     snapshot::{ChannelSnapshot, LastHeartbeat},
+    time::WallTime,
 };
 
 /// Periods longer than this are steps of a clock: no kubelet pauses for an hour and goes on.
@@ -140,10 +141,10 @@ impl ChannelHistory {
     }
 
     /// True unless the span is shorter than half of the usual period: that may delay a heartbeat, but then both its
-    /// neighbours are seen.
-    pub(crate) fn can_hide(&self, span: Duration) -> bool {
-        self.period.count() < PERIODS_FOR_MEDIAN
-            || self.period.median().is_none_or(|median| span >= median / 2)
+    /// neighbours are seen. `asked`: the period that the kubelet's settings ask for, which is usual until another is known.
+    pub(crate) fn can_hide(&self, span: Duration, asked: Option<Duration>) -> bool {
+        let usual = self.usual_period().or(asked);
+        usual.is_none_or(|usual| span >= usual / 2)
     }
 
     /// The next heartbeat does not follow the last one.
@@ -200,6 +201,11 @@ impl ChannelHistory {
     pub(crate) fn usual_delay(&self) -> Option<Duration> {
         let known = self.delivery_delay.count() >= PERIODS_FOR_MEDIAN;
         self.delivery_delay.median().filter(|_| known)
+    }
+
+    /// Stamp of the last heartbeat or baseline. Absent: none was seen.
+    pub(crate) fn last_stamp(&self) -> Option<WallTime> {
+        self.last.as_ref().map(|last| last.stamp)
     }
 
     /// When the last heartbeat arrived, since boot. Absent: none was seen arriving on this boot.

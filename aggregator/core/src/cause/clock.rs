@@ -8,17 +8,20 @@ use super::{
     window::Ended,
 };
 
-/// The wall clock was set back, and renewals went uncredited until it had caught up: at most for as long as it was set back.
+/// The wall clock had been set back, before the last heartbeat or since, and had not caught up with the last stamp that was
+/// credited.
 pub(super) fn step(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
-    let back = ended.stepped_back.as_secs_f32();
-    let uncredited = ended.uncredited as f32;
-    let seconds = back.min(case.lateness);
-    (seconds > 0.0 && ended.uncredited > 0).then(|| Claim {
-        kind: CauseKind::ClockStep,
-        seconds,
-        evidence: vec![
-            Evidence::found(Figure::ClockStep, back, None, seconds),
-            Evidence::found(Figure::UncreditedRenewals, uncredited, None, seconds),
-        ],
+    let seconds = ended.hidden.as_secs_f32().min(case.lateness);
+    (seconds > 0.0).then(|| {
+        let behind = ended.behind.as_secs_f32();
+        let uncredited = ended.uncredited as f32;
+        let mut evidence = vec![Evidence::found(Figure::ClockBehind, behind, None, seconds)];
+        let renewals = Evidence::found(Figure::UncreditedRenewals, uncredited, None, seconds);
+        evidence.extend((ended.uncredited > 0).then_some(renewals));
+        Claim {
+            kind: CauseKind::ClockStep,
+            seconds,
+            evidence,
+        }
     })
 }

@@ -79,7 +79,7 @@ impl Requests {
             unanswered,
             agent_refused: longest(case.seen.refused),
             agent_unconnected,
-            network: network(case, in_vain),
+            network: network(case, ended, in_vain),
         }
     }
 
@@ -104,14 +104,14 @@ impl Requests {
 }
 
 /// What the network shows of itself; `in_vain`: the kubelet or the agent is known to have asked in vain.
-fn network(case: &Case<'_>, in_vain: bool) -> Network {
+fn network(case: &Case<'_>, ended: &Ended, in_vain: bool) -> Network {
     let timeouts = case.seen.figure(Figure::TcpTimeouts);
     let again = case.excess(Figure::Retransmits);
     if timeouts.is_none() && again.is_none() {
         return Network::Unseen;
     }
-    let unacknowledged =
-        timeouts.is_some_and(|(rate, recorded)| are_many(case, rate, recorded, in_vain));
+    let unacknowledged = timeouts
+        .is_some_and(|(rate, recorded)| are_many(case, ended, rate * recorded, recorded, in_vain));
     let lost =
         again.is_some_and(|share| share > RETRANSMITS) && case.is_raised(Figure::Retransmits);
     if unacknowledged || lost {
@@ -121,14 +121,17 @@ fn network(case: &Case<'_>, in_vain: bool) -> Network {
     }
 }
 
-/// True when so many timeouts a second over so many seconds are more than chance.
-fn are_many(case: &Case<'_>, rate: f32, recorded: f32, in_vain: bool) -> bool {
+/// True when so many timeouts over so many seconds are more than chance, those before the heartbeat was due among them: a dead
+/// connection runs into most of its own by then.
+fn are_many(case: &Case<'_>, ended: &Ended, counted: f32, recorded: f32, in_vain: bool) -> bool {
     let usual = case.usual.usual(Figure::TcpTimeouts);
     let mean = usual.map_or(Figure::TcpTimeouts.assumed(), |usual| usual.mean);
-    let more = (rate - mean) * recorded;
-    let chance = (mean * recorded).sqrt();
+    let early = ended.early_timeouts;
+    let seconds = recorded + early.seconds;
+    let more = counted + early.sum - mean * seconds;
+    let chance = (mean * seconds).sqrt();
     if in_vain {
-        let enough = more >= TIMEOUTS || rate - mean > TIMEOUTS_PER_SECOND;
+        let enough = more >= TIMEOUTS || more > TIMEOUTS_PER_SECOND * seconds;
         enough && more >= NOT_CHANCE[0] * chance
     } else {
         more >= STRAY_TIMEOUTS && more >= NOT_CHANCE[1] * chance

@@ -111,7 +111,7 @@ figures! {
 
     DeliveryDelay           "heartbeat.delivery_delay"              Seconds Found 0.0
     UncreditedRenewals      "heartbeat.uncredited_renewals"         Count Found 0.0
-    ClockStep               "clock.step"                            Seconds Found 0.0
+    ClockBehind             "clock.behind_credited_stamp"           Seconds Found 0.0
     KubeletGone             "kubelet_process.gone"                  Seconds Found 0.0
     AgentUnconnected        "agent.api_server_unreachable"          Seconds Found 0.0
     AgentRefused            "agent.api_server_errors"               Seconds Found 0.0

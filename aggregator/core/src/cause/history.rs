@@ -118,6 +118,9 @@ impl CauseHistory {
             if let Some(ended) = &mut self.ended {
                 ended.seen.take(&values, interval, facts.read);
             }
+            if let Some(window) = &mut self.window {
+                window.take_early(&values, interval);
+            }
             if let Some(seen) = self
                 .window
                 .as_mut()

@@ -17,6 +17,15 @@ const STATUS_UPDATE: Duration = Duration::from_secs(10);
 const STATUS_REPORT: Duration = Duration::from_secs(300);
 
 impl Rhythm {
+    /// What the settings ask of a channel. Absent: they are not known.
+    pub(crate) fn asked(&self, channel: Channel) -> Option<Duration> {
+        let known = match channel {
+            Channel::Lease => self.lease_duration,
+            Channel::NodeStatus => self.status_report,
+        };
+        known.map(|_| self.nominal(channel, true))
+    }
+
     /// What the settings ask of a channel, mean jitter included; where they are not known, those of a kubelet nobody changed.
     pub(crate) fn nominal(&self, channel: Channel, has_lease: bool) -> Duration {
         let set = |length: Option<Duration>| length.filter(|length| !length.is_zero());

@@ -55,7 +55,7 @@ impl Part {
         part
     }
 
-    fn add(&mut self, figure: Figure, value: f32, seconds: f32) {
+    pub(super) fn add(&mut self, figure: Figure, value: f32, seconds: f32) {
         if figure.reading() == Reading::Peak {
             self.sum = self.sum.max(value);
         } else {

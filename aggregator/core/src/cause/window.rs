@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use super::seen::Seen;
+use super::{
+    figure::Figure,
+    seen::{Interval, Part, Seen},
+    values::Values,
+    wall::WallClock,
+};
 use crate::{
     cause::{LateChannels, Vantage},
     gap::Gap,
     time::WallTime,
 };
 
-/// A wall clock that is off by more than this within one gap was stepped: NTP slews it by 0.5 ms a second at most.
-const STEP_NANOS: i64 = 1_000_000_000;
 /// A gap or a channel's period this much longer than usual is late, and says nothing of what is usual.
 pub(crate) const LATE: f64 = 1.25;
 /// A gap this much longer than usual is explained.
@@ -25,56 +28,14 @@ pub struct Window {
     pub start: Duration,
     /// How long gaps of the node usually are.
     pub usual: Duration,
-    /// The wall clock beside the monotonic one.
-    pub wall: WallOffset,
+    /// The wall clock since then.
+    pub wall: WallClock,
+    /// TCP retransmission timeouts between that heartbeat and the moment at which the next one is due.
+    pub early_timeouts: Part,
     /// Last sight of a kubelet that another one took the place of meanwhile, since boot. Absent: the same one runs.
     pub replaced: Option<Duration>,
     /// What was recorded since the next heartbeat is due. Absent: nothing yet, as in almost every gap.
     pub seen: Option<Box<Seen>>,
-}
-
-/// How far the wall clock is ahead of the monotonic one, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WallOffset {
-    /// At the start.
-    pub first: i64,
-    /// The least since.
-    pub least: i64,
-    /// The most since.
-    pub most: i64,
-}
-
-impl WallOffset {
-    fn at(at: Duration, wall: WallTime) -> Self {
-        let since_boot = i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
-        let offset = wall.unix_nanos().saturating_sub(since_boot);
-        Self {
-            first: offset,
-            least: offset,
-            most: offset,
-        }
-    }
-
-    fn see(&mut self, at: Duration, wall: WallTime) {
-        let now = Self::at(at, wall).first;
-        self.least = self.least.min(now);
-        self.most = self.most.max(now);
-    }
-
-    /// True when the clock was stepped, forward or back.
-    fn was_stepped(self) -> bool {
-        self.most.saturating_sub(self.least) > STEP_NANOS
-    }
-
-    /// How far it was stepped back. Zero: it was not.
-    fn stepped_back(self) -> Duration {
-        let back = self.first.saturating_sub(self.least);
-        Duration::from_nanos(if back > STEP_NANOS {
-            back.unsigned_abs()
-        } else {
-            0
-        })
-    }
 }
 
 /// A heartbeat, as far as causes are concerned.
@@ -92,6 +53,8 @@ pub(crate) struct Beat {
     pub(crate) delay: (f32, f32),
     /// Renewals before it that the controller did not credit.
     pub(crate) uncredited: u32,
+    /// The largest stamp of the Lease that was credited by then. Absent: there is none.
+    pub(crate) credited: Option<WallTime>,
     /// How long gaps of the node usually are.
     pub(crate) usual: Duration,
 }
@@ -112,8 +75,12 @@ pub struct Ended {
     pub delay: (f32, f32),
     /// Renewals that the controller did not credit.
     pub uncredited: u32,
-    /// How far the wall clock was stepped back within it. Zero: it was not.
-    pub stepped_back: Duration,
+    /// How much of the lateness the wall clock was behind the last stamp that was credited, so that no renewal counted.
+    pub hidden: Duration,
+    /// How far it was behind at most.
+    pub behind: Duration,
+    /// TCP retransmission timeouts before the heartbeat was due.
+    pub early_timeouts: Part,
     /// From the last sight of a kubelet that was replaced, or from when the heartbeat was due, to the first beat of the next.
     /// Zero: the same one ran all the time.
     pub gone: Duration,
@@ -129,7 +96,8 @@ impl Window {
         Self {
             start: beat.arrival,
             usual: beat.usual,
-            wall: WallOffset::at(beat.arrival, beat.arrival_time),
+            wall: WallClock::since(beat),
+            early_timeouts: Part::default(),
             replaced: None,
             seen: None,
         }
@@ -148,7 +116,21 @@ impl Window {
 
     /// Sees both clocks.
     pub(crate) fn see_wall(&mut self, at: Duration, wall: WallTime) {
-        self.wall.see(at, wall);
+        let due = self.due();
+        self.wall.see(at, wall, due, self.usual);
+    }
+
+    /// Takes what a coarse sample says of the time before the next heartbeat is due.
+    pub(crate) fn take_early(&mut self, values: &Values, interval: Interval) {
+        let start = interval.start.max(self.start);
+        let until = interval.end.min(self.due());
+        let covered = until.saturating_sub(start).as_secs_f32();
+        if let Some(rate) = values.get(Figure::TcpTimeouts)
+            && !interval.fine
+            && covered > 0.0
+        {
+            self.early_timeouts.add(Figure::TcpTimeouts, rate, covered);
+        }
     }
 
     /// True when a gap of this length says nothing of what is usual.
@@ -184,7 +166,9 @@ impl Window {
             late: beat.late,
             delay: beat.delay,
             uncredited: beat.uncredited,
-            stepped_back: self.wall.stepped_back(),
+            hidden: self.wall.hidden,
+            behind: self.wall.most_behind,
+            early_timeouts: self.early_timeouts,
             gone: gone_since.map_or(Duration::ZERO, |since| beat.arrival.saturating_sub(since)),
             at: beat.received,
             seen,

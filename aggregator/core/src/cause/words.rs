@@ -74,8 +74,8 @@ fn known(cause: &Cause, of: &str) -> String {
             format!("The connection to the API server was lost for {time}")
         }
         CauseKind::ClockStep => format!(
-            "The wall clock was set back by {}, and renewals were not credited for {time}",
-            value(Figure::ClockStep)
+            "The wall clock had been set back, up to {} behind the last renewal that was credited, and none was credited for {time}",
+            value(Figure::ClockBehind)
         ),
         CauseKind::NodeRebooted => format!(
             "The machine was booted anew {} after the last heartbeat; that accounts for {time}",

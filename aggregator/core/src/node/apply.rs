@@ -191,6 +191,7 @@ impl NodeHistory {
         for channel in Channel::ALL {
             let view = report.views.iter().find(|view| view.channel == channel);
             let visibility = view.map(|view| view.visibility);
+            let asked = self.causes.rhythm.asked(channel);
             let history = &mut self.channels[channel.index()];
             history.see(visibility);
             // A Lease that was deleted while no agent ran.
@@ -202,7 +203,7 @@ impl NodeHistory {
             match visibility {
                 Some(Visibility::Observed | Visibility::Absent) => {}
                 Some(Visibility::Blind { since }) => {
-                    if history.can_hide(report.sent.saturating_sub(since)) {
+                    if history.can_hide(report.sent.saturating_sub(since), asked) {
                         self.chain.unseen(channel, since, report.sent);
                     }
                 }
@@ -227,15 +228,17 @@ impl NodeHistory {
     fn take_spell(&mut self, spell: &BlindSpell, tolerance: Duration) {
         let &BlindSpell { start, end, .. } = spell;
         let span = end.saturating_sub(start);
+        let asked = self.causes.rhythm.asked(spell.channel);
         let history = &mut self.channels[spell.channel.index()];
-        let hides = !spell.resumed && history.can_hide(span);
+        let can_hide = history.can_hide(span, asked);
+        let hides = !spell.resumed && can_hide;
         self.chain.seen_again(spell.channel, end);
         if hides {
             history.blind(start, end);
             self.chain.blind(start, end);
         }
         // Events of a resumed watch come late, but come: until then they do not split the gaps of the other channel.
-        if spell.resumed && span > tolerance {
+        if spell.resumed && can_hide && span > tolerance {
             self.chain.delayed(start, end);
         }
     }

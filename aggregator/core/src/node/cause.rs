@@ -38,6 +38,10 @@ impl NodeHistory {
             late: self.late_channels(heartbeat.arrival),
             delay: (delay, (usual_delay - resolution).max(0.0)),
             uncredited: heartbeat.uncredited_renewals,
+            credited: match heartbeat.channel {
+                Channel::Lease => Some(heartbeat.stamp),
+                Channel::NodeStatus => self.channels[Channel::Lease.index()].last_stamp(),
+            },
             usual: self.usual_gap(),
         }
     }

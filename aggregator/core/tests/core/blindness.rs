@@ -2,7 +2,7 @@
 
 use nodegrace_core::{
     Event, Losses,
-    event::{Channel, Visibility},
+    event::{Channel, Rhythm, Visibility},
 };
 
 use crate::{
@@ -79,6 +79,20 @@ fn a_gap_that_ends_after_resumed_watches_is_measured_because_nothing_was_missed(
     assert_eq!(gaps(&figures(&fleet, 1250.0)), (22, 0));
     let gap = fleet.history(NODE).expect("it reported").long_gaps()[0];
     assert_eq!((gap.duration, gap.uncertainty), (s(40.0), s(2.0)));
+}
+
+#[test]
+fn a_channel_that_is_blind_for_less_than_half_of_what_the_settings_ask_for_hides_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.rhythm(Rhythm {
+        status_report: Some(s(300.0)),
+        ..Rhythm::default()
+    });
+    let blind = Visibility::Blind { since: s(1203.0) };
+    agent.view(Channel::NodeStatus, Some(blind));
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    assert_eq!(gaps(&figures(&fleet, 1230.0)), (21, 0));
 }
 
 #[test]

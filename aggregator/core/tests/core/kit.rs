@@ -7,7 +7,8 @@ use nodegrace_core::{
     NodeFigures, Report, WallTime,
     cause::Facts,
     event::{
-        BlindReason, BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Visibility,
+        BlindReason, BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Rhythm,
+        Visibility,
     },
 };
 
@@ -63,6 +64,7 @@ pub(crate) struct Agent {
     uncredited: u32,
     /// When it booted, on the clock that `wall` takes.
     boot: f64,
+    rhythm: Option<Rhythm>,
 }
 
 impl Agent {
@@ -81,6 +83,7 @@ impl Agent {
             uid: None,
             uncredited: 0,
             boot: 0.0,
+            rhythm: None,
         }
     }
 
@@ -101,6 +104,11 @@ impl Agent {
 
     pub(crate) fn lose(&mut self, losses: Losses) {
         self.losses = Some(losses);
+    }
+
+    /// The kubelet's settings were read.
+    pub(crate) fn rhythm(&mut self, rhythm: Rhythm) {
+        self.rhythm = Some(rhythm);
     }
 
     pub(crate) fn recreate_node(&mut self, uid: &str) {
@@ -281,7 +289,7 @@ impl Agent {
             sent_records: None,
             views,
             node_uid: self.uid.clone(),
-            rhythm: None,
+            rhythm: self.rhythm,
             losses: self.losses,
             replay: false,
         })

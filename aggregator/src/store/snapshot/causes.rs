@@ -5,14 +5,14 @@ mod recorded;
 
 use nodegrace_core::{
     WallTime,
-    cause::{Baseline, CauseHistory, CauseTotal, Ended, Figure, Kubelet, Row, WallOffset, Window},
+    cause::{Baseline, CauseHistory, CauseTotal, Ended, Figure, Kubelet, Row, WallClock, Window},
     event::Rhythm,
 };
 use nodegrace_proto::store::v1;
 
 use self::{
     explained::{explained, kind, late, to_explained, to_kind, to_late, to_vantage, vantage},
-    recorded::{moment, recorded, series, to_moment, to_recorded, to_series},
+    recorded::{moment, part, recorded, series, to_moment, to_part, to_recorded, to_series},
 };
 use super::{
     Malformed,
@@ -129,9 +129,8 @@ fn to_window(window: &Window) -> v1::CauseWindow {
     v1::CauseWindow {
         start_nanos: nanos(window.start),
         usual_nanos: nanos(window.usual),
-        wall_first_nanos: window.wall.first,
-        wall_least_nanos: window.wall.least,
-        wall_most_nanos: window.wall.most,
+        wall: Some(to_wall(&window.wall)),
+        early_timeouts: to_part(window.early_timeouts),
         replaced_nanos: window.replaced.map(nanos),
         recorded: window.seen.as_deref().map(to_recorded),
     }
@@ -141,14 +140,35 @@ fn window(window: v1::CauseWindow) -> Result<Window, Malformed> {
     Ok(Window {
         start: duration(window.start_nanos),
         usual: duration(window.usual_nanos),
-        wall: WallOffset {
-            first: window.wall_first_nanos,
-            least: window.wall_least_nanos,
-            most: window.wall_most_nanos,
-        },
+        wall: wall(&window.wall.ok_or(Malformed("a wall clock"))?),
+        early_timeouts: part(&window.early_timeouts)?,
         replaced: window.replaced_nanos.map(duration),
         seen: window.recorded.map(recorded).transpose()?.map(Box::new),
     })
+}
+
+fn to_wall(wall: &WallClock) -> v1::WallClock {
+    v1::WallClock {
+        credited_unix_nanos: wall.credited.map(WallTime::unix_nanos),
+        least_ahead_nanos: wall.least_ahead,
+        most_ahead_nanos: wall.most_ahead,
+        seen_nanos: nanos(wall.seen),
+        hidden_until_nanos: nanos(wall.hidden_until),
+        most_behind_nanos: nanos(wall.most_behind),
+        hidden_nanos: nanos(wall.hidden),
+    }
+}
+
+fn wall(wall: &v1::WallClock) -> WallClock {
+    WallClock {
+        credited: wall.credited_unix_nanos.map(WallTime::from_unix_nanos),
+        least_ahead: wall.least_ahead_nanos,
+        most_ahead: wall.most_ahead_nanos,
+        seen: duration(wall.seen_nanos),
+        hidden_until: duration(wall.hidden_until_nanos),
+        most_behind: duration(wall.most_behind_nanos),
+        hidden: duration(wall.hidden_nanos),
+    }
 }
 
 fn to_late_gap(ended: &Ended) -> v1::LateGap {
@@ -160,7 +180,9 @@ fn to_late_gap(ended: &Ended) -> v1::LateGap {
         delay: ended.delay.0,
         usual_delay: ended.delay.1,
         uncredited: ended.uncredited,
-        stepped_back_nanos: nanos(ended.stepped_back),
+        hidden_nanos: nanos(ended.hidden),
+        behind_nanos: nanos(ended.behind),
+        early_timeouts: to_part(ended.early_timeouts),
         gone_nanos: nanos(ended.gone),
         ended_timeline_nanos: nanos(ended.at),
         recorded: Some(to_recorded(&ended.seen)),
@@ -178,7 +200,9 @@ fn late_gap(ended: v1::LateGap) -> Result<Ended, Malformed> {
         late,
         delay: (ended.delay, ended.usual_delay),
         uncredited: ended.uncredited,
-        stepped_back: duration(ended.stepped_back_nanos),
+        hidden: duration(ended.hidden_nanos),
+        behind: duration(ended.behind_nanos),
+        early_timeouts: part(&ended.early_timeouts)?,
         gone: duration(ended.gone_nanos),
         at: duration(ended.ended_timeline_nanos),
         seen: Box::new(recorded(seen)?),

@@ -73,11 +73,18 @@ pub(super) fn recorded(seen: v1::Recorded) -> Result<Seen, Malformed> {
     })
 }
 
-fn parts<const N: usize>(values: &[f32]) -> Result<[Part; N], Malformed> {
-    let part = |pair: &[f32]| match *pair {
+pub(super) fn to_part(part: Part) -> Vec<f32> {
+    vec![part.sum, part.seconds]
+}
+
+pub(super) fn part(pair: &[f32]) -> Result<Part, Malformed> {
+    match *pair {
         [sum, seconds] => Ok(Part { sum, seconds }),
         _ => Err(Malformed("half of what was recorded")),
-    };
+    }
+}
+
+fn parts<const N: usize>(values: &[f32]) -> Result<[Part; N], Malformed> {
     array(values.chunks(2).map(part).collect::<Result<_, _>>()?)
 }
 
