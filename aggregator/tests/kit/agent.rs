@@ -102,7 +102,7 @@ impl Agent {
             source: v1::Source::Runtime.into(),
             outcome: v1::Outcome::Error.into(),
             reason: "x".repeat(12 << 10),
-            took: None,
+            ..v1::SourceReport::default()
         };
         let sample = v1::Sample {
             sequence_number: self.sequence,
