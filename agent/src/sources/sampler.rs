@@ -135,7 +135,7 @@ impl Sampler {
         sample.kubelet_metrics =
             note(&mut sample, Source::KubeletMetrics, metrics).map(|metrics| {
                 if told_before {
-                    told_again(metrics)
+                    told_again(&metrics)
                 } else {
                     metrics
                 }
@@ -151,7 +151,7 @@ impl Sampler {
 
 /// What a reading of /metrics still says in a sample after the one that had it: that nothing which happened in an interval is
 /// counted twice.
-fn told_again(metrics: KubeletMetrics) -> KubeletMetrics {
+fn told_again(metrics: &KubeletMetrics) -> KubeletMetrics {
     KubeletMetrics {
         running_pods: metrics.running_pods,
         running_containers: metrics.running_containers,

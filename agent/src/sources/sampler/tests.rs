@@ -242,7 +242,7 @@ async fn fine_samples_travel_in_few_batches_and_the_last_one_at_once() {
     let mut batches = 0;
     let end = node.last + Duration::from_secs(55);
     while tokio::select! {
-        changed = changes.changed() => changed.is_ok(),
+        woken = changes.changed() => woken.is_ok(),
         () = node.clock.sleep_until(end) => false,
     } {
         batches += 1;
@@ -270,7 +270,7 @@ fn a_reading_of_metrics_that_is_told_again_counts_nothing_twice() {
         told_before: true,
         ..KubeletMetrics::default()
     };
-    assert_eq!(told_again(metrics), expected);
+    assert_eq!(told_again(&metrics), expected);
 }
 
 #[test]
