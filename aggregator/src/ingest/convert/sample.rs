@@ -81,6 +81,9 @@ fn kubelet(process: &v1::KubeletProcess) -> impl Iterator<Item = f64> {
 mod tests {
     use super::*;
 
+    /// The part of a sample that is damaged, and how.
+    type Damage = (&'static str, fn(&mut v1::Sample));
+
     #[test]
     fn a_figure_that_is_no_number_is_refused_by_the_name_of_its_part() {
         let full = v1::Sample {
@@ -97,10 +100,10 @@ mod tests {
             ..v1::Sample::default()
         };
         assert_eq!(check(&full), Ok(()));
-        let damage: [(&str, fn(&mut v1::Sample)); 7] = [
+        let damage: [Damage; 7] = [
             ("load", |s| s.load.as_mut().unwrap().load15 = f64::NAN),
             ("cpu", |s| {
-                s.cpu.as_mut().unwrap().idle_ratio = f64::INFINITY
+                s.cpu.as_mut().unwrap().idle_ratio = f64::INFINITY;
             }),
             ("pressure", |s| {
                 let pressure = s.pressure.as_mut().unwrap();
