@@ -112,7 +112,8 @@ fn cgroup(cgroup: &v1::KubeletCgroup) -> impl Iterator<Item = f64> {
 mod tests {
     use super::*;
 
-    type Damage = fn(&mut v1::Sample);
+    /// The part of a sample that is damaged, and how.
+    type Damage = (&'static str, fn(&mut v1::Sample));
 
     #[test]
     fn a_figure_that_is_no_number_is_refused_by_the_name_of_its_part() {
@@ -132,7 +133,7 @@ mod tests {
             ..v1::Sample::default()
         };
         assert_eq!(check(&full), Ok(()));
-        let damage: [(&str, Damage); 9] = [
+        let damage: [Damage; 9] = [
             ("load", |s| s.load.as_mut().unwrap().load15 = f64::NAN),
             ("cpu", |s| {
                 s.cpu.as_mut().unwrap().idle_ratio = f64::INFINITY;
