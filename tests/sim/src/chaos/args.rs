@@ -34,8 +34,8 @@ pub struct Args {
     #[arg(long)]
     pub no_disk_full: bool,
 
-    /// Directory for data and logs, kept afterwards. Default: one in the system's place for such, removed after a run that
-    /// balanced.
+    /// Directory for data and logs. The logs are kept afterwards; the data too with --no-disk-full, else they are in memory and
+    /// gone with the run. Default: one in the system's place for such, removed after a run that balanced.
     #[arg(long, value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
 }

@@ -2,112 +2,26 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     time::{Duration, UNIX_EPOCH},
 };
 
 use nodegrace_sim_cluster::kubelet::Posted;
 
 use super::{
+    account::Account,
+    difference::Difference,
     kept::{Kept, Row},
     truth::Story,
     witness::{Span, Witness, newest},
 };
-
-/// Sums over heartbeats that the controller credits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Account {
-    /// Posted.
-    pub(super) posted: u64,
-    /// Of these, surely seen by an agent.
-    pub(super) observable: u64,
-    /// Of the observable, stored.
-    pub(super) stored: u64,
-    /// Of the observable, not stored and counted as dropped for want of room in a spool.
-    pub(super) dropped: u64,
-    /// Of the observable, not stored because their agent was killed while its disk was full, with what waited in its memory.
-    pub(super) died_in_memory: u64,
-    /// Of the observable, not stored for no known reason. Must be 0.
-    pub(super) lost: u64,
-    /// Not surely seen: sent to an agent that watched, shortly before it was killed or its connection broke.
-    pub(super) under_way: u64,
-    /// Of these, stored all the same.
-    pub(super) under_way_stored: u64,
-    /// Not surely seen: no watch was open, and the next one found a later post.
-    pub(super) unwatched: u64,
-    /// Of these, stored all the same.
-    pub(super) unwatched_stored: u64,
-    /// Of what runs of agents surely found when they began, not stored and counted as dropped likewise.
-    pub(super) baselines_dropped: u64,
-    /// Rows of what a run of an agent found when it began.
-    pub(super) baselines: u64,
-    /// Heartbeats that agents reported as dropped, of any kind.
-    pub(super) reported_drops: u64,
-    /// Records recognised as sent again.
-    pub(super) duplicates: u64,
-}
-
-/// What does not fit together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Difference {
-    /// Surely seen, not stored, and nothing explains it.
-    Lost {
-        /// Where, when and what.
-        heartbeat: String,
-    },
-    /// Counted more than once.
-    Twice {
-        /// Where, when and what.
-        heartbeat: String,
-        /// How often.
-        times: u64,
-    },
-    /// Kept, but nothing like it was posted.
-    NeverPosted {
-        /// What is kept.
-        row: String,
-    },
-    /// Kept as a heartbeat, though the controller does not credit it.
-    NotCredited {
-        /// What is kept.
-        row: String,
-    },
-    /// The aggregator counts another number than it has rows.
-    Count {
-        /// Where.
-        channel: String,
-        /// Counted.
-        counted: u64,
-        /// Rows.
-        rows: u64,
-    },
-    /// More is reported as dropped than can have been.
-    Drops {
-        /// The node.
-        node: String,
-        /// Reported.
-        reported: u64,
-        /// The most that can have been.
-        most: u64,
-    },
-    /// The aggregator believes that an earlier run of it forgot records of this node.
-    Forgotten {
-        /// The node.
-        node: String,
-        /// How many.
-        records: u64,
-    },
-}
 
 /// What is known of one node besides its posts and its rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Circumstances<'a> {
     /// Its agent's processes.
     pub(super) lives: &'a [Span],
-    /// When its agent's disk was full.
-    pub(super) full: &'a [Span],
-    /// How long what waits in memory may need to reach a disk that has room again.
-    pub(super) settle: Duration,
+    /// Outages of the aggregator that can have overflowed its spool. None for an ample one, of which no drop is forgiven.
+    pub(super) outages: &'a [Span],
 }
 
 /// The account of one node, and what does not fit together.
@@ -124,7 +38,10 @@ pub(super) fn balance(
         ..Account::default()
     };
     let mut differences = Vec::new();
+    let (mut lost, mut lost_baselines) = (Vec::new(), Vec::new());
+    // What a drop may explain; the rest of what is missing is lost whatever is reported.
     let (mut missing, mut missing_baselines) = (Vec::new(), Vec::new());
+    let mut unseen_in_outage = 0;
     for (index, name) in ["LEASE", "NODE_STATUS"].into_iter().enumerate() {
         let (posts, channel) = (&stories[index].posts, format!("{node} {name}"));
         let stored = assign(&channel, posts, &kept.rows[index], &mut differences);
@@ -139,9 +56,10 @@ pub(super) fn balance(
         }
         for posted in posts.iter().filter(|posted| posted.credited) {
             let times = stored.get(&posted.revision);
-            let counted = times.is_some_and(|times| times.heartbeats > 0);
+            let counted = times.is_some_and(|times| *times > 0);
             account.posted += 1;
             if !witnesses[index].surely_saw(posted, posts) {
+                unseen_in_outage += u64::from(!counted && circumstances.overflowed(posted.at));
                 if witnesses[index].was_sent(posted, posts) {
                     account.under_way += 1;
                     account.under_way_stored += u64::from(counted);
@@ -154,32 +72,43 @@ pub(super) fn balance(
             account.observable += 1;
             if counted {
                 account.stored += 1;
-            } else if circumstances.died_in_memory(posted) {
-                account.died_in_memory += 1;
-            } else {
+            } else if circumstances.overflowed(posted.at) {
                 missing.push(told(&channel, posted));
+            } else {
+                lost.push(told(&channel, posted));
             }
         }
         for posted in witnesses[index].baselines(posts) {
-            if !stored.contains_key(&posted.revision) && !circumstances.died_in_memory(posted) {
-                missing_baselines.push(told(&channel, posted) + ", a run's first");
+            if stored.contains_key(&posted.revision) {
+                continue;
+            }
+            let found = told(&channel, posted) + ", a run's first";
+            if circumstances.overflowed(posted.at) {
+                missing_baselines.push(found);
+            } else {
+                lost_baselines.push(found);
             }
         }
     }
     // Drops are the oldest of what waited, whatever they were: which ones is not told, only how many.
     let explained = kept.dropped.saturating_sub(missing_baselines.len() as u64);
     account.dropped = explained.min(missing.len() as u64);
-    account.lost = missing.len() as u64 - account.dropped;
+    account.lost = lost.len() as u64 + missing.len() as u64 - account.dropped;
     account.baselines_dropped = kept.dropped.min(missing_baselines.len() as u64);
-    let unexplained = missing_baselines.len() as u64 > account.baselines_dropped;
-    if account.lost > 0 || unexplained {
-        let lost = missing.into_iter().chain(missing_baselines);
-        differences.extend(lost.map(|heartbeat| Difference::Lost { heartbeat }));
+    if account.dropped < missing.len() as u64 {
+        lost.append(&mut missing);
     }
-    // Whatever is not stored, and each run's first of both channels.
-    let not_seen = account.under_way + account.unwatched;
-    let unstored = not_seen - account.under_way_stored - account.unwatched_stored;
-    let most = account.dropped + unstored + 2 * circumstances.lives.len() as u64;
+    if account.baselines_dropped < missing_baselines.len() as u64 {
+        lost_baselines.append(&mut missing_baselines);
+    }
+    let lost = lost.into_iter().chain(lost_baselines);
+    differences.extend(lost.map(|heartbeat| Difference::Lost { heartbeat }));
+    // What nobody surely saw, and each run's first of both channels, can have been dropped too.
+    let begun = circumstances.lives.iter().map(|life| life.from);
+    let begun = begun
+        .filter(|begun| circumstances.overflowed(*begun))
+        .count() as u64;
+    let most = account.dropped + account.baselines_dropped + unseen_in_outage + 2 * begun;
     if kept.dropped > most {
         differences.push(Difference::Drops {
             node: node.to_owned(),
@@ -196,21 +125,14 @@ pub(super) fn balance(
     (account, differences)
 }
 
-/// How often a post is stored.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times {
-    heartbeats: u64,
-    baselines: u64,
-}
-
-/// Finds each row's post, and tells those that have none or too many.
+/// How often each post is stored as a heartbeat, by revision; 0 for one that is stored as a baseline only. Finds each row's post, and tells those that have none or too many.
 fn assign(
     channel: &str,
     posts: &[Posted],
     rows: &[Row],
     differences: &mut Vec<Difference>,
-) -> BTreeMap<u64, Times> {
-    let mut stored = BTreeMap::<u64, Times>::new();
+) -> BTreeMap<u64, u64> {
+    let mut stored = BTreeMap::<u64, u64>::new();
     for row in rows {
         // Others write the object too: the revision may be newer than that of the post.
         let Some(posted) = newest(posts, row.revision) else {
@@ -223,11 +145,7 @@ fn assign(
             continue;
         };
         let times = stored.entry(posted.revision).or_default();
-        if row.baseline {
-            times.baselines += 1;
-        } else {
-            times.heartbeats += 1;
-        }
+        *times += u64::from(!row.baseline);
         if stamp_ns(posted) != row.stamp_ns {
             differences.push(Difference::NeverPosted {
                 row: format!("{channel} {row:?}"),
@@ -239,12 +157,12 @@ fn assign(
         }
     }
     for posted in posts {
-        if let Some(times) = stored.get(&posted.revision)
-            && times.heartbeats > 1
+        if let Some(times) = stored.get(&posted.revision).copied()
+            && times > 1
         {
             differences.push(Difference::Twice {
                 heartbeat: told(channel, posted),
-                times: times.heartbeats,
+                times,
             });
         }
     }
@@ -252,38 +170,9 @@ fn assign(
 }
 
 impl Circumstances<'_> {
-    /// Whether `posted` waited in the memory of an agent whose disk was full when it was killed.
-    fn died_in_memory(&self, posted: &Posted) -> bool {
-        self.full.iter().any(|full| {
-            let from = full.from.saturating_sub(self.settle);
-            let until = full.until.map(|until| until + self.settle);
-            let waited = Span { from, until };
-            let mut kills = self.lives.iter().filter_map(|life| life.until);
-            waited.holds(posted.at) && kills.any(|kill| posted.at <= kill && waited.holds(kill))
-        })
-    }
-}
-
-impl Account {
-    /// Both accounts together.
-    #[must_use]
-    pub(super) const fn plus(self, other: Self) -> Self {
-        Self {
-            posted: self.posted + other.posted,
-            observable: self.observable + other.observable,
-            stored: self.stored + other.stored,
-            dropped: self.dropped + other.dropped,
-            died_in_memory: self.died_in_memory + other.died_in_memory,
-            lost: self.lost + other.lost,
-            under_way: self.under_way + other.under_way,
-            under_way_stored: self.under_way_stored + other.under_way_stored,
-            unwatched: self.unwatched + other.unwatched,
-            unwatched_stored: self.unwatched_stored + other.unwatched_stored,
-            baselines_dropped: self.baselines_dropped + other.baselines_dropped,
-            baselines: self.baselines + other.baselines,
-            reported_drops: self.reported_drops + other.reported_drops,
-            duplicates: self.duplicates + other.duplicates,
-        }
+    /// Whether what waited at that time may have been dropped for want of room.
+    fn overflowed(&self, at: Duration) -> bool {
+        self.outages.iter().any(|outage| outage.holds(at))
     }
 }
 
@@ -300,192 +189,5 @@ fn told(channel: &str, posted: &Posted) -> String {
     )
 }
 
-impl fmt::Display for Difference {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lost { heartbeat } => write!(formatter, "lost: {heartbeat}"),
-            Self::Twice { heartbeat, times } => {
-                write!(formatter, "counted {times} times: {heartbeat}")
-            }
-            Self::NeverPosted { row } => write!(formatter, "never posted: {row}"),
-            Self::NotCredited { row } => write!(formatter, "not credited: {row}"),
-            Self::Count {
-                channel,
-                counted,
-                rows,
-            } => write!(formatter, "{channel}: {counted} counted, {rows} rows"),
-            Self::Drops {
-                node,
-                reported,
-                most,
-            } => write!(
-                formatter,
-                "{node}: {reported} reported as dropped, {most} at most"
-            ),
-            Self::Forgotten { node, records } => {
-                write!(
-                    formatter,
-                    "{node}: {records} records forgotten by an earlier run"
-                )
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::time::SystemTime;
-
-    use nodegrace_sim_cluster::kubelet::Channel;
-
-    use super::*;
-    use crate::chaos::witness::Opened;
-
-    const ALWAYS: &[Span] = &[Span::since(Duration::ZERO)];
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    /// A story of ten posts, 10 s apart, all of them after the watch was opened; and what is kept when all went well.
-    fn all_well() -> ([Story; 2], Kept) {
-        let posts = (1..=10).map(|number| Posted {
-            channel: Channel::Lease,
-            stamp: SystemTime::UNIX_EPOCH + seconds(number * 10),
-            at: seconds(number * 10),
-            revision: number,
-            credited: true,
-        });
-        let story = Story {
-            posts: posts.collect(),
-            opened: vec![Opened {
-                at: seconds(1),
-                revision: 0,
-            }],
-        };
-        let rows = story.posts.iter().map(|posted| Row {
-            stamp_ns: stamp_ns(posted),
-            revision: posted.revision,
-            baseline: false,
-        });
-        let kept = Kept {
-            rows: [rows.collect(), Vec::new()],
-            counted: [10, 0],
-            ..Kept::default()
-        };
-        ([story, Story::default()], kept)
-    }
-
-    fn judge(
-        lives: &[Span],
-        full: &[Span],
-        change: impl FnOnce(&mut Kept),
-    ) -> (Account, Vec<Difference>) {
-        let (stories, mut kept) = all_well();
-        change(&mut kept);
-        let witness = |index: usize| Witness {
-            settle: seconds(5),
-            lives,
-            ways: ALWAYS,
-            forgot: &[],
-            opened: &stories[index].opened,
-        };
-        let circumstances = Circumstances {
-            lives,
-            full,
-            settle: seconds(5),
-        };
-        balance(
-            "node",
-            &stories,
-            &[witness(0), witness(1)],
-            &kept,
-            circumstances,
-        )
-    }
-
-    /// Takes a heartbeat out of the store as if it had never come.
-    fn lose(kept: &mut Kept, index: usize) {
-        kept.rows[0].remove(index);
-        kept.counted[0] -= 1;
-    }
-
-    #[test]
-    fn what_was_stored_once_each_balances() {
-        let (account, differences) = judge(ALWAYS, &[], |_| {});
-        assert_eq!(differences, []);
-        assert_eq!(
-            (account.posted, account.observable, account.stored),
-            (10, 10, 10)
-        );
-    }
-
-    #[test]
-    fn a_lost_heartbeat_is_found_unless_a_drop_was_reported_for_it() {
-        let (account, differences) = judge(ALWAYS, &[], |kept| lose(kept, 4));
-        assert_eq!(account.lost, 1);
-        assert!(
-            matches!(&differences[..], [Difference::Lost { heartbeat }] if heartbeat.contains("revision 5"))
-        );
-        let (account, differences) = judge(ALWAYS, &[], |kept| {
-            lose(kept, 4);
-            kept.dropped = 1;
-        });
-        assert_eq!((account.dropped, account.lost, differences), (1, 0, vec![]));
-    }
-
-    #[test]
-    fn more_drops_than_anything_can_have_been_dropped_are_found() {
-        let (_, differences) = judge(ALWAYS, &[], |kept| kept.dropped = 3);
-        assert!(matches!(
-            differences[..],
-            [Difference::Drops { most: 2, .. }]
-        ));
-    }
-
-    #[test]
-    fn a_heartbeat_counted_twice_is_found_with_and_without_a_second_row() {
-        let (_, differences) = judge(ALWAYS, &[], |kept| {
-            let again = kept.rows[0][3].clone();
-            kept.rows[0].push(again);
-            kept.counted[0] += 1;
-        });
-        assert!(matches!(
-            differences[..],
-            [Difference::Twice { times: 2, .. }]
-        ));
-        let (_, differences) = judge(ALWAYS, &[], |kept| kept.counted[0] += 1);
-        assert!(matches!(
-            differences[..],
-            [Difference::Count {
-                counted: 11,
-                rows: 10,
-                ..
-            }]
-        ));
-    }
-
-    #[test]
-    fn what_nobody_posted_is_found() {
-        let (_, differences) = judge(ALWAYS, &[], |kept| kept.rows[0][3].stamp_ns += 1);
-        assert!(
-            differences
-                .iter()
-                .any(|one| matches!(one, Difference::NeverPosted { .. }))
-        );
-    }
-
-    #[test]
-    fn what_waited_in_a_killed_agents_memory_for_a_full_disk_is_told_apart() {
-        let lives = [Span {
-            from: Duration::ZERO,
-            until: Some(seconds(110)),
-        }];
-        let full = [Span::since(seconds(85))];
-        let (account, differences) = judge(&lives, &full, |kept| lose(kept, 9));
-        assert_eq!(
-            (account.died_in_memory, account.lost, differences),
-            (1, 0, vec![])
-        );
-    }
-}
+mod tests;

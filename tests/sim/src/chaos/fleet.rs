@@ -25,6 +25,13 @@ pub(super) struct Member {
     pub(super) spool_bytes: u64,
 }
 
+impl Member {
+    /// Whether its spool may overflow.
+    pub(super) const fn is_tight(&self) -> bool {
+        self.spool_bytes < AMPLE
+    }
+}
+
 /// The nodes of the run with this seed: one of each kind that matters, and healthy ones under special conditions.
 pub(super) fn fleet(seed: u64) -> Vec<Member> {
     let kinds = [

@@ -7,11 +7,15 @@
 //! must list again; a mere cut kills the same process and leaves the cache, so that they can resume. A crash of a machine is
 //! no part of it: what was written but not synced is then lost, which the tests of spool and store cover write by write.
 
+mod account;
 mod args;
 mod balance;
+mod difference;
 mod disk;
+mod enough;
 mod fleet;
 mod kept;
+mod outage;
 mod part;
 mod plan;
 mod process;
@@ -31,17 +35,19 @@ use anyhow::{Context as _, ensure};
 use nodegrace_clock::Clock;
 use tempfile::TempDir;
 
+use self::{
+    account::Account,
+    balance::{Circumstances, balance},
+    difference::Difference,
+    plan::{ROUND, Step, plan},
+    witness::{SETTLE, Witness},
+    world::World,
+};
 pub use self::{
     args::Args,
     disk::isolate,
     process::{Process, Program},
     role::{AggregatorRole, Role, play},
-};
-use self::{
-    balance::{Account, Circumstances, Difference, balance},
-    plan::{ROUND, plan},
-    witness::{SETTLE, Witness},
-    world::World,
 };
 
 /// How often processes are looked after, in real time.
@@ -85,12 +91,13 @@ async fn rounds(args: &Args, root: &Path) -> anyhow::Result<Outcome> {
     pass(&mut world, WARM_UP).await?;
     let start = real.now();
     let mut told = 0;
-    for step in plan(
+    let steps = plan(
         args.seed,
         args.rounds,
         world.members.len(),
         !args.no_disk_full,
-    ) {
+    );
+    for step in &steps {
         let left = (start + step.at).saturating_sub(real.now());
         pass(&mut world, left).await?;
         if step.begins {
@@ -114,7 +121,7 @@ async fn rounds(args: &Args, root: &Path) -> anyhow::Result<Outcome> {
     world.stop_agents().await?;
     world.aggregator.kill(&world.clock).await?;
     world.aggregator.run(&world.clock)?;
-    let outcome = settle(&mut world, args).await;
+    let outcome = settle(&mut world, args, &steps).await;
     world.stop().await;
     outcome
 }
@@ -134,7 +141,7 @@ async fn pass(world: &mut World, time: Duration) -> anyhow::Result<()> {
 }
 
 /// Reads what is kept and holds it against what was posted.
-async fn settle(world: &mut World, args: &Args) -> anyhow::Result<Outcome> {
+async fn settle(world: &mut World, args: &Args, steps: &[Step]) -> anyhow::Result<Outcome> {
     let real = Clock::real();
     let deadline = real.now() + LAST_ROWS;
     let data_dir = world.aggregator.disk().path().to_path_buf();
@@ -143,7 +150,7 @@ async fn settle(world: &mut World, args: &Args) -> anyhow::Result<Outcome> {
         pass(world, LOOK).await?;
         let late = real.now() > deadline;
         match kept::read(&data_dir, world.aggregator_address()).await {
-            Ok(found) if late || found.0.values().all(kept::Kept::agrees) => break found,
+            Ok(found) if late || world.agrees(&found.0) => break found,
             Err(error) if late => return Err(error).context("reading what is kept"),
             _ => {}
         }
@@ -155,13 +162,21 @@ async fn settle(world: &mut World, args: &Args) -> anyhow::Result<Outcome> {
         history.late_records
     );
     let settled = SETTLE.mul_f64(args.speed);
+    let aggregator = &world.aggregator;
+    let outages = outage::outages(
+        &[&aggregator.lives, &world.to_aggregator.spans],
+        &aggregator.full,
+        settled,
+        world.clock.now(),
+    );
     let (mut account, mut differences) = (Account::default(), Vec::new());
     for (node, stories) in world.truth.stories() {
         let found = world
             .members
             .iter()
             .position(|member| member.spec.name == node);
-        let agent = &world.agents[found.context("a node without an agent")?];
+        let index = found.context("a node without an agent")?;
+        let (agent, member) = (&world.agents[index], &world.members[index]);
         let witness = |index: usize| Witness {
             settle: settled,
             lives: &agent.lives,
@@ -177,13 +192,19 @@ async fn settle(world: &mut World, args: &Args) -> anyhow::Result<Outcome> {
             kept.get(node).unwrap_or(&none),
             Circumstances {
                 lives: &agent.lives,
-                full: &agent.full,
-                settle: settled,
+                outages: if member.is_tight() { &outages } else { &[] },
             },
         );
         account = account.plus(of_node);
         differences.extend(wrong);
+        differences.extend(enough::shows_too_little(node, &of_node));
     }
+    differences.extend(enough::says_too_little(
+        args,
+        steps,
+        &world.struck,
+        &account,
+    ));
     let processes = report::Processes::of(world);
     Ok(Outcome {
         account,

@@ -24,11 +24,18 @@ pub(super) struct Part {
     pub(super) full: Vec<Span>,
     /// Times it could not start because its disk was full.
     pub(super) refused_starts: u64,
+    /// [`STARTING`] on the cluster's clock.
+    starting: Duration,
 }
 
+/// How long a part may need to find that it cannot start, and to meet room that was given back meanwhile, in real time.
+const STARTING: Duration = Duration::from_millis(1500);
+/// Exit status of a part that returned an error. A panic has another, a signal none.
+const FAILED: i32 = 1;
+
 impl Part {
-    /// A part that does not run yet.
-    pub(super) fn new(name: &str, program: Program, disk: Disk) -> Self {
+    /// A part that does not run yet. The cluster's clock is `speed` times as fast as real time.
+    pub(super) fn new(name: &str, program: Program, disk: Disk, speed: f64) -> Self {
         Self {
             name: name.to_owned(),
             program,
@@ -37,6 +44,7 @@ impl Part {
             lives: Vec::new(),
             full: Vec::new(),
             refused_starts: 0,
+            starting: STARTING.mul_f64(speed),
         }
     }
 
@@ -112,17 +120,23 @@ impl Part {
         let Some(status) = process.ended()? else {
             return Ok(());
         };
-        let started = self.lives.last().map_or(Duration::ZERO, |life| life.from);
-        let last_full = self.full.last();
-        let was_full =
-            last_full.is_some_and(|full| full.until.is_none_or(|until| until >= started));
-        if !was_full {
+        if status.code() != Some(FAILED) || !self.cannot_start(clock.now()) {
             let log = self.program.log.display();
             bail!("{} ended by itself with {status}; see {log}", self.name);
         }
+        eprintln!("{} could not start on its full disk", self.name);
         self.refused_starts += 1;
         end(&mut self.lives, clock.now());
         self.process = None;
         self.run(clock)
+    }
+
+    /// Whether the end of its process at `now` may be due to a full disk: while it was starting, and on a disk that is full or
+    /// was a moment ago.
+    fn cannot_start(&self, now: Duration) -> bool {
+        let is_fresh = |since: Duration| now <= since + self.starting;
+        let starting = self.lives.last().is_some_and(|life| is_fresh(life.from));
+        let full = self.full.last();
+        starting && full.is_some_and(|full| full.until.is_none_or(is_fresh))
     }
 }

@@ -9,11 +9,14 @@ pub(super) const ROUND: Duration = Duration::from_millis(1500);
 /// Most faults that begin in one round.
 const MOST_AT_ONCE: usize = 3;
 /// Every so many rounds the aggregator stays away for [`LONG_OUTAGE`], so that the smallest spools overflow.
-const LONG_OUTAGE_EVERY: u32 = 25;
-const LONG_OUTAGE: Duration = Duration::from_secs(20);
+pub(super) const LONG_OUTAGE_EVERY: u32 = 25;
+pub(super) const LONG_OUTAGE: Duration = Duration::from_secs(20);
 /// How long any other fault lasts: from less than a heartbeat to several rounds.
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_millis(2500);
+
+/// How many of [`Fault::kinds`] need no disk that runs full.
+const WITHOUT_DISKS: usize = 11;
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +66,15 @@ pub(super) struct Step {
 }
 
 impl Fault {
+    /// Every kind of fault in words, of a run whose disks run full.
+    pub(super) fn labels(disks: bool) -> impl Iterator<Item = &'static str> {
+        let kinds = Self::kinds(0);
+        let kinds = kinds
+            .into_iter()
+            .take(if disks { kinds.len() } else { WITHOUT_DISKS });
+        kinds.map(Self::label)
+    }
+
     /// Its kind in words.
     pub(super) const fn label(self) -> &'static str {
         match self {
@@ -89,10 +101,21 @@ impl Fault {
         }
     }
 
-    /// The faults of a draw, those listed twice twice as likely.
+    /// One of them by chance.
     fn draw(random: &mut StdRng, agents: usize, disks: bool) -> Self {
         let agent = random.random_range(0..agents);
-        let kinds = [
+        let kinds = Self::kinds(agent);
+        let kinds = if disks {
+            &kinds[..]
+        } else {
+            &kinds[..WITHOUT_DISKS]
+        };
+        *kinds.choose(random).unwrap_or(&Self::KillAggregator)
+    }
+
+    /// Every kind, as often as it is likely; those of disks last.
+    const fn kinds(agent: usize) -> [Self; 14] {
+        [
             Self::KillAgent(agent),
             Self::KillAgent(agent),
             Self::KillAgent(agent),
@@ -107,11 +130,13 @@ impl Fault {
             Self::FillAgent(agent),
             Self::FillAgent(agent),
             Self::FillAggregator,
-        ];
-        let without_disks = &kinds[..11];
-        let kinds = if disks { &kinds[..] } else { without_disks };
-        *kinds.choose(random).unwrap_or(&Self::KillAggregator)
+        ]
     }
+}
+
+/// Whether the aggregator begins to stay away for [`LONG_OUTAGE`] in this round.
+const fn has_long_outage(round: u32) -> bool {
+    round.is_multiple_of(LONG_OUTAGE_EVERY)
 }
 
 /// The steps of a run, in order; every fault ends. Every round has at least one.
@@ -122,20 +147,21 @@ pub(super) fn plan(seed: u64, rounds: u32, agents: usize, disks: bool) -> Vec<St
     for round in 1..=rounds {
         let start = ROUND * (round - 1);
         let mut missing = random.random_range(1..=MOST_AT_ONCE);
-        let mut long = round % LONG_OUTAGE_EVERY == 0;
+        let mut long = has_long_outage(round);
         while missing > 0 {
             let at = start + random.random_range(Duration::ZERO..ROUND);
-            let (fault, lasts) = if std::mem::take(&mut long) {
+            let (fault, lasts) = if long {
                 (Fault::KillAggregator, LONG_OUTAGE)
             } else {
                 let lasts = random.random_range(SHORTEST..LONGEST);
                 (Fault::draw(&mut random, agents, disks), lasts)
             };
             let busy = busy_until.entry(fault.part()).or_default();
-            // What is struck for the rest of the round is left alone.
-            if *busy > start + ROUND {
+            // What is struck for the rest of the round is left alone; the long outage waits until it can begin.
+            if *busy > start + ROUND && !long {
                 continue;
             }
+            long = false;
             let at = at.max(*busy);
             // A moment between two faults of a part, in which it works again.
             *busy = at + lasts + SHORTEST;
@@ -179,6 +205,20 @@ mod tests {
         let kinds: std::collections::BTreeSet<_> =
             steps.iter().map(|step| step.fault.label()).collect();
         assert_eq!(kinds.len(), 9);
+    }
+
+    #[test]
+    fn every_long_outage_takes_place() {
+        for seed in 1..=20 {
+            let steps = plan(seed, 100, 8, true);
+            for round in [25, 50, 75, 100] {
+                let ends = steps.iter().filter(|step| {
+                    step.round == round && step.fault == Fault::KillAggregator && !step.begins
+                });
+                let latest = ends.map(|step| step.at).max().unwrap_or_default();
+                assert!(latest >= ROUND * (round - 1) + LONG_OUTAGE, "seed {seed}");
+            }
+        }
     }
 
     #[test]

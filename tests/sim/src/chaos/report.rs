@@ -12,6 +12,7 @@ const SHOWN: usize = 20;
 pub(super) struct Processes {
     struck: Vec<(&'static str, u64)>,
     refused_starts: u64,
+    refused_agents: u64,
     forgot: usize,
     seconds: f64,
 }
@@ -28,6 +29,7 @@ impl Processes {
                 .map(|(kind, times)| (*kind, *times))
                 .collect(),
             refused_starts: world.aggregator.refused_starts,
+            refused_agents: world.agents.iter().map(|agent| agent.refused_starts).sum(),
             forgot: world.forgot.len(),
             seconds: (world.clock.now() - start).as_secs_f64(),
         }
@@ -78,6 +80,10 @@ pub(super) fn text(args: &Args, outcome: &Outcome) -> String {
         processes.refused_starts,
         "starts of the aggregator refused by its full disk, and tried again",
     );
+    line(
+        processes.refused_agents,
+        "starts of agents refused by their full disks, and tried again",
+    );
     if args.no_disk_full {
         line(0, "full disks: switched off");
     }
@@ -96,15 +102,15 @@ pub(super) fn text(args: &Args, outcome: &Outcome) -> String {
         "  under way to an agent that was killed or cut off the moment after",
     );
     line(account.under_way_stored, "    of these stored all the same");
-    line(account.observable, "  surely observable");
+    let share = account.observable * 100 / account.posted.max(1);
+    line(
+        account.observable,
+        &format!("  surely observable: {share} % of those posted"),
+    );
     line(account.stored, "    stored exactly once");
     line(
         account.dropped,
         "    dropped by the bound of a spool, as reported",
-    );
-    line(
-        account.died_in_memory,
-        "    killed with the agent that held them in memory because its disk was full",
     );
     line(account.lost, "    lost");
     let _ = writeln!(text, "\nBesides");

@@ -2,10 +2,12 @@
 //!
 //! Both are kept by the simulated cluster within bounds, so they are collected all the time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use nodegrace_sim_cluster::{
     Cluster,
+    api::Logged,
     kubelet::{Channel, Posted},
 };
 
@@ -18,14 +20,16 @@ pub(super) struct Story {
     pub(super) posts: Vec<Posted>,
     /// The watches of its object, in order.
     pub(super) opened: Vec<Opened>,
+    /// Whether the object was listed since the last of them.
+    pub(super) listed: bool,
 }
 
 /// The stories of all nodes, by name and channel.
 #[derive(Debug, Default)]
 pub(super) struct Truth {
     stories: BTreeMap<String, [Story; 2]>,
-    /// Requests answered up to here are known.
-    read_until: Duration,
+    /// The newest request that is known. Absent: none yet.
+    newest: Option<Logged>,
 }
 
 /// Where a channel's story is.
@@ -38,7 +42,10 @@ pub(super) const fn index(channel: Channel) -> usize {
 
 impl Truth {
     /// Takes what is new in the cluster.
-    pub(super) fn collect(&mut self, cluster: &Cluster) {
+    ///
+    /// # Errors
+    /// When the cluster forgot requests before they were taken.
+    pub(super) fn collect(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
         for node in cluster.nodes() {
             let name = &node.spec().name;
             let story = self.stories.entry(name.clone()).or_default();
@@ -52,20 +59,40 @@ impl Truth {
                 }
             }
         }
-        for request in cluster.server().request_log() {
-            if request.at <= self.read_until {
-                continue;
-            }
-            self.read_until = request.at;
-            if request.verb == "watch"
-                && let Some((node, channel, revision)) = watched(&request.path)
-                && let Some(story) = self.stories.get_mut(&node)
-            {
-                story[index(channel)].opened.push(Opened {
-                    at: request.at,
-                    revision,
-                });
-            }
+        // By place in the log, not by time: requests answered at once are booked in any order.
+        let log = cluster.server().request_log();
+        let known = match &self.newest {
+            Some(newest) => log
+                .iter()
+                .rposition(|request| request == newest)
+                .map(|last| last + 1)
+                .context("the API server's log forgot requests before they were read")?,
+            None => 0,
+        };
+        for request in &log[known..] {
+            self.note(request);
+        }
+        self.newest = log.last().cloned().or(self.newest.take());
+        Ok(())
+    }
+
+    /// Takes a list or a watch of a node's object.
+    fn note(&mut self, request: &Logged) {
+        let Some((node, channel, revision)) = asked(&request.path) else {
+            return;
+        };
+        let Some(story) = self.stories.get_mut(&node) else {
+            return;
+        };
+        let story = &mut story[index(channel)];
+        match (request.verb.as_str(), revision) {
+            ("list", _) => story.listed = true,
+            ("watch", Some(revision)) => story.opened.push(Opened {
+                at: request.at,
+                revision,
+                listed: std::mem::take(&mut story.listed),
+            }),
+            _ => {}
         }
     }
 
@@ -77,8 +104,8 @@ impl Truth {
     }
 }
 
-/// Which node's channel an agent's watch is about, and from which revision.
-fn watched(path: &str) -> Option<(String, Channel, u64)> {
+/// Which node's channel an agent's list or watch is about, and the revision that it names.
+fn asked(path: &str) -> Option<(String, Channel, Option<u64>)> {
     let (path, query) = path.split_once('?')?;
     let channel = if path.ends_with("/leases") {
         Channel::Lease
@@ -95,7 +122,7 @@ fn watched(path: &str) -> Option<(String, Channel, u64)> {
     Some((
         node.to_owned(),
         channel,
-        value("resourceVersion")?.parse().ok()?,
+        value("resourceVersion").and_then(|revision| revision.parse().ok()),
     ))
 }
 
@@ -108,10 +135,14 @@ mod tests {
         let path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases?&watch=true&timeoutSeconds=250\
             &fieldSelector=metadata.name%3Dnode-3&allowWatchBookmarks=true&resourceVersion=17";
         assert_eq!(
-            watched(path),
-            Some(("node-3".to_owned(), Channel::Lease, 17))
+            asked(path),
+            Some(("node-3".to_owned(), Channel::Lease, Some(17)))
         );
-        assert_eq!(watched("/api/v1/nodes?watch=true"), None);
-        assert_eq!(watched("/api/v1/pods?resourceVersion=1"), None);
+        assert_eq!(
+            asked("/api/v1/nodes?&fieldSelector=metadata.name%3Dnode-3&limit=500"),
+            Some(("node-3".to_owned(), Channel::NodeStatus, None))
+        );
+        assert_eq!(asked("/api/v1/nodes?watch=true"), None);
+        assert_eq!(asked("/api/v1/pods?resourceVersion=1"), None);
     }
 }

@@ -1,11 +1,14 @@
 //! Which heartbeats an agent must have seen, told by what the driver did and what the API server answered, not by the agent.
 //!
-//! An object holds its last value only. So a post is *surely observable* when one of two things is known:
+//! An object holds its last value only. So a post is *surely observable* when one of three things is known:
 //!
 //! - an agent's watch from an older revision was open, on a way that carried bytes, for [`SETTLE`] at least after the post
 //!   while the agent lived; the server sends such a watch every change since that revision;
 //! - an agent later asked to watch from the post's revision or a newer one, and the post was still the newest at that
-//!   revision: the list or the event that told the agent so also told it the post.
+//!   revision: the list or the event that told the agent so also told it the post;
+//!
+//! - an agent asked to watch from one revision and later, in the same life and without a list in between, from a newer one:
+//!   only the first watch can have told it so, and that one told it every change between the two, in order.
 //!
 //! The second does not count for the first watch of an agent's life: what its first list finds was there before it looked,
 //! and is stored as a baseline, not counted as a heartbeat. A watch from a revision that the restarted server has forgotten
@@ -45,6 +48,8 @@ pub(super) struct Opened {
     pub(super) at: Duration,
     /// The revision after which changes are to be sent.
     pub(super) revision: u64,
+    /// Whether the object was listed since the watch before.
+    pub(super) listed: bool,
 }
 
 /// Everything that decides what one node's agent could see of one channel.
@@ -87,7 +92,7 @@ impl Witness<'_> {
         self.opened.iter().any(|opened| {
             let sent = self.is_answered(opened) && self.is_sent(posted, opened);
             sent || self.is_known(posted, opened, all)
-        })
+        }) || self.is_passed(posted)
     }
 
     /// Whether the server at least began to send `posted`.
@@ -132,6 +137,21 @@ impl Witness<'_> {
         after_first
             && newest(all, opened.revision).is_some_and(|newest| newest.revision == posted.revision)
             && lasts(opened.at + self.settle, life.until)
+    }
+
+    /// A watch went past `posted`: the next one of the same life went on from a newer revision, and no list said so.
+    fn is_passed(&self, posted: &Posted) -> bool {
+        self.opened.windows(2).any(|pair| {
+            let [before, after] = pair else {
+                return false;
+            };
+            let between = before.revision < posted.revision && posted.revision <= after.revision;
+            let mut lives = self.lives.iter().filter(|life| life.holds(before.at));
+            between
+                && !after.listed
+                && lives
+                    .any(|life| life.holds(after.at) && lasts(after.at + self.settle, life.until))
+        })
     }
 
     /// The first watch of a life.
@@ -180,6 +200,7 @@ mod tests {
         Opened {
             at: seconds(at),
             revision,
+            listed: true,
         }
     }
 
@@ -264,5 +285,28 @@ mod tests {
             ..witness(WHOLE, &opened)
         };
         assert_eq!(seen(&witness), [10, 20, 30, 60, 70, 80, 90, 100]);
+    }
+
+    #[test]
+    fn what_came_just_before_a_cut_was_seen_when_the_next_watch_goes_on_behind_it() {
+        let ways = [span(0, 42), span(71, 999)];
+        let listed = [opened(1, 0), opened(72, 40)];
+        let resumed = listed.map(|opened| Opened {
+            listed: false,
+            ..opened
+        });
+        let forgot = [Forgot {
+            at: seconds(71),
+            revision: 70,
+        }];
+        for (opened, expected) in [(&listed, &[10, 40][..]), (&resumed, &[10, 20, 30, 40])] {
+            let witness = Witness {
+                settle: seconds(25),
+                ways: &ways,
+                forgot: &forgot,
+                ..witness(WHOLE, opened)
+            };
+            assert_eq!(seen(&witness), expected);
+        }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     Args,
     disk::Disk,
     fleet::{self, Member},
+    kept::Kept,
     part::Part,
     plan::Fault,
     process::Program,
@@ -87,7 +88,7 @@ impl World {
         ];
         let mut served = program("aggregator", &flags, &logs);
         served.arguments.push("--keep-heartbeats".into());
-        let aggregator = Part::new("aggregator", served, disk);
+        let aggregator = Part::new("aggregator", served, disk, args.speed);
         let mut agents = Vec::new();
         for (member, node) in members.iter().zip(cluster.nodes()) {
             let name = &member.spec.name;
@@ -104,7 +105,7 @@ impl World {
             ];
             let mut program = program("agent", &flags, &logs);
             program.log = logs.join(format!("{name}.log"));
-            agents.push(Part::new(name, program, disk));
+            agents.push(Part::new(name, program, disk, args.speed));
         }
         let mut world = Self {
             clock,
@@ -193,9 +194,9 @@ impl World {
     /// Looks after the processes and collects what happened.
     ///
     /// # Errors
-    /// When a part ended by itself, but for an aggregator that could not start on a full disk: that one is started again.
+    /// When a part ended by itself, but for one that could not start on a full disk: that one is started again.
     pub(super) fn look_after(&mut self) -> anyhow::Result<()> {
-        self.truth.collect(&self.cluster);
+        self.truth.collect(&self.cluster)?;
         let clock = self.clock.clone();
         self.aggregator.look_after(&clock)?;
         for agent in &mut self.agents {
@@ -214,7 +215,7 @@ impl World {
     pub(super) async fn stop_agents(&mut self) -> anyhow::Result<()> {
         self.to_api_server.cut(&self.clock).await?;
         self.cluster.server().stop().await;
-        self.truth.collect(&self.cluster);
+        self.truth.collect(&self.cluster)?;
         for agent in &mut self.agents {
             agent.stop(&self.clock, PATIENCE).await?;
         }
@@ -224,6 +225,12 @@ impl World {
     /// Stops what is left.
     pub(super) async fn stop(self) {
         self.cluster.stop().await;
+    }
+
+    /// Whether as many heartbeats of every node are counted as are rows.
+    pub(super) fn agrees(&self, kept: &BTreeMap<String, Kept>) -> bool {
+        let mut nodes = self.members.iter().map(|member| &member.spec.name);
+        nodes.all(|node| kept.get(node).is_some_and(Kept::agrees))
     }
 
     /// Where the aggregator answers.
