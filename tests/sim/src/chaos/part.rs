@@ -11,6 +11,11 @@ use super::{
     witness::{Span, end},
 };
 
+/// How long a part may need to find that it cannot start, and to meet room that was given back meanwhile, in real time.
+const STARTING: Duration = Duration::from_millis(1500);
+/// Exit status of a part that returned an error. A panic has another, a signal none.
+const FAILED: i32 = 1;
+
 /// A part.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -27,11 +32,6 @@ pub(super) struct Part {
     /// [`STARTING`] on the cluster's clock.
     starting: Duration,
 }
-
-/// How long a part may need to find that it cannot start, and to meet room that was given back meanwhile, in real time.
-const STARTING: Duration = Duration::from_millis(1500);
-/// Exit status of a part that returned an error. A panic has another, a signal none.
-const FAILED: i32 = 1;
 
 impl Part {
     /// A part that does not run yet. The cluster's clock is `speed` times as fast as real time.
