@@ -10,7 +10,10 @@ use nodegrace_proto::v1::{self, CauseKind, Channel, Vantage};
 use nodegrace_sim_cluster::api::{Access, Key, NODE_LEASE_NAMESPACE, Resource};
 use nodegrace_tests::process::Process;
 use tempfile::TempDir;
-use tokio::sync::RwLock;
+use tokio::{
+    process::{Child, Command},
+    sync::RwLock,
+};
 
 use super::{
     cgroup::Group,
@@ -153,12 +156,28 @@ async fn a_stalled_disk_is_told() -> anyhow::Result<()> {
     let group = Group::around(sufferer.kubelet.pid(), "io")?;
     sufferer.learns().await?;
     let disk = disk_of(dir.path())?;
-    // A page of state takes the whole of the fault.
+    // Others keep the disk busy, and of what it can take the stand-in gets so little that a page of state takes the whole fault.
+    let others = keep_busy(dir.path())?;
     group.limit_writes(&disk, Some(4096 / FAULT.as_secs()))?;
     fault_lasts().await;
     group.limit_writes(&disk, None)?;
+    drop(others);
     sufferer.is_told(CauseKind::IoStalled).await?;
     Ok(())
+}
+
+/// Writes to the disk under a folder without a pause, past the page cache, until dropped.
+fn keep_busy(dir: &Path) -> anyhow::Result<Child> {
+    let file = dir.join("others").display().to_string();
+    Command::new("sh")
+        .args([
+            "-c",
+            "while dd if=/dev/zero of=$0 bs=1M count=64 oflag=direct status=none; do :; done",
+            &file,
+        ])
+        .kill_on_drop(true)
+        .spawn()
+        .context("no shell")
 }
 
 /// The disk that holds a file, as MAJOR:MINOR; of a partition the whole disk.
@@ -190,5 +209,33 @@ async fn a_delayed_way_to_the_api_server_is_told_from_a_late_kubelet() -> anyhow
     sufferer.relay.delay(Duration::ZERO);
     let gap = sufferer.is_told(CauseKind::ApiServerSlow).await?;
     assert_eq!(gap.vantage(), Vantage::Delivery);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_agents_own_delayed_way_is_blamed_on_nothing_else() -> anyhow::Result<()> {
+    let _machine = MACHINE.read().await;
+    let mut sufferer = Sufferer::start(&[], &[]).await?;
+    sufferer.learns().await?;
+    sufferer.node.agents_way.delay(FAULT);
+    fault_lasts().await;
+    sufferer.node.agents_way.delay(Duration::ZERO);
+    // The kubelet beat all the time; the agent, which was blind, does not call that a gap, or blames the way.
+    let blind = |node: &v1::Node| {
+        let observation = node.observation.as_ref();
+        observation.is_some_and(|observation| observation.blind_spells > 0)
+    };
+    sufferer.node.node_when("blind spell", blind).await?;
+    sufferer.learns().await?;
+    for gap in sufferer.node.gaps().await? {
+        let first = gap.causes.first().map(v1::Cause::kind);
+        let of_the_way = [
+            None,
+            Some(CauseKind::ConnectionLost),
+            Some(CauseKind::ApiServerSlow),
+            Some(CauseKind::Unknown),
+        ];
+        assert!(of_the_way.contains(&first), "told is {gap:#?}");
+    }
     Ok(())
 }

@@ -19,6 +19,8 @@ use nodegrace_tests::process::Process;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
+use super::relay::Relay;
+
 /// Name of the node that agents of these tests report as.
 pub(super) const NODE: &str = "this-machine";
 
@@ -74,6 +76,8 @@ pub(super) struct MeasuredNode {
     pub(super) api: ApiServer,
     /// Where it listens.
     pub(super) api_address: SocketAddr,
+    /// The agent's way to it.
+    pub(super) agents_way: Relay,
     query: QueryClient<Channel>,
     _agent: Process,
     _aggregator: AggregatorProcess,
@@ -96,7 +100,8 @@ impl MeasuredNode {
 
         let dir = tempfile::tempdir()?;
         let kubeconfig = dir.path().join("kubeconfig");
-        write_kubeconfig(&kubeconfig, &format!("http://{api_address}"))?;
+        let agents_way = Relay::to(api_address).await?;
+        write_kubeconfig(&kubeconfig, &format!("http://{}", agents_way.address))?;
 
         let aggregator = AggregatorProcess::start(&[]).await?;
         let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
@@ -108,6 +113,7 @@ impl MeasuredNode {
         Ok(Self {
             api,
             api_address,
+            agents_way,
             query: QueryClient::new(aggregator.connect().await?),
             _agent: agent,
             _aggregator: aggregator,
@@ -140,12 +146,7 @@ impl MeasuredNode {
     pub(super) async fn judged_gap(&mut self) -> anyhow::Result<v1::Gap> {
         let mut last = Vec::new();
         for _ in 0..SAMPLE_PATIENCE.as_millis() / POLL.as_millis() {
-            let request = v1::ListGapsRequest {
-                node_name: NODE.into(),
-                order_by: "duration desc".into(),
-                ..v1::ListGapsRequest::default()
-            };
-            last = self.query.list_gaps(request).await?.into_inner().gaps;
+            last = self.gaps().await?;
             if let Some(gap) = last.first().filter(|gap| !gap.causes.is_empty()) {
                 return Ok(gap.clone());
             }
@@ -153,6 +154,16 @@ impl MeasuredNode {
             tokio::time::sleep(POLL).await;
         }
         anyhow::bail!("no judged gap within {SAMPLE_PATIENCE:?}; there are {last:?}")
+    }
+
+    /// Its long gaps, the longest first.
+    pub(super) async fn gaps(&mut self) -> anyhow::Result<Vec<v1::Gap>> {
+        let request = v1::ListGapsRequest {
+            node_name: NODE.into(),
+            order_by: "duration desc".into(),
+            ..v1::ListGapsRequest::default()
+        };
+        Ok(self.query.list_gaps(request).await?.into_inner().gaps)
     }
 
     /// A sample of everything, taken after this call.

@@ -47,7 +47,7 @@ impl Relay {
                 let (near_read, near_write) = near.into_split();
                 let (far_read, far_write) = far.into_split();
                 connections.spawn(pass(near_read, far_write, Arc::clone(&delay)));
-                connections.spawn(pass(far_read, near_write, Arc::default()));
+                connections.spawn(pass(far_read, near_write, Arc::clone(&delay)));
             }
         });
         Ok(Self {
@@ -57,7 +57,7 @@ impl Relay {
         })
     }
 
-    /// Delays what is on its way to the server, from now on.
+    /// Delays what comes by, both ways, from now on.
     pub(super) fn delay(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.delay_millis.store(millis, Ordering::Relaxed);

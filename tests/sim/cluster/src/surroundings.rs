@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::{
     cri::{Call, Contents, CriRuntime},
     host::HostFiles,
-    kubelet::{Effect, Figures, SimNode},
+    kubelet::{Effect, Figures, SimNode, log_normal},
 };
 
 /// Where a node's machine can be reached on this one.
@@ -207,7 +207,8 @@ impl Surroundings {
         if figures.held <= 0.0 || self.at < self.free_until {
             return;
         }
-        let held = self.random.random_range(0.05..1.2_f64);
+        // Mostly for moments, now and then for many seconds.
+        let held = log_normal(&mut self.random, 0.4, 1.0).clamp(0.05, 8.0);
         self.node
             .machine_clock()
             .stand_still(Duration::from_secs_f64(held));

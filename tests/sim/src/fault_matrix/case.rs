@@ -10,6 +10,10 @@ use super::fault::{Fault, Part};
 
 /// Minutes that every node lives in peace first, at least and at most: its agent and the aggregator learn what is usual.
 const PEACE: std::ops::Range<f64> = 20.0..25.0;
+/// Share of nodes whose kubelet posts every status.
+const POSTS_ALL: f64 = 0.25;
+/// Each seed inflicts one fault in so many on nodes whose agent sees less.
+const BARE_TURNS: u64 = 2;
 /// Nodes of a run that nothing befalls.
 const CONTROLS: usize = 6;
 /// What one fault of a pair is inflicted for, in seconds: together they stay below a minute and a half.
@@ -32,8 +36,8 @@ const PAIRED: [&[Fault]; 10] = [
     ],
     &[Fault::IoStalled],
     &[Fault::MemoryPressure],
-    &[Fault::RuntimeHung],
-    &[Fault::ApiBusy, Fault::ApiFails],
+    &[Fault::RuntimeHung, Fault::RuntimeSlow],
+    &[Fault::ApiBusy, Fault::ApiFails, Fault::ApiSlow],
     &[Fault::Disconnected],
     &[Fault::SteppedBack],
     &[Fault::Paused, Fault::Suspended],
@@ -48,6 +52,8 @@ pub(super) enum Case {
     Single(Fault),
     /// Two, the second beginning before the first is over, or both at once.
     Pair(Fault, Fault),
+    /// One fault on a node whose agent sees neither the host's processes nor its runtime, as it is deployed by default.
+    Bare(Fault),
     /// It has long periods as a rule, and this is why.
     Habit(CauseKind),
 }
@@ -70,6 +76,9 @@ pub(super) fn plan(seed: u64) -> Vec<Planned> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cases = vec![Case::Nothing; CONTROLS];
     cases.extend(Fault::ALL.map(Case::Single));
+    let bare = Fault::ALL.iter().enumerate();
+    let bare = bare.filter(|(index, _)| *index as u64 % BARE_TURNS == seed % BARE_TURNS);
+    cases.extend(bare.map(|(_, fault)| Case::Bare(*fault)));
     let pairs = pairs_of_causes();
     let mine = pairs
         .iter()
@@ -78,13 +87,18 @@ pub(super) fn plan(seed: u64) -> Vec<Planned> {
     for (_, ways) in mine {
         let [one, other] =
             ways.map(|ways| *ways.choose(&mut random).expect("no cause is without a way"));
-        cases.push(
-            if must_begin(one) || (!must_begin(other) && random.random()) {
-                Case::Pair(one, other)
-            } else {
-                Case::Pair(other, one)
-            },
-        );
+        let in_order = if must_begin(one) || must_end(other) {
+            true
+        } else if must_begin(other) || must_end(one) {
+            false
+        } else {
+            random.random()
+        };
+        cases.push(if in_order {
+            Case::Pair(one, other)
+        } else {
+            Case::Pair(other, one)
+        });
     }
     cases.push(Case::Habit(CauseKind::RuntimeSlow));
     let planned = cases.into_iter().enumerate();
@@ -110,7 +124,12 @@ fn pairs_of_causes() -> Vec<[&'static [Fault]; 2]> {
 
 /// Whether a fault delays nothing that is under way already: the runtime is asked before the status is sent.
 fn must_begin(fault: Fault) -> bool {
-    fault == Fault::RuntimeHung
+    fault.cause() == CauseKind::RuntimeSlow
+}
+
+/// Whether a fault lets heartbeats through: it makes only that one later which comes after the other.
+fn must_end(fault: Fault) -> bool {
+    fault == Fault::ApiSlow
 }
 
 fn planned_node(name: String, case: Case, random: &mut StdRng) -> Planned {
@@ -123,6 +142,15 @@ fn planned_node(name: String, case: Case, random: &mut StdRng) -> Planned {
         Case::Nothing => Vec::new(),
         Case::Single(fault) => {
             fault.prepare(&mut spec);
+            // Some kubelets post every status beside their Lease. A clock that is stepped back does not delay those.
+            if fault.cause() != CauseKind::ClockStep && random.random_bool(POSTS_ALL) {
+                spec.status_report_frequency = spec.status_update_frequency;
+            }
+            fault.alone(random)
+        }
+        Case::Bare(fault) => {
+            fault.prepare(&mut spec);
+            spec.agent_sees_host = false;
             fault.alone(random)
         }
         Case::Pair(first, second) => {

@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{
     case::{Case, Planned},
     fault::Part,
+    run::Outage,
 };
 
 /// Nodes of a fleet: three zones of six, two instance types of nine.
@@ -23,21 +24,42 @@ pub(super) enum Shared {
     Zone,
     /// The API server is slow for everybody.
     Everyone,
+    /// The API server is down, and up again.
+    ServerDown,
     /// The disks of one instance type stall, each at its own time.
     InstanceType,
+    /// The machines of one zone fail.
+    ZoneReboots,
 }
 
 impl Shared {
     /// Every case.
-    pub(super) const ALL: [Self; 3] = [Self::Zone, Self::Everyone, Self::InstanceType];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Zone,
+        Self::Everyone,
+        Self::ServerDown,
+        Self::InstanceType,
+        Self::ZoneReboots,
+    ];
 
     /// Words for people.
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Zone => "the network of one zone is gone",
             Self::Everyone => "the API server is slow for everyone",
+            Self::ServerDown => "the API server is down",
             Self::InstanceType => "the disks of one instance type stall at different times",
+            Self::ZoneReboots => "the machines of one zone fail",
         }
+    }
+
+    /// When the API server is down in it.
+    pub(super) fn outage(self, seed: u64) -> Option<Outage> {
+        let mut random = StdRng::seed_from_u64(seed ^ 0x6f75_7461);
+        (self == Self::ServerDown).then(|| Outage {
+            at: PEACE,
+            length: Duration::from_secs_f64(random.random_range(20.0..45.0)),
+        })
     }
 
     /// A fleet that it befalls.
@@ -50,7 +72,10 @@ impl Shared {
             spec.instance_type = format!("type-{}", ["x", "y"][index / 3 % 2]);
             let (struck, effect, at) = match self {
                 Self::Zone => (spec.zone == "zone-b", Effect::Isolated, PEACE),
+                Self::ZoneReboots => (spec.zone == "zone-b", Effect::Rebooted, PEACE),
                 Self::Everyone => (true, Effect::ApiSlow, PEACE),
+                // Nothing happens to the nodes.
+                Self::ServerDown => (false, Effect::ApiSlow, PEACE),
                 Self::InstanceType => {
                     let later = Duration::from_secs_f64(random.random_range(0.0..900.0));
                     (
@@ -79,7 +104,10 @@ impl Shared {
     pub(super) fn is_said(self, fleet: &v1::Fleet) -> bool {
         let (kind, scope, value, simultaneous) = match self {
             Self::Zone => (CauseKind::ConnectionLost, CauseScope::Zone, "zone-b", true),
-            Self::Everyone => (CauseKind::ApiServerSlow, CauseScope::Fleet, "", true),
+            Self::ZoneReboots => (CauseKind::NodeRebooted, CauseScope::Zone, "zone-b", true),
+            Self::Everyone | Self::ServerDown => {
+                (CauseKind::ApiServerSlow, CauseScope::Fleet, "", true)
+            }
             Self::InstanceType => (
                 CauseKind::IoStalled,
                 CauseScope::InstanceType,

@@ -1,5 +1,6 @@
 //! The fault matrix: faults inflicted on simulated nodes in virtual time, and the causes that are named held against them.
 
+mod account;
 mod case;
 mod fault;
 mod fleet;
@@ -24,6 +25,8 @@ use crate::pace;
 
 /// Share of single faults that must be named first.
 const SINGLES: f64 = 0.95;
+/// Share of each fault that must be named first: none may hide behind the others.
+const EACH: f64 = 0.90;
 /// Share of pairs of which both must be among the first two.
 const PAIRS: f64 = 0.90;
 /// Share of nodes without a fault that must be told nothing, or UNKNOWN; of habits, and of troubles that nodes share, that must
@@ -125,15 +128,18 @@ fn run_seeds(args: &Args) -> anyhow::Result<Results> {
 }
 
 fn run_seed(seed: u64) -> anyhow::Result<Results> {
-    let virtual_time = |planned| pace::runtime()?.block_on(run::run(planned, seed));
-    let (seen, _) = virtual_time(case::plan(seed))?;
+    let virtual_time = |planned, outage| pace::runtime()?.block_on(run::run(planned, outage, seed));
+    let (observed, _) = virtual_time(case::plan(seed), None)?;
     let mut results = Results {
-        verdicts: seen.iter().map(|seen| Verdict::of(seen, seed)).collect(),
+        verdicts: observed
+            .iter()
+            .map(|observed| Verdict::of(observed, seed))
+            .collect(),
         shared: Vec::new(),
     };
     // One after the other, seed by seed.
     let shared = Shared::ALL[seed as usize % Shared::ALL.len()];
-    let (_, fleet) = virtual_time(shared.plan(seed))?;
+    let (_, fleet) = virtual_time(shared.plan(seed), shared.outage(seed))?;
     let said = shared.is_said(&fleet);
     results
         .shared
@@ -148,7 +154,8 @@ fn progress(seed: u64, took: Duration, results: &Results) {
 
 fn print(results: &Results, verbose: bool) {
     let verdicts = &results.verdicts;
-    println!("{}", table::confusion(verdicts));
+    println!("{}", table::confusion(verdicts, Case::Single));
+    println!("{}", table::confusion(verdicts, Case::Bare));
     println!("{}", table::pairs(verdicts));
     for shared in Shared::ALL {
         println!("{}: {}", shared.label(), share_of(results, shared));
@@ -174,38 +181,49 @@ fn share_of(results: &Results, shared: Shared) -> Share {
     })
 }
 
-/// Prints what should be and is not. `counted`: there are enough seeds for counts as well.
+/// Prints what should be and is not. `counted`: there are enough seeds for every fault on its own as well.
 fn judge(results: &Results, counted: bool) -> bool {
-    let of = |wanted: fn(Case) -> bool| {
-        Share::among(
-            results
-                .verdicts
-                .iter()
-                .filter(|verdict| wanted(verdict.case)),
-        )
+    let of = |wanted: &dyn Fn(Case) -> bool| {
+        let verdicts = results.verdicts.iter();
+        Share::among(verdicts.filter(|verdict| wanted(verdict.case)))
     };
-    let singles = of(|case| matches!(case, Case::Single(_)));
-    let pairs = of(|case| matches!(case, Case::Pair(..)));
-    let nothing = of(|case| case == Case::Nothing);
-    let habits = of(|case| matches!(case, Case::Habit(_)));
     let mut demands = vec![
-        ("single faults named first".to_owned(), singles, SINGLES),
+        (
+            "single faults named first".to_owned(),
+            of(&|case| matches!(case, Case::Single(_))),
+            SINGLES,
+        ),
         (
             "pairs with both among the first two".to_owned(),
-            pairs,
+            of(&|case| matches!(case, Case::Pair(..))),
             PAIRS,
         ),
         (
             "nodes without a fault told nothing".to_owned(),
-            nothing,
+            of(&|case| case == Case::Nothing),
             OTHERS,
         ),
-        ("habits named".to_owned(), habits, OTHERS),
+        (
+            "faults observed from a pod named or unknown".to_owned(),
+            of(&|case| matches!(case, Case::Bare(_))),
+            OTHERS,
+        ),
+        (
+            "habits named".to_owned(),
+            of(&|case| matches!(case, Case::Habit(_))),
+            OTHERS,
+        ),
     ];
-    demands.extend(Shared::ALL.map(|shared| {
-        let what = format!("said that {}", shared.label());
-        (what, share_of(results, shared), OTHERS)
-    }));
+    if counted {
+        demands.extend(Fault::ALL.map(|fault| {
+            let share = of(&|case| case == Case::Single(fault));
+            (format!("{} named first", fault.label()), share, EACH)
+        }));
+        demands.extend(Shared::ALL.map(|shared| {
+            let what = format!("said that {}", shared.label());
+            (what, share_of(results, shared), OTHERS)
+        }));
+    }
     let mut good = true;
     for (what, share, least) in demands {
         let reached = share.reaches(least);
@@ -214,8 +232,7 @@ fn judge(results: &Results, counted: bool) -> bool {
         good &= reached;
     }
     for fault in Fault::ALL {
-        let verdicts = results.verdicts.iter();
-        let share = Share::among(verdicts.filter(|verdict| verdict.case == Case::Single(fault)));
+        let share = of(&|case| case == Case::Single(fault));
         if counted && share.of < ENOUGH {
             println!("{}: late only {} times", fault.label(), share.of);
             good = false;

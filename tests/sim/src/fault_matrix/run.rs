@@ -30,9 +30,9 @@ const MET: f64 = 5.0;
 /// Longest step of virtual time. Bytes in sockets are under way while time stands still, and arrive at the next step.
 const STEP: Duration = Duration::from_millis(5);
 
-/// What was seen of a node.
+/// What was observed of a node.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct Observed {
     /// What was planned for it.
     pub(super) planned: Planned,
     /// Its longest gap that ended after its fault began, as an ideal controller sees it.
@@ -43,14 +43,24 @@ pub(super) struct Seen {
     pub(super) node: v1::Node,
 }
 
+/// When the API server is down, from the start of the cluster on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outage {
+    /// Its beginning.
+    pub(super) at: Duration,
+    /// How long until it is up again.
+    pub(super) length: Duration,
+}
+
 /// Runs planned nodes, and asks for each of them and for the fleet.
 ///
 /// # Errors
 /// When a part does not start, or an answer does not come.
 pub(super) async fn run(
     planned: Vec<Planned>,
+    outage: Option<Outage>,
     seed: u64,
-) -> anyhow::Result<(Vec<Seen>, v1::Fleet)> {
+) -> anyhow::Result<(Vec<Observed>, v1::Fleet)> {
     let directory = in_memory_folder()?;
     let nodes = planned.iter().map(|planned| planned.spec.clone());
     let mut cluster = ClusterSpec::new(nodes.collect(), seed);
@@ -68,13 +78,19 @@ pub(super) async fn run(
             node.inject_later(part.effect, planned.at + part.after, part.length);
         }
     }
+    if let Some(Outage { at, length }) = outage {
+        clock.sleep_until(start + at).await;
+        system.cluster().server().stop().await;
+        clock.sleep(length).await;
+        system.cluster().server().start().await?;
+    }
     let last = planned.iter().map(|planned| planned.at).max();
     clock
         .sleep_until(start + last.unwrap_or_default() + AFTERWARDS)
         .await;
 
     let mut query = QueryClient::new(system.queries());
-    let mut seen = Vec::with_capacity(planned.len());
+    let mut observed = Vec::with_capacity(planned.len());
     for planned in planned {
         let name = planned.spec.name.clone();
         let posted = system.cluster().ledger().of(&name);
@@ -85,7 +101,7 @@ pub(super) async fn run(
         });
         let gaps = gaps.await.context(name.clone())?.into_inner().gaps;
         let node = query.get_node(v1::GetNodeRequest { name }).await?;
-        seen.push(Seen {
+        observed.push(Observed {
             truth: Truth::of(&posted, start + planned.at),
             planned,
             gaps,
@@ -95,7 +111,7 @@ pub(super) async fn run(
     let fleet = query.get_fleet(v1::GetFleetRequest {}).await?.into_inner();
     ticker.abort();
     system.stop().await?;
-    Ok((seen, fleet))
+    Ok((observed, fleet))
 }
 
 /// A gap as it was.
@@ -132,15 +148,13 @@ impl Truth {
     /// Whether a part of what was planned made the gap longer.
     pub(super) fn met(&self, part: &Part) -> bool {
         let begins = part.after.as_secs_f64();
-        match part.effect {
-            Effect::ClockStep(_) => self.uncredited > 0 && begins < self.to,
-            _ => {
-                // Until the next heartbeat is due nothing makes it late.
-                let (from, to) = (self.from + DUE, self.to);
-                let ends = begins + part.length.as_secs_f64();
-                ends.min(to) - begins.max(from) >= MET
-            }
+        if matches!(part.effect, Effect::ClockStep(_)) {
+            return self.uncredited > 0 && begins < self.to;
         }
+        // Until the next heartbeat is due nothing makes it late.
+        let (from, to) = (self.from + DUE, self.to);
+        let ends = begins + part.length.as_secs_f64();
+        ends.min(to) - begins.max(from) >= MET
     }
 }
 

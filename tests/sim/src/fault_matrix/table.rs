@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use nodegrace_proto::v1::CauseKind;
 
 use super::{
+    account::case_label,
     case::Case,
     fault::Fault,
     verdict::{Named, Verdict},
@@ -46,9 +47,9 @@ impl Share {
         })
     }
 
-    /// Whether at least this share was right.
+    /// Whether at least this share was right. Of nothing, no share was.
     pub(super) fn reaches(self, share: f64) -> bool {
-        self.right as f64 >= share * self.of as f64
+        self.of > 0 && self.right as f64 >= share * self.of as f64
     }
 }
 
@@ -59,16 +60,16 @@ impl std::fmt::Display for Share {
     }
 }
 
-/// A row for each fault and for nodes without one; the right ones are in brackets, zeros left out.
-pub(super) fn confusion(verdicts: &[Verdict]) -> Table {
+/// A row for each fault, inflicted in one way, and for nodes without one; the right ones are in brackets, zeros left out.
+pub(super) fn confusion(verdicts: &[Verdict], inflicted: fn(Fault) -> Case) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     let mut header = vec!["inflicted".to_owned()];
     header.extend(CAUSES.map(|(_, name)| name.to_owned()));
     header.extend(["none", "unlisted", "not late", "right"].map(str::to_owned));
     table.set_header(header);
-    let singles = Fault::ALL.map(Case::Single);
-    for case in singles.into_iter().chain([Case::Nothing]) {
+    let faults = Fault::ALL.map(inflicted);
+    for case in faults.into_iter().chain([Case::Nothing]) {
         let of_case: Vec<&Verdict> = verdicts.iter().filter(|one| one.case == case).collect();
         table.add_row(row(case, &of_case));
     }
@@ -84,10 +85,10 @@ fn row(case: Case, verdicts: &[&Verdict]) -> Vec<String> {
         *counts.entry(column(verdict)).or_default() += 1;
     }
     let wanted = match case {
-        Case::Single(fault) => name(fault.cause()),
+        Case::Single(fault) | Case::Bare(fault) => name(fault.cause()),
         _ => "unknown",
     };
-    let mut row = vec![super::verdict::case_label(case)];
+    let mut row = vec![case_label(case)];
     let columns = CAUSES.map(|(_, name)| name);
     for column in columns.into_iter().chain(["none", "unlisted", "not late"]) {
         let count = counts

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nodegrace_proto::v1::{self, CauseKind};
 
-use super::{case::Case, run::Seen};
+use super::{account::Account, case::Case, run::Observed};
 
 /// A gap below this is on time, or nearly: nothing has to be named. Heartbeats come every 10.4 s at most, and a gap is long from
 /// one and a half of that on.
@@ -37,19 +37,19 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Judges what was seen of a node.
-    pub(super) fn of(seen: &Seen, seed: u64) -> Self {
-        let case = seen.planned.case;
+    /// Judges what was observed of a node.
+    pub(super) fn of(observed: &Observed, seed: u64) -> Self {
+        let case = observed.planned.case;
         let named = match case {
-            Case::Habit(_) => habit(&seen.node),
-            _ => longest(seen),
+            Case::Habit(_) => habit(&observed.node),
+            _ => longest(observed),
         };
         Self {
             seed,
             case,
             right: is_right(case, &named),
             named,
-            account: account(seen, seed),
+            account: Account { of: observed, seed }.to_string(),
         }
     }
 
@@ -67,21 +67,26 @@ impl Verdict {
     }
 }
 
-fn longest(seen: &Seen) -> Named {
-    if !is_whole(seen) {
+fn longest(observed: &Observed) -> Named {
+    if !is_whole(observed) {
         return Named::NotLate;
     }
-    match seen.gaps.first() {
+    match observed.gaps.first() {
         Some(gap) => Named::Causes(kinds(&gap.causes)),
-        None if seen.truth.length >= LATE => Named::NotListed,
+        None if observed.truth.length >= LATE => Named::NotListed,
         None => Named::NotLate,
     }
 }
 
 /// Whether everything that was inflicted made the longest gap longer.
-fn is_whole(seen: &Seen) -> bool {
-    let pair = matches!(seen.planned.case, Case::Pair(..));
-    !pair || seen.planned.parts.iter().all(|part| seen.truth.met(part))
+fn is_whole(observed: &Observed) -> bool {
+    let pair = matches!(observed.planned.case, Case::Pair(..));
+    !pair
+        || observed
+            .planned
+            .parts
+            .iter()
+            .all(|part| observed.truth.met(part))
 }
 
 fn habit(node: &v1::Node) -> Named {
@@ -106,93 +111,14 @@ fn is_right(case: Case, named: &Named) -> bool {
             .first()
             .is_none_or(|kind| *kind == CauseKind::Unknown),
         Case::Single(fault) => causes.first() == Some(&fault.cause()),
+        // What is not observed may stay unknown; it must not be taken for something else.
+        Case::Bare(fault) => causes
+            .first()
+            .is_some_and(|kind| [fault.cause(), CauseKind::Unknown].contains(kind)),
         Case::Pair(one, other) => {
             let first_two = &causes[..causes.len().min(2)];
             first_two.contains(&one.cause()) && first_two.contains(&other.cause())
         }
-        Case::Habit(cause) => causes.first() == Some(&cause),
+        Case::Habit(of) => causes.first() == Some(&of),
     }
-}
-
-/// The node's story: what befell it when, and its longest gap with everything that was said about it.
-fn account(seen: &Seen, seed: u64) -> String {
-    let planned = &seen.planned;
-    let mut text = format!(
-        "seed {seed}, {}, {}, quota {:?}, {}:",
-        planned.spec.name,
-        if planned.spec.lease_duration.is_some() {
-            "lease"
-        } else {
-            "status only"
-        },
-        planned.spec.cpu_quota_cores,
-        case_label(planned.case)
-    );
-    for part in &planned.parts {
-        let (after, length) = (part.after.as_secs_f64(), part.length.as_secs_f64());
-        text += &format!(" {:?} from {after:.1} s for {length:.1} s;", part.effect);
-    }
-    let truth = seen.truth;
-    let observation = seen.node.observation.unwrap_or_default();
-    text += &format!(
-        " longest gap in truth {:.1} s, from {:.1} s to {:.1} s; unmeasured {}, blind spells {}",
-        truth.length.as_secs_f64(),
-        truth.from,
-        truth.to,
-        observation.unmeasured_gaps,
-        observation.blind_spells,
-    );
-    for gap in seen.gaps.iter().take(1) {
-        text += &format!(
-            "\n    gap of {:.1} s, {:.1} s late, {}, late {:?}",
-            seconds(gap.duration),
-            seconds(gap.lateness),
-            gap.vantage().as_str_name(),
-            gap.late_channels().collect::<Vec<_>>(),
-        );
-        text += &causes(&gap.causes);
-    }
-    for habit in &seen.node.habits {
-        text += &format!("\n    habit of {:.1} s", seconds(habit.period));
-        text += &causes(&habit.causes);
-    }
-    text
-}
-
-fn causes(causes: &[v1::Cause]) -> String {
-    let mut text = String::new();
-    for cause in causes {
-        text += &format!(
-            "\n      {} {:.2}: {}",
-            cause.kind().as_str_name(),
-            cause.share,
-            cause.sentence
-        );
-        for evidence in &cause.evidence {
-            text += &format!(
-                "\n        {} = {:.3} {}, usual {:?}, {:.1} s",
-                evidence.figure,
-                evidence.value,
-                evidence.unit,
-                evidence.usual,
-                seconds(evidence.recorded)
-            );
-        }
-    }
-    text
-}
-
-/// The case in words.
-pub(super) fn case_label(case: Case) -> String {
-    match case {
-        Case::Nothing => "nothing".to_owned(),
-        Case::Single(fault) => fault.label().to_owned(),
-        Case::Pair(one, other) => format!("{}, then {}", one.label(), other.label()),
-        Case::Habit(_) => "slow runtime as a habit".to_owned(),
-    }
-}
-
-fn seconds(duration: Option<nodegrace_proto::prost_types::Duration>) -> f64 {
-    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
-    duration.unwrap_or_default().as_secs_f64()
 }

@@ -94,7 +94,12 @@ impl System {
             Some(paths) => {
                 config.proc_root = paths.proc_root;
                 config.sys_root = paths.sys_root;
-                config.cri_socket = Some(paths.cri_socket);
+                let sees_host = |node: &SimNode| node.spec().agent_sees_host;
+                config.cri_socket = self
+                    .cluster
+                    .node(node)
+                    .is_some_and(sees_host)
+                    .then_some(paths.cri_socket);
             }
             // A machine without files: this one's are another's, and reading them for every node takes its time.
             None => config.proc_root = "/nowhere".into(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kubelet::{Figures, NodeSpec, Pressure, Process};
+use crate::kubelet::{Figures, Network, NodeSpec, Pressure, Process};
 
 /// Threads of the kubelet.
 pub(super) const THREADS: u32 = 6;
@@ -56,6 +56,22 @@ impl Stalls {
     }
 }
 
+/// TCP of a network namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tcp {
+    pub(super) segments: f64,
+    pub(super) retransmits: f64,
+    pub(super) timeouts: f64,
+}
+
+impl Tcp {
+    fn advance(&mut self, network: &Network, seconds: f64) {
+        self.segments += network.segments_per_second * seconds;
+        self.retransmits += network.retransmits_per_second * seconds;
+        self.timeouts += network.timeouts_per_second * seconds;
+    }
+}
+
 /// Everything of a host that adds up.
 #[derive(Clone, Debug)]
 pub(super) struct Counters {
@@ -76,9 +92,8 @@ pub(super) struct Counters {
     pub(super) disk_busy_millis: f64,
     /// Of requests that have finished: since Linux 5.0, what is in flight does not count.
     pub(super) request_millis: f64,
-    pub(super) segments: f64,
-    pub(super) retransmits: f64,
-    pub(super) timeouts: f64,
+    pub(super) host_tcp: Tcp,
+    pub(super) pod_tcp: Tcp,
     /// Of the kubelet's control group: periods, those throttled, seconds throttled and its pressure.
     pub(super) periods: f64,
     pub(super) throttled_periods: f64,
@@ -111,9 +126,12 @@ impl Counters {
             sectors_written: 2_000_000.0,
             disk_busy_millis: 60_000.0,
             request_millis: 80_000.0,
-            segments: 100_000.0,
-            retransmits: 40.0,
-            timeouts: 9.0,
+            host_tcp: Tcp {
+                segments: 100_000.0,
+                retransmits: 40.0,
+                timeouts: 9.0,
+            },
+            pod_tcp: Tcp::default(),
             periods: 0.0,
             throttled_periods: 0.0,
             throttled: 0.0,
@@ -147,10 +165,8 @@ impl Counters {
         self.major_faults += memory.major_faults_per_second * seconds;
         self.direct_reclaims += memory.direct_reclaims_per_second * seconds;
         self.oom_kills += memory.oom_kills_per_second * seconds;
-        let network = figures.network;
-        self.segments += network.segments_per_second * seconds;
-        self.retransmits += network.retransmits_per_second * seconds;
-        self.timeouts += network.timeouts_per_second * seconds;
+        self.host_tcp.advance(&figures.network, seconds);
+        self.pod_tcp.advance(&figures.pod_network, seconds);
 
         let disk = figures.disk;
         let requests = disk.requests_per_second * seconds;

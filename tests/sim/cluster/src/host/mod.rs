@@ -20,7 +20,8 @@ const GROUP: &str = "/system.slice/kubelet.service";
 #[derive(Debug)]
 pub struct HostFiles {
     root: PathBuf,
-    group: PathBuf,
+    /// The directory of the kubelet's control group, where that is seen.
+    group: Option<PathBuf>,
     counters: Counters,
     pid: Option<u32>,
     /// The kubelet, its quota and the states of its threads as they were written last: they hardly ever change.
@@ -41,13 +42,20 @@ impl HostFiles {
         )?;
         fs::write(root.join("sys/kernel/ostype"), "Linux\n")?;
         fs::write(root.join("sys/kernel/osrelease"), "6.18.44-sim\n")?;
-        // Any host has other processes; what looks for the kubelet must not take this one.
-        process_dir(&root.join("1"), "systemd", "/sbin/init\0")?;
-        replace(&root.join("1"), "stat", &render::other_stat(1, "systemd"))?;
-        let version = node.spec().cgroup_version;
+        // The first process that is seen: the host's, or that of a container, which sees no others. It is not the kubelet.
+        let sees_host = node.spec().agent_sees_host;
+        let (name, command) = if sees_host {
+            ("systemd", "/sbin/init\0")
+        } else {
+            ("nodegrace-agent", "/nodegrace-agent\0")
+        };
+        process_dir(&root.join("1"), name, command)?;
+        replace(&root.join("1"), "stat", &render::other_stat(1, name))?;
+        let (mounts, version) = (sys_root.join("fs/cgroup"), node.spec().cgroup_version);
+        let group = sees_host.then(|| group_dir(&mounts, version)).transpose()?;
         Ok(Self {
             root: root.to_owned(),
-            group: group_dir(&sys_root.join("fs/cgroup"), version)?,
+            group,
             counters: Counters::new(node.spec(), node.machine_clock().now()),
             pid: None,
             written: None,
@@ -69,8 +77,13 @@ impl HostFiles {
         replace(root, "meminfo", &render::meminfo(counters, figures))?;
         replace(root, "vmstat", &render::vmstat(counters))?;
         replace(root, "diskstats", &render::diskstats(counters, figures))?;
-        replace(&root.join("1/net"), "snmp", &render::snmp(counters))?;
-        replace(&root.join("1/net"), "netstat", &render::netstat(counters))?;
+        let net = root.join("1/net");
+        let tcp = match self.group {
+            Some(_) => &counters.host_tcp,
+            None => &counters.pod_tcp,
+        };
+        replace(&net, "snmp", &render::snmp(tcp))?;
+        replace(&net, "netstat", &render::netstat(tcp))?;
         for (resource, text) in render::pressures(&counters.stalls) {
             replace(&root.join("pressure"), resource, &text)?;
         }
@@ -83,20 +96,25 @@ impl HostFiles {
         );
         let changed = self.written.as_ref() != Some(&now);
         self.written = Some(now);
-        self.group(&figures.cgroup, changed)?;
-        self.kubelet(figures, changed)
+        match &self.group {
+            Some(group) => {
+                self.write_group(group, &figures.cgroup, changed)?;
+                self.kubelet(figures, changed)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The kubelet's control group.
-    fn group(&self, group: &Cgroup, changed: bool) -> io::Result<()> {
+    fn write_group(&self, directory: &Path, group: &Cgroup, changed: bool) -> io::Result<()> {
         let stat = render::cpu_stat(&self.counters, group);
-        replace(&self.group, "cpu.stat", &stat)?;
+        replace(directory, "cpu.stat", &stat)?;
         for (file, text) in render::quota(group).into_iter().filter(|_| changed) {
-            replace(&self.group, file, &text)?;
+            replace(directory, file, &text)?;
         }
         if group.version == 2 {
             for (resource, text) in render::pressures(&self.counters.group_stalls) {
-                replace(&self.group, &format!("{resource}.pressure"), &text)?;
+                replace(directory, &format!("{resource}.pressure"), &text)?;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The text of each file under `/proc`, in the kernel's formats.
 
-use super::counters::{Counters, Stall, Stalls, THREADS, TICKS};
+use super::counters::{Counters, Stall, Stalls, THREADS, TICKS, Tcp};
 use crate::kubelet::{Cgroup, Figures, Process};
 
 /// Tasks of a host besides those that run.
@@ -90,16 +90,16 @@ pub(super) fn diskstats(counters: &Counters, figures: &Figures) -> String {
     )
 }
 
-pub(super) fn snmp(counters: &Counters) -> String {
-    let (segments, retransmits) = (counters.segments as u64, counters.retransmits as u64);
+pub(super) fn snmp(tcp: &Tcp) -> String {
+    let (segments, retransmits) = (tcp.segments as u64, tcp.retransmits as u64);
     format!(
         "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n\
          Tcp: 1 200 120000 -1 100 100 0 0 40 {segments} {segments} {retransmits} 0 0 0\n"
     )
 }
 
-pub(super) fn netstat(counters: &Counters) -> String {
-    let timeouts = counters.timeouts as u64;
+pub(super) fn netstat(tcp: &Tcp) -> String {
+    let timeouts = tcp.timeouts as u64;
     format!(
         "TcpExt: SyncookiesSent TW DelayedACKs TCPLostRetransmit TCPTimeouts TCPSynRetrans TCPOrigDataSent\n\
          TcpExt: 0 1200 3400 7 {timeouts} 5 90000\n"

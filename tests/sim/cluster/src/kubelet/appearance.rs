@@ -64,7 +64,12 @@ impl Kubelet {
             network: Network {
                 segments_per_second: 300.0 * noise(),
                 retransmits_per_second: 0.1 * noise(),
-                timeouts_per_second: 0.02 * noise(),
+                timeouts_per_second: 0.0,
+            },
+            pod_network: Network {
+                segments_per_second: 4.0 * noise(),
+                retransmits_per_second: 0.0,
+                timeouts_per_second: 0.0,
             },
             kubelet: Some(Process {
                 pid: self.pid,

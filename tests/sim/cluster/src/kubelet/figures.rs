@@ -21,8 +21,11 @@ pub struct Figures {
     pub memory: Memory,
     /// The one disk.
     pub disk: Disk,
-    /// TCP.
+    /// TCP of the host.
     pub network: Network,
+    /// TCP of a pod of its own network, such as that of an agent outside the host's: its connections to the API server and to an
+    /// aggregator.
+    pub pod_network: Network,
     /// The kubelet's process; none: it is not running.
     pub kubelet: Option<Process>,
     /// The control group of the kubelet's service.
@@ -93,7 +96,7 @@ pub struct Disk {
     pub written_bytes_per_second: f64,
 }
 
-/// TCP of the whole machine.
+/// TCP of a network namespace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
     /// Segments sent per second.

@@ -21,6 +21,14 @@ pub(super) struct Habits {
     available: f64,
     steal: f64,
     retransmits: f64,
+    /// Connections of pods to peers that are gone, per second.
+    timeouts: f64,
+    /// Pods killed at their own memory limits, per second.
+    oom_kills: f64,
+    /// Share of moments at which some thread of the kubelet waits for a file system.
+    blocked_thread: f64,
+    /// Share of time in which an agent, which asked for next to no processor time, gets none.
+    held: f64,
     run_queue_wait: f64,
     throttled_periods: f64,
     runtime: f64,
@@ -63,11 +71,15 @@ impl Habits {
         Self {
             cpus: f64::from(spec.cpus),
             cpu: often_low(0.45),
-            cpu_some: often_low(0.35),
+            cpu_some: often_low(0.65),
             io_some: often_low(0.25),
             memory_some: often_low(0.06),
             steal: often_low(0.08),
             retransmits: often_low(2.0),
+            timeouts: often_low(0.15),
+            oom_kills: often_low(0.005),
+            blocked_thread: often_low(0.3),
+            held: often_low(0.2),
             run_queue_wait: often_low(0.4),
             throttled_periods: often_low(0.15),
             runtime,
@@ -86,6 +98,7 @@ impl Habits {
 
     /// Adds the node's habits to the figures of a calm one.
     pub(super) fn add_to(&mut self, figures: &mut Figures, now: Duration) {
+        self.events(figures, now.saturating_sub(self.at).as_secs_f64());
         let mut noise = || log_normal(&mut self.random, 1.0, 0.2);
         figures.cpu.user += self.cpu * noise();
         figures.cpu.steal += self.steal * noise();
@@ -102,7 +115,6 @@ impl Habits {
         figures.disk.queue += self.io_some * noise();
         figures.disk.requests_per_second += 200.0 * self.io_some * noise();
         figures.network.retransmits_per_second += self.retransmits * noise();
-        figures.network.timeouts_per_second += 0.05 * self.retransmits * noise();
         if figures.cgroup.quota_cores.is_some() {
             figures.cgroup.throttled_periods = self.throttled_periods * noise();
             figures.cgroup.throttled = 0.3 * figures.cgroup.throttled_periods;
@@ -115,6 +127,22 @@ impl Habits {
             *call = call.mul_f64(self.runtime);
         }
         self.work(figures, now);
+    }
+
+    /// What happens now and then: in the `seconds` since the last look a number of times, or not at all.
+    fn events(&mut self, figures: &mut Figures, seconds: f64) {
+        let random = &mut self.random;
+        let mut rate = |per_second: f64| times(random, per_second * seconds) / seconds.max(1e-3);
+        let timeouts = rate(self.timeouts);
+        figures.network.timeouts_per_second += timeouts;
+        figures.network.retransmits_per_second += timeouts;
+        figures.memory.oom_kills_per_second += rate(self.oom_kills);
+        figures.held += self.held;
+        if let Some(process) = &mut figures.kubelet
+            && self.random.random_bool(self.blocked_thread)
+        {
+            process.uninterruptible = 1;
+        }
     }
 
     /// The node's own work of the moment.
@@ -139,10 +167,16 @@ impl Habits {
             figures.pressure.io_full += 0.15 * strength;
             figures.cpu.iowait += 0.15 * strength;
             figures.blocked += 3.0 * strength;
+            if let Some(process) = &mut figures.kubelet
+                && self.random.random_bool(0.3 * strength)
+            {
+                process.uninterruptible = 1;
+            }
             figures.disk.busy += 0.7 * strength;
             figures.disk.queue += 4.0 * strength;
             figures.disk.requests_per_second += 900.0 * strength;
         } else {
+            figures.held += 0.4 * strength;
             figures.cpu.user += 0.5 * strength;
             figures.pressure.cpu_some += 0.35 * strength;
             figures.runnable += self.cpus * strength;
@@ -151,4 +185,15 @@ impl Habits {
             }
         }
     }
+}
+
+/// How many times something happens that happens `mean` times on average (Poisson, by counting exponential pauses).
+fn times(random: &mut StdRng, mean: f64) -> f64 {
+    let mut times = 0.0;
+    let mut passed = -(1.0 - random.random::<f64>()).ln();
+    while passed < mean {
+        times += 1.0;
+        passed -= (1.0 - random.random::<f64>()).ln();
+    }
+    times
 }

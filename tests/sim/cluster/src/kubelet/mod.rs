@@ -35,3 +35,4 @@ pub use on_node::OnNode;
 pub use power::Power;
 pub use spec::{Kind, NodeSpec, fleet};
 pub use trouble::Spell;
+pub(crate) use trouble::log_normal;

@@ -10,7 +10,7 @@ use rand::{Rng, rngs::StdRng};
 
 use super::{
     effect::Effect,
-    figures::{Answers, Figures, Process},
+    figures::{Answers, Figures, Network, Process},
     trouble::{Spell, log_normal},
 };
 
@@ -32,16 +32,21 @@ pub(super) fn show(spell: Spell, at: Duration, cpus: f64, figures: &mut Figures)
         Effect::ApiErrors(code) => figures.requests.code = Some(code),
         Effect::Disconnected => {
             figures.requests.code = None;
-            dead_connections(figures, 1.0 + strength, passed);
+            dead_connections(&mut figures.network, 1.0 + strength, passed);
         }
         Effect::Isolated => {
             figures.requests.code = None;
             figures.network.segments_per_second *= 0.05;
-            dead_connections(figures, 12.0 + 25.0 * strength, passed);
+            figures.pod_network.segments_per_second *= 0.3;
             // And everybody tries to connect anew.
-            let attempts = 0.4 + strength;
-            figures.network.retransmits_per_second += attempts;
-            figures.network.timeouts_per_second += attempts;
+            for (network, connections, attempts) in [
+                (&mut figures.network, 12.0 + 25.0 * strength, 0.4 + strength),
+                (&mut figures.pod_network, 2.0, 0.3),
+            ] {
+                dead_connections(network, connections, passed);
+                network.retransmits_per_second += attempts;
+                network.timeouts_per_second += attempts;
+            }
         }
         Effect::Lossy => {
             raise(
@@ -52,6 +57,9 @@ pub(super) fn show(spell: Spell, at: Duration, cpus: f64, figures: &mut Figures)
                 &mut figures.network.timeouts_per_second,
                 1.0 + 4.0 * strength,
             );
+            let pod = &mut figures.pod_network;
+            raise(&mut pod.retransmits_per_second, 0.3 + 0.6 * strength);
+            raise(&mut pod.timeouts_per_second, 0.1 + 0.3 * strength);
         }
         Effect::Paused | Effect::Suspended | Effect::Rebooted => figures.moves = false,
         Effect::Mute | Effect::ApiSlow | Effect::ClockStep(_) => {}
@@ -189,10 +197,10 @@ fn memory_pressure(figures: &mut Figures, strength: f64, cpus: f64) {
 }
 
 /// Connections whose peer does not answer send again after 0.2 s, 0.4 s, 0.8 s and so on: the longer it lasts, the fewer.
-fn dead_connections(figures: &mut Figures, connections: f64, passed: f64) {
+fn dead_connections(network: &mut Network, connections: f64, passed: f64) {
     let rate = connections / (std::f64::consts::LN_2 * (passed + 0.3));
-    figures.network.retransmits_per_second += rate;
-    figures.network.timeouts_per_second += rate;
+    network.retransmits_per_second += rate;
+    network.timeouts_per_second += rate;
 }
 
 fn slow_calls(figures: &mut Figures, factor: f64) {

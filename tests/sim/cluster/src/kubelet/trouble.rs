@@ -202,7 +202,7 @@ impl Trouble {
 }
 
 /// A log-normal draw: `median` times e to a normal of deviation `sigma`.
-pub(super) fn log_normal(random: &mut StdRng, median: f64, sigma: f64) -> f64 {
+pub(crate) fn log_normal(random: &mut StdRng, median: f64, sigma: f64) -> f64 {
     median * (sigma * normal(random)).exp()
 }
 
