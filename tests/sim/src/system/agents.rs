@@ -76,7 +76,7 @@ impl System {
             Links::Memory(links) => {
                 let (links, node) = (links.clone(), node.clone());
                 Box::new(move || {
-                    let name = Arc::new(links.name.from_node(&node));
+                    let name = Arc::new(links.name.seen_from(&node));
                     (links.api_server(&node), Aggregators::listed_by(name))
                 })
             }

@@ -64,7 +64,7 @@ impl Name {
     }
 
     /// The name as a node's agent sees it.
-    pub(in crate::system) fn from_node(&self, node: &SimNode) -> FromNode {
+    pub(in crate::system) fn seen_from(&self, node: &SimNode) -> FromNode {
         FromNode {
             name: self.clone(),
             node: node.clone(),
