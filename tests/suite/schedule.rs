@@ -86,7 +86,7 @@ async fn a_relist_an_expired_watch_and_a_restarted_api_server_lose_no_heartbeat_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aggregator_that_forgot_says_what_it_forgot_and_counts_the_rest_once() {
+async fn an_aggregator_that_forgot_gets_what_is_still_held_and_counts_it_once() {
     let mut system = system(&KINDS, 3);
     minutes(&system, 20).await;
     let mut before = Vec::new();
@@ -101,19 +101,26 @@ async fn an_aggregator_that_forgot_says_what_it_forgot_and_counts_the_rest_once(
     minutes(&system, 20).await;
     for before in before {
         let after = question::node(system.queries(), &before.name).await;
+        let observation = after.observation.expect("it is always there");
         for (truth, channel) in CHANNELS {
             let kept = question::channel(&after, channel).heartbeats;
             let forgotten = question::channel(&before, channel).heartbeats;
             let posted = posted(&system, &before.name, truth).len() as u64;
-            assert_eq!(kept + forgotten, posted, "{} {channel:?}", before.name);
+            // The agent sends again what its spool still holds of what the one before it had.
+            let name = &before.name;
+            assert!(
+                (posted - forgotten..=posted).contains(&kept),
+                "{name} {channel:?}: {kept}"
+            );
+            if observation.forgotten_records == 0 {
+                assert_eq!(kept, posted, "{name} {channel:?}");
+            }
         }
-        let observation = after.observation.expect("it is always there");
-        assert!(observation.forgotten_records > 0, "{}", before.name);
     }
     let history = question::fleet(system.queries())
         .await
         .history
         .expect("it is always there");
-    assert!(!history.durable && history.forgotten_records > 0);
+    assert!(!history.durable);
     system.stop().await.expect("everything stops");
 }
