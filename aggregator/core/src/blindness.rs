@@ -40,12 +40,10 @@ impl Blindness {
         self.0.is_some_and(|(start, end)| start < at && at < end)
     }
 
-    /// What is left of it once it is known what came up to `end`.
-    pub(crate) fn settle_until(&mut self, end: Duration) {
-        self.0 = self
-            .0
-            .filter(|(_, to)| *to > end)
-            .map(|(from, to)| (from.max(end), to));
+    /// A span that began before `end` was over then. It may have been said to last longer: that something is seen shows only some
+    /// time after it is.
+    pub(crate) fn settle(&mut self, end: Duration) {
+        self.0 = self.0.filter(|(from, _)| *from >= end);
     }
 
     /// Forgets what was over by `now`: a heartbeat seen then starts anew.

@@ -199,7 +199,7 @@ impl GapChain {
 
     /// What came of `channel` up to `end`, while it was not seen, is known now.
     pub(crate) fn seen_again(&mut self, channel: Channel, end: Duration) {
-        self.unseen[channel.index()].settle_until(end);
+        self.unseen[channel.index()].settle(end);
     }
 
     /// Heartbeats of this span arrived at its end or later: those of the other channel that arrived within it may have come

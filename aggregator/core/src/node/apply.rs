@@ -46,10 +46,10 @@ impl NodeHistory {
         self.lose(losses);
         self.identify(&report);
         self.causes.rhythm = report.rhythm.unwrap_or(self.causes.rhythm);
+        self.go_blind(&report, tolerance);
         if !report.replay {
             self.look(&report);
         }
-        self.go_blind(&report, tolerance);
 
         let sent = LastReport {
             sent: report.sent,

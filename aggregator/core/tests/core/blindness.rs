@@ -136,6 +136,20 @@ fn a_resumed_watch_keeps_the_periods_even_when_a_batch_was_sent_meanwhile() {
 }
 
 #[test]
+fn a_batch_that_was_sent_before_a_channel_had_proven_to_be_seen_hides_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1201.0) };
+    agent.view(Channel::Lease, Some(blind));
+    // The agent stood still until then; it takes an event, or two seconds, until it says that it sees the channel again.
+    agent.send(&mut fleet, 1231.5);
+    agent.view(Channel::Lease, Some(Visibility::Observed));
+    agent.blind(Channel::Lease, 1201.0, 1231.0, true);
+    agent.lease(1232.0);
+    agent.send(&mut fleet, 1232.0);
+    assert_eq!(gaps(&figures(&fleet, 1232.0)), (21, 0));
+}
+
+#[test]
 fn dropped_heartbeats_leave_a_hole_that_is_no_gap() {
     let (mut fleet, mut agent) = steady();
     agent.skip_numbers(2);

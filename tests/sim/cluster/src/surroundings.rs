@@ -207,8 +207,8 @@ impl Surroundings {
         if figures.held <= 0.0 || self.at < self.free_until {
             return;
         }
-        // Mostly for moments, now and then for many seconds.
-        let held = log_normal(&mut self.random, 0.4, 1.0).clamp(0.05, 8.0);
+        // The scarcer the processor, the longer at a time: mostly for moments, now and then for many seconds.
+        let held = log_normal(&mut self.random, 0.8 * figures.held, 1.0).clamp(0.02, 8.0);
         self.node
             .machine_clock()
             .stand_still(Duration::from_secs_f64(held));

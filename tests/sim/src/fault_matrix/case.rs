@@ -17,7 +17,9 @@ const BARE_TURNS: u64 = 2;
 /// Nodes of a run that nothing befalls.
 const CONTROLS: usize = 6;
 /// What one fault of a pair is inflicted for, in seconds: together they stay below a minute and a half.
-const HALF: std::ops::Range<f64> = 15.0..40.0;
+const HALF: std::ops::Range<f64> = 20.0..40.0;
+/// The same before an API server that is slow.
+const BRIEF: std::ops::Range<f64> = 13.0..18.0;
 
 /// Each seed takes one pair of causes in so many, the next seed the next: all pairs for each would take three times as long and
 /// say the same.
@@ -180,7 +182,12 @@ fn pair(first: Fault, second: Fault, random: &mut StdRng) -> Vec<Part> {
             .map(|fault| fault.part(random, 0.0, length, length + 1.0))
             .into();
     }
-    let length = random.random_range(HALF);
+    let length = if second == Fault::ApiSlow {
+        // It makes the heartbeat late by some seconds only.
+        random.random_range(BRIEF)
+    } else {
+        random.random_range(HALF)
+    };
     // The kubelet must not beat in between.
     let overlap = random.random_range(2.0..6.0);
     let begun = first.part(random, 0.0, length, length + 1.0);

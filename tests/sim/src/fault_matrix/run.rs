@@ -25,8 +25,8 @@ const PACE: Pace = Pace {
 };
 /// Seconds from a heartbeat until the next is due.
 const DUE: f64 = 10.4;
-/// Seconds of lateness that a fault must last into to have made a heartbeat later.
-const MET: f64 = 5.0;
+/// Share of the lateness that a fault must last into to be one of two that made a heartbeat late.
+const MET: f64 = 0.2;
 /// Longest step of virtual time. Bytes in sockets are under way while time stands still, and arrive at the next step.
 const STEP: Duration = Duration::from_millis(5);
 
@@ -154,7 +154,7 @@ impl Truth {
         // Until the next heartbeat is due nothing makes it late.
         let (from, to) = (self.from + DUE, self.to);
         let ends = begins + part.length.as_secs_f64();
-        ends.min(to) - begins.max(from) >= MET
+        ends.min(to) - begins.max(from) >= MET * (to - from)
     }
 }
 

@@ -108,6 +108,7 @@ impl Kubelet {
             requests: Requests {
                 per_second: 0.3 * noise(),
                 code: Some(200),
+                took: millis(6.0 * noise()),
             },
         }
     }

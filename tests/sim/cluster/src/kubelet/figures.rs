@@ -201,4 +201,6 @@ pub struct Requests {
     pub per_second: f64,
     /// The code they are answered with; none: they get no answer.
     pub code: Option<u16>,
+    /// How long they take.
+    pub took: Duration,
 }

@@ -215,11 +215,7 @@ impl Metrics {
             self.book(Request {
                 verb: "POST",
                 code: figures.requests.code,
-                took: Duration::from_millis(if figures.requests.code.is_some() {
-                    6
-                } else {
-                    10_000
-                }),
+                took: figures.requests.took,
             });
         }
     }

@@ -30,12 +30,14 @@ pub(super) fn show(spell: Spell, at: Duration, cpus: f64, figures: &mut Figures)
         Effect::RuntimeHung => figures.runtime.answers = Answers::Never,
         Effect::RuntimeDown => figures.runtime.answers = Answers::Refused,
         Effect::ApiErrors(code) => figures.requests.code = Some(code),
+        // They write as well, and wait longer than a heartbeat would.
+        Effect::ApiSlow => figures.requests.took = Duration::from_secs_f64(6.5 + 2.5 * strength),
         Effect::Disconnected => {
-            figures.requests.code = None;
+            unanswered(figures);
             dead_connections(&mut figures.network, 1.0 + strength, passed);
         }
         Effect::Isolated => {
-            figures.requests.code = None;
+            unanswered(figures);
             figures.network.segments_per_second *= 0.05;
             figures.pod_network.segments_per_second *= 0.3;
             // And everybody tries to connect anew.
@@ -62,7 +64,7 @@ pub(super) fn show(spell: Spell, at: Duration, cpus: f64, figures: &mut Figures)
             raise(&mut pod.timeouts_per_second, 0.1 + 0.3 * strength);
         }
         Effect::Paused | Effect::Suspended | Effect::Rebooted => figures.moves = false,
-        Effect::Mute | Effect::ApiSlow | Effect::ClockStep(_) => {}
+        Effect::Mute | Effect::ClockStep(_) => {}
     }
 }
 
@@ -201,6 +203,12 @@ fn dead_connections(network: &mut Network, connections: f64, passed: f64) {
     let rate = connections / (std::f64::consts::LN_2 * (passed + 0.3));
     network.retransmits_per_second += rate;
     network.timeouts_per_second += rate;
+}
+
+fn unanswered(figures: &mut Figures) {
+    figures.requests.code = None;
+    // Until the client gives up.
+    figures.requests.took = Duration::from_secs(10);
 }
 
 fn slow_calls(figures: &mut Figures, factor: f64) {
