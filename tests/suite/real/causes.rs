@@ -108,12 +108,14 @@ async fn a_stopped_kubelet_is_told() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_throttled_kubelet_is_told_with_its_quota() -> anyhow::Result<()> {
     let _machine = MACHINE.read().await;
-    // With others in its group that want the processor, as a busy kubelet's threads do.
-    let mut sufferer = Sufferer::start(&["--busy-threads=1"], &[]).await?;
+    // Others in its group will want the processor, as the threads of a busy kubelet do.
+    let mut sufferer = Sufferer::start(&["--busy-threads=64"], &[]).await?;
     let group = Group::around(sufferer.kubelet.pid(), "cpu")?;
     sufferer.learns().await?;
     group.throttle(true)?;
+    signal(sufferer.kubelet.pid(), "-USR1")?;
     fault_lasts().await;
+    signal(sufferer.kubelet.pid(), "-USR1")?;
     group.throttle(false)?;
     let gap = sufferer.is_told(CauseKind::CpuStarved).await?;
     let evidence = &gap.causes[0].evidence;

@@ -2,8 +2,14 @@
 //! Lease, or posts a status after asking a real runtime, and does nothing else.
 
 use std::{
-    fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf,
-    process::ExitCode, thread, time::Duration,
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -16,6 +22,7 @@ use nodegrace_proto::cri::{
 };
 use nodegrace_sim_cluster::stamp;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::{Channel, Endpoint};
 
 /// Attempts made at once, as a kubelet makes them.
@@ -54,7 +61,7 @@ struct Args {
     #[arg(long)]
     state_file: Option<PathBuf>,
 
-    /// Threads that always want a processor.
+    /// Threads that want a processor from one SIGUSR1 to the next.
     #[arg(long, default_value_t = 0)]
     busy_threads: u32,
 }
@@ -64,7 +71,11 @@ fn main() -> ExitCode {
     for _ in 0..args.busy_threads {
         thread::spawn(|| {
             loop {
-                std::hint::spin_loop();
+                if BUSY.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                } else {
+                    thread::sleep(IDLE);
+                }
             }
         });
     }
@@ -83,7 +94,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether the threads that want a processor do.
+static BUSY: AtomicBool = AtomicBool::new(false);
+/// How often they look whether they should, while they should not.
+const IDLE: Duration = Duration::from_millis(50);
+
 async fn beat(args: &Args) -> anyhow::Result<std::convert::Infallible> {
+    let mut signals = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            BUSY.fetch_not(Ordering::Relaxed);
+        }
+    });
     kube_client::install_crypto();
     let timeouts = Timeouts {
         request: args.timeout,
