@@ -21,15 +21,13 @@ use nodegrace_proto::cri::{
     image_service_client::ImageServiceClient, runtime_service_client::RuntimeServiceClient,
 };
 use nodegrace_sim_cluster::stamp;
+use rustix::fs::OFlags;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::{Channel, Endpoint};
 
 /// Attempts made at once, as a kubelet makes them.
 const ATTEMPTS: u32 = 5;
-/// The kernel's flag for files that bypass the page cache, on x86-64 and others (asm-generic differs per architecture, but for
-/// this one).
-const O_DIRECT: i32 = 0o40000;
 /// What a state file holds: a page, the least a disk takes without the page cache.
 const PAGE: usize = 4096;
 
@@ -171,12 +169,11 @@ impl Posted {
 
     /// One heartbeat, stamped now, on top of the object as it was last seen; that is asked for only where it is not known.
     async fn beat(&self, latest: Option<Value>) -> anyhow::Result<Value> {
-        let mut object = match latest {
-            Some(object) => object,
-            None => {
-                let get = http::Request::get(&self.path).body(Vec::new())?;
-                self.api_server.request(get).await?
-            }
+        let mut object = if let Some(object) = latest {
+            object
+        } else {
+            let get = http::Request::get(&self.path).body(Vec::new())?;
+            self.api_server.request(get).await?
         };
         let now = Clock::real().wall();
         let path = if self.status {
@@ -222,7 +219,8 @@ fn write_state(file: &PathBuf) -> anyhow::Result<()> {
         .write(true)
         .create(true)
         .truncate(false)
-        .custom_flags(O_DIRECT)
+        // Past the page cache.
+        .custom_flags(OFlags::DIRECT.bits().cast_signed())
         .open(file)
         .with_context(|| file.display().to_string())?;
     opened.write_all(&Page([1; PAGE]).0)?;
