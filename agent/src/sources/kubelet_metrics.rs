@@ -140,9 +140,7 @@ impl Scrape {
             }),
         }
     }
-}
 
-impl Scrape {
     /// Whether the kubelet says that it started after `before` was read. Its age tells, not its start: that moves when the
     /// wall clock is set.
     fn started_after(&self, before: &Self, now: Moment) -> bool {

@@ -111,7 +111,6 @@ impl Session {
         self.first.get_or_insert_with(|| envelope.clone());
         // The log's own word on what it left out.
         batch.sent_records = None;
-        let highest = convert::sent_records(&batch).map_or(0, |range| range.last);
         if self.acknowledged > 0 && store.is_behind() {
             store.status().count_shed(convert::shed_samples(&mut batch));
         }
@@ -125,6 +124,7 @@ impl Session {
             news,
             rejections,
         } = convert::batch(envelope, batch);
+        let highest = report.sent_records.map_or(0, |(_, last)| last);
         let refused = sent - report.records.len();
         if refused > 0 {
             tracing::debug!(node = &*report.node, refused, "records refused");

@@ -165,13 +165,15 @@ impl Database {
                     kept.unix_nanos(),
                 ])?;
         }
-        let oldest_heartbeat = work.oldest_kept(self.retain_heartbeats, self.too_large);
-        if keeps_heartbeats {
-            heartbeats::insert(&transaction, &work.events.heartbeats, oldest_heartbeat)?;
-        } else {
-            // What an earlier run kept: no new row takes it away.
-            heartbeats::retain(&transaction, oldest_heartbeat, RETENTION_STEP)?;
+        let new = &work.events.heartbeats;
+        heartbeats::insert(&transaction, new)?;
+        let mut most = heartbeats::taken_with(new);
+        // Of what an earlier run kept, no new row takes anything away.
+        if work.retain || !keeps_heartbeats {
+            most = most.saturating_add(RETENTION_STEP);
         }
+        let oldest = work.oldest_kept(self.retain_heartbeats, self.too_large);
+        heartbeats::retain(&transaction, oldest, most)?;
         for saved in &work.snapshots {
             save(&transaction, saved, work)?;
             drop_log(&transaction, &saved.node, work.applied_row)?;
@@ -184,7 +186,6 @@ impl Database {
         }
         if work.retain {
             self.too_large = bytes(&transaction)? > self.max_bytes;
-            heartbeats::retain(&transaction, oldest_heartbeat, RETENTION_STEP)?;
             heartbeats::forget_agents(&transaction)?;
             // What is worth the least goes first.
             let too_large = self.too_large && heartbeats::is_empty(&transaction)?;

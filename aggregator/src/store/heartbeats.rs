@@ -74,11 +74,10 @@ impl Candidates {
     }
 }
 
-/// Writes heartbeats. Those kept before `oldest` make room for them, the oldest first.
+/// Writes heartbeats.
 pub(super) fn insert(
     transaction: &Transaction<'_>,
     heartbeats: &[KeptHeartbeat],
-    oldest: i64,
 ) -> Result<(), rusqlite::Error> {
     for kept in heartbeats {
         let agent = agent(transaction, kept)?;
@@ -106,8 +105,13 @@ pub(super) fn insert(
                 kept.kept.unix_nanos(),
             ])?;
     }
-    let most = i64::try_from(heartbeats.len()).unwrap_or(i64::MAX);
-    retain(transaction, oldest, most.saturating_mul(TAKEN_WITH_ONE))
+    Ok(())
+}
+
+/// Rows that are too old, or too many, which these new ones take with them.
+pub(super) fn taken_with(heartbeats: &[KeptHeartbeat]) -> i64 {
+    let new = i64::try_from(heartbeats.len()).unwrap_or(i64::MAX);
+    new.saturating_mul(TAKEN_WITH_ONE)
 }
 
 /// Deletes heartbeats kept before `oldest`, at most `most` and the oldest first.

@@ -3,10 +3,12 @@
 mod blindness;
 mod chains;
 mod fleets;
+mod inference;
 mod interval;
 mod kit;
 mod made_up_trials;
 mod properties;
+mod recommendation;
 mod restart;
 mod scale;
 mod trials;

@@ -36,7 +36,7 @@ pub(super) fn record_count(batch: &v1::ReportBatch) -> usize {
 }
 
 /// Lowest and highest number among the records that `batch` was sent with, refused ones included. Absent: there were none.
-pub(super) fn sent_records(batch: &v1::ReportBatch) -> Option<v1::SequenceRange> {
+fn sent_records(batch: &v1::ReportBatch) -> Option<v1::SequenceRange> {
     let possible = |number: &u64| (1..=MAX_COUNT).contains(number);
     let here = || {
         Some(v1::SequenceRange {

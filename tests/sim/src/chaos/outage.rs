@@ -53,23 +53,16 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn span(from: u64, until: u64) -> Span {
-        Span {
-            from: seconds(from),
-            until: Some(seconds(until)),
-        }
-    }
-
     #[test]
     fn only_a_long_outage_overflows_and_short_ones_close_to_each_other_are_a_long_one() {
         let lives = [
-            span(0, 100),
-            span(150, 500),
-            span(700, 1000),
-            span(1060, 2000),
+            Span::between(0, 100),
+            Span::between(150, 500),
+            Span::between(700, 1000),
+            Span::between(1060, 2000),
         ];
-        let way = [span(0, 1065), span(1130, 2000)];
+        let way = [Span::between(0, 1065), Span::between(1130, 2000)];
         let found = outages(&[&lives, &way], &[], seconds(10), seconds(2001));
-        assert_eq!(found, [span(490, 710), span(990, 1140)]);
+        assert_eq!(found, [Span::between(490, 710), Span::between(990, 1140)]);
     }
 }

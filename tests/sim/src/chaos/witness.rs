@@ -73,6 +73,15 @@ impl Span {
         Self { from, until: None }
     }
 
+    /// A span that begins and ends at these seconds.
+    #[cfg(test)]
+    pub(super) const fn between(from: u64, until: u64) -> Self {
+        Self {
+            from: Duration::from_secs(from),
+            until: Some(Duration::from_secs(until)),
+        }
+    }
+
     /// Whether `at` lies in it.
     pub(super) fn holds(&self, at: Duration) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)

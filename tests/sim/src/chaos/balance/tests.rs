@@ -97,10 +97,7 @@ fn a_lost_heartbeat_is_found_unless_a_drop_was_reported_for_it_in_an_outage() {
     };
     let (account, differences) = judge(ALWAYS, ALWAYS, dropped);
     assert_eq!((account.dropped, account.lost, differences), (1, 0, vec![]));
-    let before = [Span {
-        from: seconds(10),
-        until: Some(seconds(45)),
-    }];
+    let before = [Span::between(10, 45)];
     let (account, differences) = judge(ALWAYS, &before, dropped);
     assert_eq!((account.dropped, account.lost), (0, 1));
     assert!(matches!(differences[0], Difference::Lost { .. }));

@@ -10,13 +10,6 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn span(from: u64, until: u64) -> Span {
-    Span {
-        from: seconds(from),
-        until: Some(seconds(until)),
-    }
-}
-
 fn opened(at: u64, revision: u64) -> Opened {
     Opened {
         at: seconds(at),
@@ -60,7 +53,7 @@ fn witness<'a>(lives: &'a [Span], opened: &'a [Opened]) -> Witness<'a> {
 
 #[test]
 fn a_watch_sees_what_comes_after_its_revision_until_shortly_before_its_agent_dies() {
-    let (lives, opened) = ([span(15, 63)], [opened(16, 10)]);
+    let (lives, opened) = ([Span::between(15, 63)], [opened(16, 10)]);
     let witness = witness(&lives, &opened);
     assert_eq!(seen(&witness), [20, 30, 40, 50]);
     let posts = posts();
@@ -74,7 +67,10 @@ fn a_watch_sees_what_comes_after_its_revision_until_shortly_before_its_agent_die
 
 #[test]
 fn what_came_between_two_lives_was_seen_by_neither() {
-    let (lives, opened) = ([span(0, 38), span(62, 999)], [opened(1, 0), opened(63, 60)]);
+    let (lives, opened) = (
+        [Span::between(0, 38), Span::between(62, 999)],
+        [opened(1, 0), opened(63, 60)],
+    );
     assert_eq!(
         seen(&witness(&lives, &opened)),
         [10, 20, 30, 70, 80, 90, 100]
@@ -83,7 +79,7 @@ fn what_came_between_two_lives_was_seen_by_neither() {
 
 #[test]
 fn a_cut_delays_what_a_watch_then_brings_in_full() {
-    let ways = [span(0, 32), span(71, 999)];
+    let ways = [Span::between(0, 32), Span::between(71, 999)];
     let opened = [opened(1, 0), opened(72, 30)];
     let witness = Witness {
         ways: &ways,
@@ -94,7 +90,7 @@ fn a_cut_delays_what_a_watch_then_brings_in_full() {
 
 #[test]
 fn a_server_that_forgot_shows_the_newest_only() {
-    let ways = [span(0, 32), span(65, 999)];
+    let ways = [Span::between(0, 32), Span::between(65, 999)];
     let opened = [opened(1, 0), opened(66, 30), opened(67, 60)];
     let forgot = [Forgot {
         at: seconds(65),
@@ -110,7 +106,7 @@ fn a_server_that_forgot_shows_the_newest_only() {
 
 #[test]
 fn what_came_just_before_a_cut_was_seen_when_the_next_watch_goes_on_behind_it() {
-    let ways = [span(0, 42), span(71, 999)];
+    let ways = [Span::between(0, 42), Span::between(71, 999)];
     let listed = [opened(1, 0), opened(72, 40)];
     let resumed = listed.map(|opened| Opened {
         listed: false,
