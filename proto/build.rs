@@ -4,9 +4,10 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "nodegrace/v1/node.proto",
     "nodegrace/v1/ingest.proto",
+    "nodegrace/v1/cause.proto",
     "nodegrace/v1/query.proto",
     "nodegrace/store/v1/snapshot.proto",
     "runtime/v1/cri.proto",
@@ -18,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let descriptors = protox::compile(FILES, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let public = protox::compile(&FILES[..3], ["."])?;
+    let public = protox::compile(&FILES[..4], ["."])?;
     fs::write(out.join("nodegrace.v1.bin"), public.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())

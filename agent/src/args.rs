@@ -7,7 +7,7 @@ use clap::Parser;
 use http::Uri;
 
 use crate::{
-    config::{Config, KubeletProcessName},
+    config::{Config, FineAfter, KubeletProcessName},
     logging::LogFormat,
     wire,
 };
@@ -73,14 +73,17 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     sample_interval: Duration,
 
-    /// Name of the kubelet's program, by which its process is found under --proc-root.
-    #[arg(
-        long,
-        env = "NODEGRACE_KUBELET_PROCESS_NAME",
-        value_name = "NAME",
-        default_value = "kubelet"
-    )]
-    kubelet_process_name: String,
+    /// How long to wait for a heartbeat before load, pressure, disks, network and the kubelet's process are sampled every second
+    /// until it comes: "auto" for 1.5 times as long as is usual on this node, a duration of at least 1s, or "off". After 2m
+    /// they are sampled every 5s, and after 10m no more.
+    #[arg(long, env = "NODEGRACE_FINE_AFTER", value_name = "auto|DURATION|off", default_value = "auto", value_parser = fine_after)]
+    fine_after: FineAfter,
+
+    /// Name of the program the kubelet runs in, by which its process is found under --proc-root. Default: kubelet, or else the
+    /// first there is of k3s-server, k3s-agent, kubelite, microshift, k3s and hyperkube; where one of these holds the kubelet,
+    /// the process's figures are those of all it holds.
+    #[arg(long, env = "NODEGRACE_KUBELET_PROCESS_NAME", value_name = "NAME")]
+    kubelet_process_name: Option<String>,
 
     /// File that holds the kubelet's process id, instead of --kubelet-process-name. Default: none.
     #[arg(long, env = "NODEGRACE_KUBELET_PID_FILE", value_name = "FILE")]
@@ -171,9 +174,11 @@ impl Args {
         config.boot_id = Some(config.read_boot_id().context("--proc-root")?);
         config.sys_root.clone_from(&self.sys_root);
         config.sample_interval = self.sample_interval;
-        config.kubelet_process = match &self.kubelet_pid_file {
-            Some(file) => KubeletProcessName::PidFile(file.clone()),
-            None => KubeletProcessName::Name(self.kubelet_process_name.clone()),
+        config.fine_after = self.fine_after;
+        config.kubelet_process = match (&self.kubelet_pid_file, &self.kubelet_process_name) {
+            (Some(file), _) => KubeletProcessName::PidFile(file.clone()),
+            (None, Some(name)) => KubeletProcessName::Name(name.clone()),
+            (None, None) => KubeletProcessName::Known,
         };
         config.cri_socket.clone_from(&self.cri_socket);
         config.cri_timeout = self.cri_timeout;
@@ -235,6 +240,17 @@ fn socket(text: &str) -> Result<PathBuf, String> {
         return Err("must be the path of a unix socket".into());
     }
     Ok(path.into())
+}
+
+/// When to sample every second, in a word or as a duration.
+fn fine_after(text: &str) -> Result<FineAfter, String> {
+    match text {
+        "auto" => Ok(FineAfter::Auto),
+        "off" => Ok(FineAfter::Off),
+        _ => duration(text)
+            .map(FineAfter::After)
+            .map_err(|error| format!("neither auto nor off: {error}")),
+    }
 }
 
 /// A duration such as 10s or 1m30s, of at least a second.

@@ -19,7 +19,10 @@ pub struct Config {
     pub boot_id: Option<String>,
     /// Time between two samples of the host, on the agent's clock. Default: 10 s, the time between two heartbeats.
     pub sample_interval: Duration,
-    /// How the kubelet's process is found. Default: by the name `kubelet`.
+    /// From when on samples of the cheap sources are taken every second while a heartbeat is awaited. Default: as soon as its
+    /// gap counts as long.
+    pub fine_after: FineAfter,
+    /// How the kubelet's process is found. Default: by the names of the programs it is known to run in.
     pub kubelet_process: KubeletProcessName,
     /// The container runtime's CRI socket. Absent: the runtime is not asked.
     pub cri_socket: Option<PathBuf>,
@@ -44,9 +47,23 @@ pub struct Config {
     pub timeouts: Timeouts,
 }
 
+/// How long a heartbeat is awaited before samples are told every second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FineAfter {
+    /// 1.5 times as long as is usual on the node.
+    Auto,
+    /// So long after the heartbeat before, on the agent's clock.
+    After(Duration),
+    /// They never are.
+    Off,
+}
+
 /// How the kubelet's process is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KubeletProcessName {
+    /// By the names of the programs it is known to run in: `kubelet` first, then the distributions that hold it in one process
+    /// with other parts.
+    Known,
     /// By the name of its program.
     Name(String),
     /// By the process id that this file holds.
@@ -79,7 +96,8 @@ impl Config {
             sys_root: "/sys".into(),
             boot_id: None,
             sample_interval: Duration::from_secs(10),
-            kubelet_process: KubeletProcessName::Name("kubelet".into()),
+            fine_after: FineAfter::Auto,
+            kubelet_process: KubeletProcessName::Known,
             cri_socket: None,
             cri_timeout: Duration::from_secs(30),
             kubelet: None,

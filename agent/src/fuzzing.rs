@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{AgentInstance, Channel, ReportBatch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::sources::fuzzing::{HostFiles, kubelet_metrics, kubelet_settings, runtime};
@@ -11,6 +12,7 @@ use crate::{
     config::Config,
     journal::{BatchLimits, Journal, Next},
     observe::{LeaseObserver, NodeObserver, Observer},
+    rhythm::Rhythm,
     watch::{Follower, Target},
 };
 
@@ -60,6 +62,7 @@ async fn follow_object<O: Observer>(
         clock.clone(),
         Arc::clone(&journal),
         config.timeouts,
+        watch::Sender::new(Rhythm::default()),
     );
     let stop = CancellationToken::new();
     tokio::join!(follower.follow(stop.clone()), async {

@@ -1,7 +1,8 @@
 //! The agent of one node: times every heartbeat of its kubelet.
 //!
 //! Data flows one way: watches of the node's own Node and Lease and a sampler of the host write into a bounded journal, whose
-//! records a spool keeps; one uplink to each aggregator streams it and lets go of what was acknowledged.
+//! records a spool keeps; one uplink to each aggregator streams it and lets go of what was acknowledged. The watches also tell
+//! the sampler how the heartbeats come, so that it looks closer while one is late.
 
 mod args;
 mod condition;
@@ -14,6 +15,7 @@ pub mod logging;
 mod moment;
 mod observe;
 mod pauses;
+mod rhythm;
 mod run;
 mod sources;
 mod uplink;
@@ -22,8 +24,9 @@ mod wire;
 
 pub use self::{
     args::{Args, complaint},
-    config::{Config, KubeletProcessName, Timeouts},
+    config::{Config, FineAfter, KubeletProcessName, Timeouts},
     run::run,
+    sources::{HostFiles, Series},
     uplink::{Aggregators, Directory, channel},
     wire::one_line,
 };

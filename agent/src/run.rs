@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::AgentInstance;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, info_span};
 
@@ -18,6 +18,7 @@ use crate::{
     kube_client,
     moment::Moment,
     observe::{LeaseObserver, NodeObserver},
+    rhythm::Rhythm,
     sources::{KubeletServer, RuntimeSocket, Sampler},
     uplink::{Aggregators, Uplinks},
     watch::{Follower, Target},
@@ -62,6 +63,7 @@ async fn start(
         .context("kubelet")?;
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
     let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
+    let rhythm = watch::Sender::new(Rhythm::default());
     let follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),
@@ -69,6 +71,7 @@ async fn start(
         clock.clone(),
         Arc::clone(&journal),
         config.timeouts.clone(),
+        rhythm.clone(),
     );
     let follow_lease = Follower::new(
         client,
@@ -77,6 +80,7 @@ async fn start(
         clock.clone(),
         Arc::clone(&journal),
         config.timeouts.clone(),
+        rhythm.clone(),
     );
     let runtime = RuntimeSocket::new(&config, clock.clone());
     let kubelet = KubeletServer::new(kubelet, &config, clock.clone(), Arc::clone(&journal));
@@ -84,6 +88,7 @@ async fn start(
         &config,
         clock.clone(),
         Arc::clone(&journal),
+        rhythm.subscribe(),
         &runtime,
         &kubelet,
     );

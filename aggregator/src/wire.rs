@@ -1,11 +1,11 @@
-//! Durations and timestamps between the wire and the program.
+//! Durations, timestamps and kinds of causes between the wire and the program.
 //!
 //! What comes from the wire may be anything; what goes to it is always in range.
 
 use std::time::Duration;
 
-use nodegrace_core::{SignedDuration, WallTime};
-use nodegrace_proto::prost_types;
+use nodegrace_core::{SignedDuration, WallTime, cause::CauseKind};
+use nodegrace_proto::{prost_types, v1};
 
 /// Longest duration taken, a century: longer than any machine is up, and far from where sums overflow.
 const MAX_SECONDS: u64 = 100 * 365 * 86_400;
@@ -43,6 +43,24 @@ pub(crate) fn time(value: prost_types::Timestamp) -> Result<WallTime, &'static s
         .and_then(|seconds| seconds.checked_add(nanos))
         .map(WallTime::from_unix_nanos)
         .ok_or("is out of range")
+}
+
+/// A kind of cause for the wire.
+pub(crate) const fn cause_kind(kind: CauseKind) -> v1::CauseKind {
+    match kind {
+        CauseKind::KubeletStopped => v1::CauseKind::KubeletStopped,
+        CauseKind::KubeletRestarted => v1::CauseKind::KubeletRestarted,
+        CauseKind::CpuStarved => v1::CauseKind::CpuStarved,
+        CauseKind::IoStalled => v1::CauseKind::IoStalled,
+        CauseKind::MemoryPressure => v1::CauseKind::MemoryPressure,
+        CauseKind::RuntimeSlow => v1::CauseKind::RuntimeSlow,
+        CauseKind::ApiServerSlow => v1::CauseKind::ApiServerSlow,
+        CauseKind::ConnectionLost => v1::CauseKind::ConnectionLost,
+        CauseKind::ClockStep => v1::CauseKind::ClockStep,
+        CauseKind::NodeRebooted => v1::CauseKind::NodeRebooted,
+        CauseKind::NodePaused => v1::CauseKind::NodePaused,
+        CauseKind::Unknown => v1::CauseKind::Unknown,
+    }
 }
 
 /// `duration` for the wire; the longest the wire can carry when it is longer.

@@ -7,6 +7,7 @@
 
 mod kit;
 
+mod causes;
 mod crash;
 mod drain;
 mod durable;

@@ -71,7 +71,7 @@ async fn a_node_clock_that_is_stepped_both_ways_makes_no_gap_longer_or_shorter()
 
 #[tokio::test(start_paused = true)]
 async fn a_node_whose_clock_is_an_hour_off_is_measured_like_any_other() {
-    let system = system(&[Kind::Healthy, Kind::CpuStarved], 2);
+    let system = system(&[Kind::Healthy, Kind::RestartedKubelet], 2);
     for node in system.cluster().nodes() {
         node.machine_clock().step_wall(3600.0);
     }

@@ -34,6 +34,7 @@ fn defaults_are_those_of_the_configuration() {
     let config = parse(&["--node-name", "a"]).unwrap().config().unwrap();
     let default = Config::new("a");
     assert_eq!(config.sample_interval, default.sample_interval);
+    assert_eq!(config.fine_after, default.fine_after);
     assert_eq!(config.cri_timeout, default.cri_timeout);
     assert_eq!(config.spool_bytes, default.spool_bytes);
     assert_eq!(config.spool_dir, default.spool_dir);
@@ -43,11 +44,43 @@ fn defaults_are_those_of_the_configuration() {
 }
 
 #[test]
+fn the_kubelets_process_is_one_of_those_known_or_what_is_said() {
+    let process = |args: &[&str]| {
+        let args = parse(&[&["--node-name", "a"], args].concat()).unwrap();
+        args.config().unwrap().kubelet_process
+    };
+    let named = ["--kubelet-process-name", "my-kubelet"];
+    assert_eq!(process(&[]), KubeletProcessName::Known);
+    assert_eq!(
+        process(&named),
+        KubeletProcessName::Name("my-kubelet".into())
+    );
+    assert_eq!(
+        process(&[&named[..], &["--kubelet-pid-file", "/run/kubelet.pid"]].concat()),
+        KubeletProcessName::PidFile("/run/kubelet.pid".into())
+    );
+}
+
+#[test]
+fn a_closer_look_is_taken_by_itself_after_some_time_or_never() {
+    for (word, meant) in [
+        ("auto", FineAfter::Auto),
+        ("25s", FineAfter::After(Duration::from_secs(25))),
+        ("off", FineAfter::Off),
+    ] {
+        let args = parse(&["--node-name", "a", "--fine-after", word]).unwrap();
+        assert_eq!(args.config().unwrap().fine_after, meant);
+    }
+}
+
+#[test]
 fn nonsense_is_refused() {
     for args in [
         &["--no-such-flag"][..],
         &["--sample-interval", "0s"],
         &["--sample-interval", "10"],
+        &["--fine-after", "soon"],
+        &["--fine-after", "0s"],
         &["--spool-bytes", "1"],
         &["--batch-records", "1025"],
         &["--cri-socket", "tcp://127.0.0.1:3735"],

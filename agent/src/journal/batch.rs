@@ -81,14 +81,17 @@ impl Journal {
     /// When the disk does not give back what it holds. Tried again, the spool gives up on it and counts it.
     pub(crate) fn next(&self, reader: &mut Reader, limits: BatchLimits) -> io::Result<Next> {
         let mut spool = self.spool();
-        // State and time are those of the moment up to which the records reach, however long the disk then takes.
-        let (mut batch, newest, told) = {
+        // State and time are those of the moment up to which the records reach, however long the disk then takes. It must not
+        // make the writers wait.
+        let (unwritten, mut batch, newest, told) = {
             let mut entries = self.entries();
-            append(&mut spool, mem::take(&mut entries.unwritten));
             let mut told = reader.told;
-            (entries.state.tell(&mut told), entries.newest, told)
+            let batch = entries.state.tell(&mut told);
+            let unwritten = mem::take(&mut entries.unwritten);
+            (unwritten, batch, entries.newest, told)
         };
         let now = Moment::now(&self.clock);
+        append(&mut spool, unwritten);
         let limit = ReadLimit {
             records: limits.records,
             bytes: limits.bytes,

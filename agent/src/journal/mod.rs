@@ -83,6 +83,17 @@ impl Journal {
         self.record(Record::Sample(Box::new(sample)));
     }
 
+    /// Writes down a sample that nobody waits for: it is read with the next change, or once [`Journal::announce`] is called.
+    pub(crate) fn sample_unhurried(&self, sample: Sample) {
+        let now = self.now();
+        self.write_unhurried(|entries| entries.push(Record::Sample(Box::new(sample)), now));
+    }
+
+    /// Wakes the readers.
+    pub(crate) fn announce(&self) {
+        self.changed.send_replace(());
+    }
+
     /// Writes down what an observer learned.
     pub(crate) fn learn(&self, learned: Vec<Observation>) {
         if learned.is_empty() {
@@ -164,6 +175,11 @@ impl Journal {
     }
 
     fn write(&self, change: impl FnOnce(&mut Entries)) {
+        self.write_unhurried(change);
+        self.announce();
+    }
+
+    fn write_unhurried(&self, change: impl FnOnce(&mut Entries)) {
         let unwritten = {
             let mut entries = self.entries();
             change(&mut entries);
@@ -172,7 +188,6 @@ impl Journal {
         if !self.on_disk || unwritten > MOST_UNWRITTEN {
             self.flush();
         }
-        self.changed.send_replace(());
     }
 
     /// Moves every record that waits into the spool.

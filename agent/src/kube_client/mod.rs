@@ -171,6 +171,15 @@ fn explained(error: client::Error, never_answered: bool) -> BoxError {
     error.into()
 }
 
+/// Whether a request failed because the agent has no valid credentials to show.
+pub(crate) fn lacks_credentials(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Auth(_) => true,
+        kube::Error::Service(error) => error.is::<kube::client::AuthError>(),
+        _ => false,
+    }
+}
+
 /// What a request failed with, on one line and without kube's words around it.
 pub(crate) fn failure(error: &kube::Error) -> String {
     match error {

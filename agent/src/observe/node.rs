@@ -105,6 +105,7 @@ impl NodeObserver {
 /// The facts of a Node. Whether its list of images was cut depends on a setting that the Node does not carry.
 fn facts(node: &Node) -> NodeFacts {
     let info = &node.status.node_info;
+    let labels = &node.metadata.labels;
     NodeFacts {
         kubelet_version: info.kubelet_version.clone(),
         container_runtime_version: info.container_runtime_version.clone(),
@@ -120,6 +121,9 @@ fn facts(node: &Node) -> NodeFacts {
             .and_then(|pods| pods.parse().ok()),
         uid: node.metadata.uid.clone(),
         missing: false,
+        zone: labels.zone.clone(),
+        region: labels.region.clone(),
+        instance_type: labels.instance_type.clone(),
     }
 }
 

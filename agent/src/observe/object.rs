@@ -25,6 +25,21 @@ pub(crate) struct Metadata {
     pub(crate) uid: String,
     /// Changes with every write. Opaque.
     pub(crate) resource_version: String,
+    /// The labels that are read.
+    #[serde(default)]
+    pub(crate) labels: Labels,
+}
+
+/// Where a [`Node`] is and what it is made of, by Kubernetes' well-known labels. Empty: not labelled.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Labels {
+    #[serde(rename = "topology.kubernetes.io/zone")]
+    pub(crate) zone: String,
+    #[serde(rename = "topology.kubernetes.io/region")]
+    pub(crate) region: String,
+    #[serde(rename = "node.kubernetes.io/instance-type")]
+    pub(crate) instance_type: String,
 }
 
 /// A list answer.
@@ -226,6 +241,22 @@ mod tests {
         let empty: List<Node> =
             serde_json::from_str(r#"{"metadata":{"resourceVersion":"7"},"items":null}"#).unwrap();
         assert!(empty.named("real-node").is_none());
+    }
+
+    #[test]
+    fn where_a_node_is_and_what_it_is_made_of_is_read_of_its_labels() {
+        let node: Node = serde_json::from_str(
+            r#"{"metadata":{"name":"a","uid":"u","resourceVersion":"1","labels":{
+                "kubernetes.io/hostname":"a","topology.kubernetes.io/zone":"eu-1a",
+                "failure-domain.beta.kubernetes.io/zone":"eu-1a","topology.kubernetes.io/region":"eu-1",
+                "node.kubernetes.io/instance-type":"m5.large"}}}"#,
+        )
+        .unwrap();
+        let labels = node.metadata.labels;
+        assert_eq!(
+            [labels.zone, labels.region, labels.instance_type],
+            ["eu-1a", "eu-1", "m5.large"]
+        );
     }
 
     #[test]

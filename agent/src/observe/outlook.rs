@@ -32,7 +32,12 @@ enum State {
     /// There is nothing to see, for the reason in words.
     Absent(String),
     /// Nothing is seen since this moment.
-    Blind { since: Duration, trouble: Trouble },
+    Blind {
+        since: Duration,
+        trouble: Trouble,
+        /// True once a connection was lost to the agent's own standing still.
+        let_go: bool,
+    },
 }
 
 impl Outlook {
@@ -58,17 +63,38 @@ impl Outlook {
     /// seen before, or the kind of trouble is another.
     ///
     /// While blind already, the spell keeps its start and takes the newest trouble: what hinders the agent now is what an
-    /// operator can act on. Only an expired version is no new trouble, it is what the old one led to.
+    /// operator can act on. Some is no new trouble, but what the old one led to: an expired version, and the first connection
+    /// that is lost after the agent stood still, for nobody answered its pings. Nor is it news of what hinders an agent that it
+    /// stood still besides.
     pub(crate) fn lose(&mut self, since: Duration, trouble: Trouble) -> bool {
         match &mut self.state {
             State::Blind { .. } if trouble.reason == BlindReason::Expired => false,
+            State::Blind { trouble: old, .. }
+                if trouble.reason == BlindReason::AgentStalled && old.reason != trouble.reason =>
+            {
+                false
+            }
+            State::Blind {
+                trouble: old,
+                let_go: let_go @ false,
+                ..
+            } if (old.reason, trouble.reason)
+                == (BlindReason::AgentStalled, BlindReason::Connection) =>
+            {
+                *let_go = true;
+                false
+            }
             State::Blind { trouble: old, .. } => {
                 let news = old.reason != trouble.reason;
                 *old = trouble;
                 news
             }
             _ => {
-                self.state = State::Blind { since, trouble };
+                self.state = State::Blind {
+                    since,
+                    trouble,
+                    let_go: false,
+                };
                 true
             }
         }
@@ -77,7 +103,7 @@ impl Outlook {
     /// The channel is seen from `now` on; `resumed` when nothing of it was missed. Returns the spell that ended, if it was
     /// blind, and its span.
     pub(crate) fn regain(&mut self, now: Duration, resumed: bool) -> Option<(BlindSpell, Span)> {
-        let State::Blind { since, trouble } = &self.state else {
+        let State::Blind { since, trouble, .. } = &self.state else {
             return None;
         };
         let span = Span {
@@ -120,7 +146,7 @@ impl Outlook {
                 view.message = wire::clip(message.clone());
                 Visibility::Absent
             }
-            State::Blind { since, trouble } => {
+            State::Blind { since, trouble, .. } => {
                 view.blind_since_monotonic = Some(wire::duration(*since));
                 view.reason = trouble.reason.into();
                 view.message = wire::clip(trouble.message.clone());
@@ -189,6 +215,31 @@ mod tests {
             message: "too old resource version".into(),
         };
         assert!(!outlook.lose(seconds(12), expired));
+        assert_eq!(outlook.view().reason(), BlindReason::Connection);
+    }
+
+    fn stalled() -> Trouble {
+        Trouble {
+            reason: BlindReason::AgentStalled,
+            message: "the agent stood still for 8s".into(),
+        }
+    }
+
+    #[test]
+    fn the_connection_that_is_lost_to_a_stall_does_not_hide_it_but_one_that_stays_lost_does() {
+        let mut outlook = Outlook::new(Channel::Lease);
+        assert!(outlook.lose(seconds(10), stalled()));
+        assert!(!outlook.lose(seconds(18), refused()));
+        assert_eq!(outlook.view().reason(), BlindReason::AgentStalled);
+        assert!(outlook.lose(seconds(19), refused()));
+        assert_eq!(outlook.view().reason(), BlindReason::Connection);
+    }
+
+    #[test]
+    fn an_agent_that_stands_still_while_it_is_blind_is_blind_for_the_same_reason() {
+        let mut outlook = Outlook::new(Channel::Lease);
+        outlook.lose(seconds(10), refused());
+        assert!(!outlook.lose(seconds(15), stalled()));
         assert_eq!(outlook.view().reason(), BlindReason::Connection);
     }
 

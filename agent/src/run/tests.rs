@@ -124,8 +124,9 @@ async fn a_restarted_agent_tells_the_last_runs_story_and_then_where_its_own_begi
         ],
         "both channels of both runs: the same version shows that nothing was missed in between"
     );
-    let samples = batches.iter().filter(|batch| batch.replay);
-    assert_eq!(samples.flat_map(|batch| &batch.samples).count(), 3);
+    let replayed = batches.iter().filter(|batch| batch.replay);
+    let samples = replayed.flat_map(|batch| &batch.samples);
+    assert_eq!(samples.filter(|sample| !sample.fine).count(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,4 +152,15 @@ async fn an_agent_that_reaches_nobody_ends_within_five_seconds_and_its_records_a
     let aggregator = Aggregator::start(Manner::Acknowledge);
     node.end_after(30, &aggregator).await;
     assert_eq!(heartbeats(&aggregator.batches()).len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kubelet_that_falls_silent_is_looked_at_every_second() {
+    let node = Node::new();
+    let aggregator = Aggregator::start(Manner::Acknowledge);
+    node.end_after(30, &aggregator).await;
+    let batches = aggregator.batches();
+    let samples = batches.iter().flat_map(|batch| &batch.samples);
+    let fine = samples.filter(|sample| sample.fine).count();
+    assert!((18..=20).contains(&fine), "{fine} from 11 s to 30 s");
 }

@@ -8,6 +8,9 @@ use procfs::{ExplicitSystemInfo, FromBufReadSI as _, KernelStats};
 use super::{Missing, Reading, read_file, unreadable};
 use crate::wire;
 
+/// Ticks of CPU time in a second (`USER_HZ`): 100 on every architecture that runs Kubernetes.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// Remembers the counters of the sample before.
 #[derive(Debug, Default)]
 pub(super) struct CpuMeter {
@@ -38,16 +41,16 @@ impl CpuMeter {
         let (times, cpus) = parse(&read_file(&proc_root.join("stat"))?)?;
         let before = self.before.replace((now, times));
         let shares =
-            before.and_then(|(then, before)| shares(before, times, now.saturating_sub(then)));
+            before.and_then(|(then, before)| shares(before, times, cpus, now.saturating_sub(then)));
         Ok(CpuReading { cpus, shares })
     }
 }
 
 fn parse(text: &str) -> Reading<(Times, u32)> {
-    // Only ticks are compared with ticks here: how long one is does not matter.
+    // Of these, none has to do with the figures that are used.
     let any = ExplicitSystemInfo {
         boot_time_secs: 0,
-        ticks_per_second: 100,
+        ticks_per_second: TICKS_PER_SECOND,
         page_size: 4096,
         is_little_endian: true,
     };
@@ -72,7 +75,7 @@ fn parse(text: &str) -> Reading<(Times, u32)> {
 
 /// Shares of the time between two readings. `None` when no time passed. iowait may go back by a little (`proc_stat(5)`): then
 /// it is taken as none.
-fn shares(before: Times, now: Times, interval: Duration) -> Option<CpuShares> {
+fn shares(before: Times, now: Times, cpus: u32, interval: Duration) -> Option<CpuShares> {
     let user = now.user.saturating_sub(before.user);
     let system = now.system.saturating_sub(before.system);
     let iowait = now.iowait.saturating_sub(before.iowait);
@@ -83,6 +86,7 @@ fn shares(before: Times, now: Times, interval: Duration) -> Option<CpuShares> {
         .iter()
         .sum();
     let share = |ticks: u64| ticks as f64 / all as f64;
+    let there_were = interval.as_secs_f64() * f64::from(cpus) * TICKS_PER_SECOND as f64;
     (all > 0).then(|| CpuShares {
         interval: Some(wire::duration(interval)),
         user_ratio: share(user),
@@ -90,6 +94,7 @@ fn shares(before: Times, now: Times, interval: Duration) -> Option<CpuShares> {
         iowait_ratio: share(iowait),
         steal_ratio: share(steal),
         idle_ratio: share(idle),
+        counted_ratio: (there_were > 0.0).then(|| all as f64 / there_were),
     })
 }
 
@@ -109,7 +114,7 @@ mod tests {
         let (before, cpus) = parse(&stat(100, 1000, 50)).unwrap();
         let (now, _) = parse(&stat(160, 1030, 60)).unwrap();
         assert_eq!(cpus, 2);
-        let shares = shares(before, now, Duration::from_secs(10)).unwrap();
+        let shares = shares(before, now, cpus, Duration::from_secs(10)).unwrap();
         assert_eq!(
             (shares.user_ratio, shares.idle_ratio, shares.iowait_ratio),
             (0.6, 0.3, 0.1)
@@ -121,7 +126,7 @@ mod tests {
     fn a_counter_that_goes_back_counts_as_nothing() {
         let (before, _) = parse(&stat(100, 1000, 60)).unwrap();
         let (now, _) = parse(&stat(110, 1030, 50)).unwrap();
-        let shares = shares(before, now, Duration::from_secs(10)).unwrap();
+        let shares = shares(before, now, 2, Duration::from_secs(10)).unwrap();
         assert_eq!((shares.user_ratio, shares.iowait_ratio), (0.25, 0.0));
     }
 
@@ -129,15 +134,27 @@ mod tests {
     fn counters_at_the_end_of_their_range_are_read() {
         let (before, _) = parse(&stat(0, 0, 0)).unwrap();
         let (now, cpus) = parse(&stat(u64::MAX, u64::MAX, 0)).unwrap();
-        let shares = shares(before, now, Duration::from_secs(10)).unwrap();
+        let shares = shares(before, now, cpus, Duration::from_secs(10)).unwrap();
         assert_eq!(cpus, 2);
         assert!((shares.user_ratio - 0.5).abs() < 0.01, "{shares:?}");
     }
 
     #[test]
+    fn a_machine_that_stood_still_counted_less_than_the_time_that_passed() {
+        let (before, cpus) = parse(&stat(100, 1000, 50)).unwrap();
+        let counted = |idle: u64| {
+            let (now, _) = parse(&stat(100, idle, 50)).unwrap();
+            let shares = shares(before, now, cpus, Duration::from_secs(10));
+            shares.unwrap().counted_ratio
+        };
+        assert_eq!(counted(3000), Some(1.0));
+        assert_eq!(counted(1500), Some(0.25));
+    }
+
+    #[test]
     fn no_time_passed_is_no_share() {
         let (times, _) = parse(&stat(1, 2, 3)).unwrap();
-        assert!(shares(times, times, Duration::ZERO).is_none());
+        assert!(shares(times, times, 2, Duration::ZERO).is_none());
     }
 
     #[test]

@@ -27,9 +27,11 @@ impl DiskMeter {
         now: Duration,
     ) -> Reading<Vec<Disk>> {
         let stats = parse(&read_file(&proc_root.join("diskstats"))?)?;
-        let mut counters = whole_devices(stats, sys_root);
         // A device that never did anything (unused loop and ram devices) never will be the busiest.
-        counters.retain(|_, stat| stat.reads > 0 || stat.writes > 0);
+        let used = stats
+            .into_iter()
+            .filter(|stat| stat.reads > 0 || stat.writes > 0);
+        let counters = whole_devices(used, sys_root);
         let Some((then, before)) = self.before.replace((now, counters)) else {
             return Ok(Vec::new());
         };
@@ -56,11 +58,13 @@ fn parse(text: &str) -> Reading<Vec<DiskStat>> {
 }
 
 /// Leaves partitions out: their requests are their device's. Where /sys does not tell them apart, all stay.
-fn whole_devices(stats: Vec<DiskStat>, sys_root: &Path) -> BTreeMap<String, DiskStat> {
+fn whole_devices(
+    stats: impl Iterator<Item = DiskStat>,
+    sys_root: &Path,
+) -> BTreeMap<String, DiskStat> {
     let block = sys_root.join("block");
     let told = block.is_dir();
     stats
-        .into_iter()
         .filter(|stat| !told || block.join(stat.name.replace('/', "!")).exists())
         .map(|stat| (stat.name.clone(), stat))
         .collect()
@@ -85,6 +89,7 @@ fn figures(before: &DiskStat, now: &DiskStat, interval: f64) -> Option<Disk> {
             .then(|| wire::duration(Duration::from_secs_f64(request_ms / requests / 1000.0))),
         read_bytes_per_second: since(|stat| stat.sectors_read)? * SECTOR / interval,
         written_bytes_per_second: since(|stat| stat.sectors_written)? * SECTOR / interval,
+        in_flight: u32::try_from(now.in_progress).ok(),
     })
 }
 
@@ -97,7 +102,7 @@ mod tests {
     /// A line of diskstats: requests, sectors and milliseconds of reading and writing, and milliseconds busy and weighted.
     fn line(name: &str, reading: [u64; 3], writing: [u64; 3], busy: [u64; 2]) -> String {
         let ([r, rs, rt], [w, ws, wt], [b, q]) = (reading, writing, busy);
-        format!(" 254 0 {name} {r} 0 {rs} {rt} {w} 0 {ws} {wt} 0 {b} {q} 0 0 0 0 0 0\n")
+        format!(" 254 0 {name} {r} 0 {rs} {rt} {w} 0 {ws} {wt} 3 {b} {q} 0 0 0 0 0 0\n")
     }
 
     fn root(block: &[&str]) -> tempfile::TempDir {
@@ -122,6 +127,7 @@ mod tests {
         let disks = sample(&mut meter, root.path(), &second, 10);
         assert_eq!(disks.len(), 1);
         assert_eq!((disks[0].busy_ratio, disks[0].mean_queue), (0.5, 2.0));
+        assert_eq!(disks[0].in_flight, Some(3));
         assert_eq!(disks[0].mean_request_time.unwrap().nanos, 10_000_000);
         assert_eq!(
             (

@@ -10,24 +10,28 @@ use nodegrace_proto::{
 };
 use prost::{DecodeError, Message as _};
 
-use super::{host, kubelet_config, kubelet_metrics::Scrape, runtime};
+use super::{Series, host, kubelet_config, kubelet_metrics::Scrape, runtime};
 use crate::{config::Config, moment::Moment};
 
 /// The files under the roots of `/proc` and `/sys`, read again and again.
 #[derive(Debug)]
-pub struct HostFiles(host::HostFiles);
+pub struct HostFiles {
+    files: host::HostFiles,
+    series: Series,
+}
 
 impl HostFiles {
     /// Reads under the roots in `config`.
     pub fn new(config: &Config) -> Self {
-        Self(host::HostFiles::new(config))
+        Self {
+            files: host::HostFiles::new(config),
+            series: Series::usual(),
+        }
     }
 
     /// One reading of all of them.
     pub fn read(&mut self, clock: &Clock) -> Sample {
-        let mut sample = Sample::default();
-        self.0.read(clock, &mut sample);
-        sample
+        self.series.take(&mut self.files, clock, None)
     }
 }
 

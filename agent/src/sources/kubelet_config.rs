@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use nodegrace_proto::v1::KubeletSettings;
+use nodegrace_proto::v1::{Failure, KubeletSettings};
 use serde::{Deserialize, Deserializer};
 
 use super::{Missing, Reading};
@@ -36,8 +36,8 @@ struct KubeletConfiguration {
 }
 
 pub(super) fn parse(text: &str) -> Reading<KubeletSettings> {
-    let configz: Configz =
-        serde_json::from_str(text).map_err(|error| Missing::Failed(format!("configz: {error}")))?;
+    let configz: Configz = serde_json::from_str(text)
+        .map_err(|error| Missing::Unanswered(Failure::Unreadable, format!("configz: {error}")))?;
     let config = configz.kubeletconfig;
     Ok(KubeletSettings {
         node_status_update_frequency: config.node_status_update_frequency.map(wire::duration),

@@ -3,8 +3,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
-use nodegrace_proto::v1::{KubeletMetrics, Latency};
+use jiff::{SignedDuration, Timestamp};
+use nodegrace_proto::{
+    prost_types,
+    v1::{KubeletMetrics, Latency},
+};
 
 use super::exposition::Line;
 use crate::{moment::Moment, wire};
@@ -20,6 +23,9 @@ const RUNTIME: &str = "kubelet_runtime_operations_duration_seconds";
 const PLEG_RELIST: &str = "kubelet_pleg_relist_duration_seconds";
 const PLEG_INTERVAL: &str = "kubelet_pleg_relist_interval_seconds";
 const API: &str = "rest_client_request_duration_seconds";
+const API_REQUESTS: &str = "rest_client_requests_total";
+/// The code of a request that was not answered: client-go had an error in its place.
+const UNANSWERED: &str = "<error>";
 /// How exact `process_start_time_seconds` is: the kernel tells the time of its boot in whole seconds.
 const START_RESOLUTION: f64 = 1.0;
 
@@ -28,6 +34,7 @@ const START_RESOLUTION: f64 = 1.0;
 pub(super) struct Scrape {
     at: Duration,
     histograms: BTreeMap<&'static str, Histogram>,
+    api_requests: Option<Requests>,
     running_pods: Option<u32>,
     running_containers: Option<u32>,
     pleg_last_seen: Option<f64>,
@@ -43,6 +50,16 @@ struct Histogram {
     sum: f64,
     /// Bounds and how many calls took no longer.
     buckets: Vec<(f64, f64)>,
+}
+
+/// Requests to the API server since the kubelet's start, over its hosts and methods.
+#[derive(Clone, Copy, Debug, Default)]
+struct Requests {
+    all: f64,
+    /// Not answered at all.
+    unanswered: f64,
+    /// Answered with 429 or 5xx.
+    refused: f64,
 }
 
 impl Scrape {
@@ -70,6 +87,7 @@ impl Scrape {
             "kubelet_pleg_last_seen_seconds" => self.pleg_last_seen = Some(line.value),
             "process_start_time_seconds" => self.started = Some(line.value),
             "process_cpu_seconds_total" => self.cpu_seconds = Some(line.value),
+            API_REQUESTS => self.api_requests.get_or_insert_default().take(line),
             _ => self.take_histogram(line),
         }
     }
@@ -119,6 +137,10 @@ impl Scrape {
             let before = before?.histograms.get(key).cloned().unwrap_or_default();
             Some(now.since(&before, operation))
         };
+        let requests = self
+            .api_requests
+            .zip(before)
+            .map(|(now, before)| now.since(before.api_requests.unwrap_or_default()));
         KubeletMetrics {
             running_pods: self.running_pods,
             running_containers: self.running_containers,
@@ -138,6 +160,11 @@ impl Scrape {
                 let interval = self.at.saturating_sub(before.at).as_secs_f64();
                 (used >= 0.0 && interval > 0.0).then(|| used / interval)
             }),
+            start_time: self.started.and_then(start_time),
+            api_requests: requests.map(|requests| requests.all as u64),
+            api_unanswered: requests.map(|requests| requests.unanswered as u64),
+            api_refused: requests.map(|requests| requests.refused as u64),
+            told_before: false,
         }
     }
 
@@ -147,6 +174,33 @@ impl Scrape {
         let passed = now.monotonic.saturating_sub(before.at).as_secs_f64();
         self.started
             .is_some_and(|started| unix_seconds(now.wall) - started < passed + START_RESOLUTION)
+    }
+}
+
+impl Requests {
+    /// Adds one series.
+    fn take(&mut self, line: Line<'_>) {
+        let code = line.label("code").unwrap_or_default();
+        self.all += line.value;
+        if code == UNANSWERED {
+            self.unanswered += line.value;
+        }
+        if code == "429" || (code.len() == 3 && code.starts_with('5')) {
+            self.refused += line.value;
+        }
+    }
+
+    /// The requests since `before`. When any of them went back, the kubelet was restarted in between: those since its start.
+    fn since(self, before: Self) -> Self {
+        let difference = Self {
+            all: self.all - before.all,
+            unanswered: self.unanswered - before.unanswered,
+            refused: self.refused - before.refused,
+        };
+        let restarted = [difference.all, difference.unanswered, difference.refused]
+            .iter()
+            .any(|&requests| requests < 0.0);
+        if restarted { self } else { difference }
     }
 }
 
@@ -207,6 +261,13 @@ fn age(seen: f64, now: Timestamp) -> Option<Duration> {
     Duration::try_from_secs_f64((now - seen).max(0.0))
         .ok()
         .filter(|_| seen < now + 1.0)
+}
+
+/// A Unix time in seconds on the wire. `None` when it is beyond the years 1970 to 9999.
+fn start_time(seconds: f64) -> Option<prost_types::Timestamp> {
+    let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    let time = Timestamp::UNIX_EPOCH.checked_add(since).ok()?;
+    Some(wire::timestamp(time))
 }
 
 fn unix_seconds(time: Timestamp) -> f64 {

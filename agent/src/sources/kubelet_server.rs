@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use futures::{AsyncBufReadExt as _, AsyncReadExt as _};
 use http::Request;
 use nodegrace_clock::Clock;
-use nodegrace_proto::v1::{KubeletMetrics, KubeletSettings};
+use nodegrace_proto::v1::{Failure, KubeletMetrics, KubeletSettings};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -113,10 +113,10 @@ impl KubeletServer {
 
     async fn in_time<T>(&self, asking: impl Future<Output = Reading<T>>) -> Reading<T> {
         let silence = || {
-            Missing::Failed(format!(
-                "no answer within {} s",
-                self.deadline.as_secs_f64()
-            ))
+            Missing::Unanswered(
+                Failure::Timeout,
+                format!("no answer within {} s", self.deadline.as_secs_f64()),
+            )
         };
         timeout(self.deadline, asking)
             .await
@@ -138,7 +138,12 @@ async fn scrape(client: &kube::Client, clock: &Clock) -> Reading<Scrape> {
         match lines.read_line(&mut line).await {
             Ok(0) => return Ok(scrape),
             Ok(_) => scrape.take(&line),
-            Err(error) => return Err(Missing::Failed(wire::one_line(&error))),
+            Err(error) => {
+                return Err(Missing::Unanswered(
+                    Failure::Connection,
+                    wire::one_line(&error),
+                ));
+            }
         }
     }
 }
@@ -158,14 +163,22 @@ fn get(path: &'static str) -> Request<Vec<u8>> {
 }
 
 fn refused(error: &kube::Error) -> Missing {
-    Missing::Failed(kube_client::failure(error))
+    let failure = match error {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403) => Failure::Forbidden,
+        kube::Error::Api(_) => Failure::ServerError,
+        error if kube_client::lacks_credentials(error) => Failure::Forbidden,
+        _ => Failure::Connection,
+    };
+    Missing::Unanswered(failure, kube_client::failure(error))
 }
 
 /// Logs a change of how a source goes.
 fn report<T>(path: &str, reading: &Reading<T>, condition: &mut Condition) {
     match reading {
         Ok(_) if condition.works() => info!(path, "the kubelet tells again"),
-        Err(Missing::Failed(error) | Missing::Absent(error)) if condition.fails(error) => {
+        Err(Missing::Failed(error) | Missing::Absent(error) | Missing::Unanswered(_, error))
+            if condition.fails(error) =>
+        {
             warn!(path, error, "the kubelet does not tell");
         }
         _ => {}
@@ -241,6 +254,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_kubelet_that_answers_with_an_error_is_told_from_one_that_does_not_answer() {
+        let failure = async |code| {
+            let (server, _) = match code {
+                401 => ask(5, |_| (401, "Unauthorized")).await,
+                _ => ask(5, |_| (503, "no")).await,
+            };
+            let missing = server.metrics().take(Duration::ZERO).reading.unwrap_err();
+            missing.failure()
+        };
+        assert_eq!(failure(401).await, Failure::Forbidden);
+        assert_eq!(failure(503).await, Failure::ServerError);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_kubelet_that_forbids_its_settings_still_tells_its_metrics() {
         let (server, journal) = ask(25, |path| match path {
             "/metrics" => (200, METRICS),
@@ -251,7 +278,9 @@ mod tests {
         })
         .await;
         assert!(server.metrics().take(Duration::ZERO).reading.is_ok());
-        let Err(Missing::Failed(reason)) = server.config().take(Duration::ZERO).reading else {
+        let Err(Missing::Unanswered(Failure::Forbidden, reason)) =
+            server.config().take(Duration::ZERO).reading
+        else {
             panic!("it is forbidden");
         };
         assert!(reason.contains("403"), "{reason}");

@@ -1,28 +1,47 @@
-//! /proc/meminfo and /proc/vmstat: memory, swap, and how fast pages are faulted in from disk.
+//! /proc/meminfo and /proc/vmstat: memory, swap, how fast pages are faulted in from disk, and what tasks did for want of
+//! memory.
 
-use std::{path::Path, time::Duration};
+use std::{mem, path::Path, time::Duration};
 
 use nodegrace_proto::v1::Memory;
 
 use super::{Missing, Reading, rate, read_file};
 
-/// Remembers the counter of the sample before.
+/// Remembers the counters of the sample before.
 #[derive(Debug, Default)]
 pub(super) struct MemoryMeter {
-    before: Option<(Duration, u64)>,
+    before: Option<(Duration, Counters)>,
+}
+
+/// Counters of vmstat since boot. `None` where the kernel does not say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    major_faults: Option<u64>,
+    /// Summed over the zones, which came and went with the kernel's versions.
+    direct_reclaims: Option<u64>,
+    /// Since Linux 4.13.
+    oom_kills: Option<u64>,
 }
 
 impl MemoryMeter {
     pub(super) fn read(&mut self, proc_root: &Path, now: Duration) -> Reading<Memory> {
         let mut memory = parse(&read_file(&proc_root.join("meminfo"))?)?;
         // Where vmstat cannot be read, memory is known all the same.
-        let faults = read_file(&proc_root.join("vmstat"))
+        let counters = read_file(&proc_root.join("vmstat"))
             .ok()
-            .and_then(|text| major_faults(&text));
-        let before = std::mem::replace(&mut self.before, faults.map(|faults| (now, faults)));
-        if let (Some((then, before)), Some(faults)) = (before, faults) {
-            memory.major_faults_per_second =
-                rate(before, faults, now.saturating_sub(then).as_secs_f64());
+            .map(|text| counters(&text));
+        let before = mem::replace(&mut self.before, counters.map(|counters| (now, counters)));
+        if let (Some((then, before)), Some(counters)) = (before, counters) {
+            let seconds = now.saturating_sub(then).as_secs_f64();
+            let rate = |counter: fn(&Counters) -> Option<u64>| {
+                rate(counter(&before)?, counter(&counters)?, seconds)
+            };
+            memory.major_faults_per_second = rate(|counters| counters.major_faults);
+            memory.direct_reclaims_per_second = rate(|counters| counters.direct_reclaims);
+            memory.oom_kills = before
+                .oom_kills
+                .zip(counters.oom_kills)
+                .and_then(|(before, now)| now.checked_sub(before));
         }
         Ok(memory)
     }
@@ -38,7 +57,7 @@ fn parse(text: &str) -> Reading<Memory> {
         available_bytes: kibibytes(text, "MemAvailable"),
         swap_total_bytes: needed("SwapTotal")?,
         swap_free_bytes: needed("SwapFree")?,
-        major_faults_per_second: None,
+        ..Memory::default()
     })
 }
 
@@ -51,11 +70,21 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// One line of vmstat's nearly two hundred.
-fn major_faults(text: &str) -> Option<u64> {
-    text.lines()
-        .find_map(|line| line.strip_prefix("pgmajfault "))
-        .and_then(|count| count.trim().parse().ok())
+/// A few lines of vmstat's nearly two hundred.
+fn counters(text: &str) -> Counters {
+    let mut counters = Counters::default();
+    for (name, count) in text.lines().filter_map(|line| line.split_once(' ')) {
+        let counter = match name {
+            "pgmajfault" => &mut counters.major_faults,
+            "oom_kill" => &mut counters.oom_kills,
+            _ if name.starts_with("allocstall") => &mut counters.direct_reclaims,
+            _ => continue,
+        };
+        if let Ok(count) = count.trim().parse::<u64>() {
+            *counter = Some(counter.unwrap_or(0).saturating_add(count));
+        }
+    }
+    counters
 }
 
 #[cfg(test)]
@@ -96,24 +125,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn faults_are_a_rate_from_the_second_sample_on() {
+    /// Two samples of a host, 10 s apart, with this vmstat.
+    fn samples(before: &str, now: &str) -> [Memory; 2] {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("meminfo"), MEMINFO).unwrap();
         let mut meter = MemoryMeter::default();
-        let mut sample = |faults: u64, at: u64| {
-            fs::write(
-                root.path().join("vmstat"),
-                format!("pgfault 9\npgmajfault {faults}\n"),
-            )
-            .unwrap();
-            meter
-                .read(root.path(), Duration::from_secs(at))
-                .unwrap()
-                .major_faults_per_second
-        };
-        assert_eq!(sample(100, 0), None);
-        assert_eq!(sample(150, 10), Some(5.0));
-        assert_eq!(sample(20, 20), None);
+        [(before, 0), (now, 10)].map(|(vmstat, at)| {
+            fs::write(root.path().join("vmstat"), vmstat).unwrap();
+            meter.read(root.path(), Duration::from_secs(at)).unwrap()
+        })
+    }
+
+    #[test]
+    fn counters_are_told_from_the_second_sample_on() {
+        let [first, second] = samples(
+            "pgfault 9\npgmajfault 100\nallocstall_dma 0\nallocstall_normal 5\nallocstall_movable 20\noom_kill 1\n",
+            "pgfault 9\npgmajfault 150\nallocstall_dma 0\nallocstall_normal 10\nallocstall_movable 40\noom_kill 3\n",
+        );
+        assert_eq!(
+            (first.major_faults_per_second, first.oom_kills),
+            (None, None)
+        );
+        assert_eq!(second.major_faults_per_second, Some(5.0));
+        assert_eq!(second.direct_reclaims_per_second, Some(2.5));
+        assert_eq!(second.oom_kills, Some(2));
+    }
+
+    #[test]
+    fn a_counter_that_goes_back_or_is_not_there_is_unknown() {
+        let [_, second] = samples("pgmajfault 100\n", "pgmajfault 20\n");
+        assert_eq!(second.major_faults_per_second, None);
+        assert_eq!(
+            (second.direct_reclaims_per_second, second.oom_kills),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn an_older_kernel_counts_reclaims_in_one_line() {
+        let [_, second] = samples("allocstall 100\n", "allocstall 130\n");
+        assert_eq!(second.direct_reclaims_per_second, Some(3.0));
     }
 }

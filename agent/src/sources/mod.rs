@@ -1,26 +1,37 @@
 //! Where samples come from: one file each, reading apart from parsing. A source that fails says so in the sample and hides
 //! no other.
 
+mod cgroup;
 mod cpu;
 mod disk;
 mod exposition;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod host;
+mod kubelet;
+mod kubelet_cgroup;
 mod kubelet_config;
 mod kubelet_metrics;
 mod kubelet_process;
+mod kubelet_program;
 mod kubelet_server;
+mod kubelet_threads;
 mod load;
 mod memory;
+mod network;
 mod pressure;
 mod runtime;
 mod runtime_socket;
 mod sampler;
+mod series;
 mod slot;
+mod vigil;
 
 use std::{io, path::Path};
 
+use nodegrace_proto::v1::Failure;
+
+pub use self::{host::HostFiles, series::Series};
 pub(crate) use self::{
     kubelet_server::KubeletServer, runtime_socket::RuntimeSocket, sampler::Sampler,
 };
@@ -32,6 +43,18 @@ pub(crate) enum Missing {
     Absent(String),
     /// It is there, and reading it failed.
     Failed(String),
+    /// It was asked, and that failed in this way.
+    Unanswered(Failure, String),
+}
+
+impl Missing {
+    /// How it failed, where that is known.
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Unanswered(failure, _) => *failure,
+            Self::Absent(_) | Self::Failed(_) => Failure::Unspecified,
+        }
+    }
 }
 
 /// What a source gave.

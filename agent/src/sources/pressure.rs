@@ -1,4 +1,4 @@
-//! /proc/pressure: how much of the time tasks waited for a processor, IO or memory.
+//! How much of the time tasks waited for a processor, IO or memory: /proc/pressure, and the same of one control group.
 
 use std::{path::Path, time::Duration};
 
@@ -11,8 +11,22 @@ use crate::wire;
 /// Reads the three resources, and whether all went well that the kernel reports. One that it does not report, or that fails,
 /// leaves the others alone; when there is none, that is the reading.
 pub(super) fn read(proc_root: &Path) -> Reading<(Pressure, Reading<()>)> {
-    let resources = ["pressure/cpu", "pressure/io", "pressure/memory"]
-        .map(|file| parse(file, &read_file(&proc_root.join(file))?));
+    read_files(
+        proc_root,
+        ["pressure/cpu", "pressure/io", "pressure/memory"],
+    )
+}
+
+/// As [`read`], of the control group of version 2 in `directory`.
+pub(super) fn read_group(directory: &Path) -> Reading<(Pressure, Reading<()>)> {
+    read_files(
+        directory,
+        ["cpu.pressure", "io.pressure", "memory.pressure"],
+    )
+}
+
+fn read_files(root: &Path, files: [&str; 3]) -> Reading<(Pressure, Reading<()>)> {
+    let resources = files.map(|file| parse(file, &read_file(&root.join(file))?));
     let failed = resources.iter().find_map(|resource| match resource {
         Err(failed @ Missing::Failed(_)) => Some(failed.clone()),
         _ => None,

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use nodegrace_proto::v1::Failure;
+
 use super::{Missing, Reading};
 
 /// The newest reading of a source that runs in a task of its own.
@@ -27,6 +29,8 @@ struct State<T> {
 pub(super) struct Timed<T> {
     pub(super) reading: Reading<T>,
     pub(super) took: Option<Duration>,
+    /// True when a sample before has this reading.
+    pub(super) told_before: bool,
 }
 
 impl<T: Clone> Slot<T> {
@@ -37,6 +41,7 @@ impl<T: Clone> Slot<T> {
                 newest: Timed {
                     reading: Err(Missing::Absent(reason.into())),
                     took: None,
+                    told_before: false,
                 },
                 taken: true,
                 pending: None,
@@ -55,6 +60,7 @@ impl<T: Clone> Slot<T> {
         state.newest = Timed {
             reading,
             took: Some(took),
+            told_before: false,
         };
         state.taken = false;
         state.pending = None;
@@ -69,15 +75,18 @@ impl<T: Clone> Slot<T> {
         {
             let waited = now.saturating_sub(since);
             return Timed {
-                reading: Err(Missing::Failed(format!(
-                    "{call}: no answer for {:.1} s",
-                    waited.as_secs_f64()
-                ))),
+                reading: Err(Missing::Unanswered(
+                    Failure::Pending,
+                    format!("{call}: no answer for {:.1} s", waited.as_secs_f64()),
+                )),
                 took: Some(waited),
+                told_before: false,
             };
         }
         state.taken = true;
-        state.newest.clone()
+        let told = state.newest.clone();
+        state.newest.told_before = true;
+        told
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -102,7 +111,10 @@ mod tests {
         let hanging = slot.take(seconds(22));
         assert_eq!(
             hanging.reading,
-            Err(Missing::Failed("ListImages: no answer for 12.0 s".into()))
+            Err(Missing::Unanswered(
+                Failure::Pending,
+                "ListImages: no answer for 12.0 s".into()
+            ))
         );
         assert_eq!(hanging.took, Some(seconds(12)));
     }
@@ -115,7 +127,13 @@ mod tests {
             Err(Missing::Absent("not asked yet".into()))
         );
         slot.put(Ok(1), seconds(1));
-        assert_eq!(slot.take(seconds(1)).reading, Ok(1));
-        assert_eq!(slot.take(seconds(2)).reading, Ok(1));
+        let told = |now| {
+            let timed = slot.take(seconds(now));
+            (timed.reading, timed.told_before)
+        };
+        assert_eq!(told(1), (Ok(1), false));
+        assert_eq!(told(2), (Ok(1), true));
+        slot.put(Ok(2), seconds(1));
+        assert_eq!(told(3), (Ok(2), false));
     }
 }

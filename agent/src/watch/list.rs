@@ -116,7 +116,7 @@ impl<O: Observer> Follower<O> {
             );
         }
         self.outlook.absent(message);
-        self.journal.view(self.outlook.view());
+        self.tell_view();
         self.clock.sleep(ABSENT_RECHECK).await;
         self.sure = self.clock.now();
     }

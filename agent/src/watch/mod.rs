@@ -19,6 +19,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::BlindReason;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
@@ -27,8 +28,9 @@ use crate::{
     config::Timeouts,
     journal::Journal,
     moment::Moment,
-    observe::{Glance, Observer, Outlook, Span, Trouble},
+    observe::{Glance, Observation, Observer, Outlook, Span, Trouble},
     pauses::Pauses,
+    rhythm::Rhythm,
 };
 
 /// First pause after a failure: blindness costs data, so the first attempts come fast.
@@ -44,6 +46,7 @@ pub(crate) struct Follower<O: Observer> {
     clock: Clock,
     journal: Arc<Journal>,
     timeouts: Timeouts,
+    rhythm: watch::Sender<Rhythm>,
     outlook: Outlook,
     /// Version of the object last seen. `None`: there was none.
     seen: Option<String>,
@@ -89,6 +92,7 @@ impl<O: Observer> Follower<O> {
         clock: Clock,
         journal: Arc<Journal>,
         timeouts: Timeouts,
+        rhythm: watch::Sender<Rhythm>,
     ) -> Self {
         Self {
             outlook: Outlook::new(observer.channel()),
@@ -98,6 +102,7 @@ impl<O: Observer> Follower<O> {
             observer,
             journal,
             timeouts,
+            rhythm,
             seen: None,
             looked: false,
             not_found: 0,
@@ -160,7 +165,30 @@ impl<O: Observer> Follower<O> {
         if blind.is_none() {
             self.looked_at = at;
         }
-        self.journal.learn(self.observer.observe(object, glance));
+        let learned = self.observer.observe(object, glance);
+        for one in &learned {
+            if let Observation::Heartbeat(heartbeat) = one {
+                let exactly = !heartbeat.baseline && heartbeat.arrival_uncertainty.is_none();
+                self.rhythm
+                    .send_modify(|rhythm| rhythm.beat(at.monotonic, exactly));
+            }
+        }
+        self.journal.learn(learned);
+    }
+
+    /// Tells what is seen of the channel now.
+    fn tell_view(&self) {
+        let view = self.outlook.view();
+        let (channel, visibility) = (view.channel(), view.visibility());
+        let held_up = view.reason() == BlindReason::AgentStalled;
+        self.rhythm.send_if_modified(|rhythm| {
+            if held_up {
+                rhythm.stand_still();
+                return false;
+            }
+            rhythm.see(channel, visibility)
+        });
+        self.journal.view(view);
     }
 
     fn channel(&self) -> &'static str {

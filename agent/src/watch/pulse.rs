@@ -1,6 +1,6 @@
 //! Whether the agent itself was awake: a process that is stopped, starved or suspended sees events long after they arrived.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use nodegrace_clock::Clock;
 
@@ -36,6 +36,22 @@ impl Pulse {
         let start = std::mem::replace(&mut self.last, now);
         let stalled = now.saturating_sub(start) > lasting(&self.clock, STALL);
         stalled.then_some(Span { start, end: now })
+    }
+
+    /// Waits for something. Tells with its outcome when the agent last stood still meanwhile, if it did.
+    pub(super) async fn during<T>(
+        &mut self,
+        awaited: impl Future<Output = T>,
+    ) -> (T, Option<Span>) {
+        let mut awaited = pin!(awaited);
+        let mut stood = None;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut awaited => return (outcome, self.check().or(stood)),
+                span = self.stall() => stood = Some(span),
+            }
+        }
     }
 
     /// Waits for the agent to have stood still.

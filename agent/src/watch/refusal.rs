@@ -85,11 +85,7 @@ impl Refusal {
                 410 => BlindReason::Expired,
                 _ => BlindReason::ServerError,
             },
-            // The agent has no valid credentials to show.
-            kube::Error::Auth(_) => BlindReason::Forbidden,
-            kube::Error::Service(error) if error.is::<kube::client::AuthError>() => {
-                BlindReason::Forbidden
-            }
+            error if kube_client::lacks_credentials(error) => BlindReason::Forbidden,
             // It answered, but not in a way that can be understood.
             kube::Error::SerdeError(_)
             | kube::Error::FromUtf8(_)

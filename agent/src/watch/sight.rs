@@ -26,7 +26,7 @@ impl<O: Observer> Follower<O> {
                 reason, error, "cannot see the channel, trying again"
             );
         }
-        self.journal.view(self.outlook.view());
+        self.tell_view();
     }
 
     /// The channel is seen from `now` on. Writes down the spell, if there was one.
@@ -44,17 +44,18 @@ impl<O: Observer> Follower<O> {
         self.show();
     }
 
-    /// The agent itself stood still during `span`: what came then waited for it, and when it came is not known.
-    pub(super) fn stood_still(&mut self, span: Span) {
+    /// The agent itself stood still during `span`: what came since the channel was last surely seen, at `since`, waited for it,
+    /// and when it came is not known.
+    pub(super) fn stood_still(&mut self, since: Duration, span: Span) {
         let stood = Duration::from_secs((span.end - span.start).as_secs());
         let trouble = Trouble {
-            reason: BlindReason::Connection,
+            reason: BlindReason::AgentStalled,
             message: format!(
                 "the agent stood still for {}",
                 humantime::format_duration(stood)
             ),
         };
-        self.lose(span.start, trouble);
+        self.lose(since, trouble);
     }
 
     /// The watch was opened at `opened`, after the channel was last surely seen: what came in between was held up if that took
@@ -85,7 +86,7 @@ impl<O: Observer> Follower<O> {
                 self.target.kind, self.target.name
             ));
         }
-        self.journal.view(self.outlook.view());
+        self.tell_view();
     }
 
     /// The last moment before which a watch that failed at `at` surely told every event: the keepalive takes its interval and

@@ -50,15 +50,19 @@ enum Belief {
 impl<O: Observer> Follower<O> {
     /// Watches the object from `version` until that ends.
     pub(super) async fn watch(&mut self, mut version: String) -> Result<Step, Interruption> {
-        let stream = match self.open(&version).await {
+        let mut pulse = Pulse::new(self.clock.clone());
+        let (stream, stood) = pulse.during(self.open(&version)).await;
+        let opened = self.clock.now();
+        if let Some(span) = stood {
+            self.stood_still(self.sure, span);
+        }
+        let stream = match stream {
             Ok(stream) => stream,
             Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
         };
-        let opened = self.clock.now();
         self.slowly_opened(opened);
         let mut seen_from = opened;
         let mut belief = Belief::Opened;
-        let mut pulse = Pulse::new(self.clock.clone());
         let mut stream = pin!(stream);
         loop {
             let mut stall = None;
@@ -85,7 +89,7 @@ impl<O: Observer> Follower<O> {
                 }
             };
             if let Some(span) = stall.or_else(|| pulse.check()) {
-                self.stood_still(span);
+                self.stood_still(span.start, span);
                 // What it says next tells whether it outlived that.
                 (belief, seen_from) = (Belief::Opened, span.end);
             }

@@ -35,6 +35,17 @@ impl Blindness {
             .is_some_and(|(start, end)| start < until && end > after)
     }
 
+    /// True when a heartbeat that arrived at `at` may have come after others that are not known yet.
+    pub(crate) fn covers(&self, at: Duration) -> bool {
+        self.0.is_some_and(|(start, end)| start < at && at < end)
+    }
+
+    /// A span that began before `end` was over then. It may have been said to last longer: that something is seen shows only some
+    /// time after it is.
+    pub(crate) fn settle(&mut self, end: Duration) {
+        self.0 = self.0.filter(|(from, _)| *from >= end);
+    }
+
     /// Forgets what was over by `now`: a heartbeat seen then starts anew.
     pub(crate) fn forget_until(&mut self, now: Duration) {
         if self.0.is_some_and(|(_, end)| end <= now) {

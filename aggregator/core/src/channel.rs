@@ -8,6 +8,7 @@ use crate::{
     figures::ChannelFigures,
     sketch::Sketch,
     snapshot::{ChannelSnapshot, LastHeartbeat},
+    time::WallTime,
 };
 
 /// Periods longer than this are steps of a clock: no kubelet pauses for an hour and goes on.
@@ -140,10 +141,10 @@ impl ChannelHistory {
     }
 
     /// True unless the span is shorter than half of the usual period: that may delay a heartbeat, but then both its
-    /// neighbours are seen.
-    pub(crate) fn can_hide(&self, span: Duration) -> bool {
-        self.period.count() < PERIODS_FOR_MEDIAN
-            || self.period.median().is_none_or(|median| span >= median / 2)
+    /// neighbours are seen. `asked`: the period that the kubelet's settings ask for, which is usual until another is known.
+    pub(crate) fn can_hide(&self, span: Duration, asked: Option<Duration>) -> bool {
+        let usual = self.usual_period().or(asked);
+        usual.is_none_or(|usual| span >= usual / 2)
     }
 
     /// The next heartbeat does not follow the last one.
@@ -188,6 +189,29 @@ impl ChannelHistory {
     /// True once a heartbeat or a baseline was seen.
     pub(crate) const fn was_seen(&self) -> bool {
         self.last.is_some()
+    }
+
+    /// Its median period. Absent: too few are known.
+    pub(crate) fn usual_period(&self) -> Option<Duration> {
+        let known = self.period.count() >= PERIODS_FOR_MEDIAN;
+        self.period.median().filter(|_| known)
+    }
+
+    /// Its median delivery delay. Absent: too few are known.
+    pub(crate) fn usual_delay(&self) -> Option<Duration> {
+        let known = self.delivery_delay.count() >= PERIODS_FOR_MEDIAN;
+        self.delivery_delay.median().filter(|_| known)
+    }
+
+    /// Stamp of the last heartbeat or baseline. Absent: none was seen.
+    pub(crate) fn last_stamp(&self) -> Option<WallTime> {
+        self.last.as_ref().map(|last| last.stamp)
+    }
+
+    /// When the last heartbeat arrived, since boot. Absent: none was seen arriving on this boot.
+    pub(crate) fn last_arrival(&self) -> Option<Duration> {
+        let arrival = self.last.as_ref()?.arrival;
+        arrival.map(|(since_boot, _)| since_boot)
     }
 
     pub(crate) const fn heartbeats(&self) -> u64 {

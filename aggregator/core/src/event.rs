@@ -5,9 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::time::WallTime;
+use crate::{cause::Facts, time::WallTime};
 
 /// One thing that happened, applied by [`Fleet::apply`](crate::Fleet::apply).
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a report, and none is kept: a box would cost an allocation each"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// An agent opened its stream.
@@ -66,6 +70,8 @@ pub struct Report {
     pub views: Vec<ChannelView>,
     /// uid of the Node object. Absent: not in this batch.
     pub node_uid: Option<Arc<str>>,
+    /// How often the kubelet means to beat. Absent: not in this batch.
+    pub rhythm: Option<Rhythm>,
     /// What the agent dropped since its start. Absent: nothing.
     pub losses: Option<Losses>,
     /// True for what an earlier run of the agent left behind: it belongs to the history and says nothing of now. `sent` is then
@@ -85,11 +91,22 @@ impl Report {
         let time = |record: &Record| match record {
             Record::Heartbeat(heartbeat) => Some(heartbeat.arrival_time),
             Record::ReadyChange(change) => Some(change.arrival_time),
-            Record::BlindSpell(_) | Record::Sample => None,
+            Record::BlindSpell(_) | Record::Sample(_) => None,
         };
         let mut times = self.records.iter().filter_map(|(_, record)| time(record));
         times.next().unwrap_or(self.sent_time)
     }
+}
+
+/// How often the kubelet means to beat, by its settings. Absent: not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rhythm {
+    /// `nodeLeaseDurationSeconds`: the Lease is renewed every quarter of it.
+    pub lease_duration: Option<Duration>,
+    /// `nodeStatusUpdateFrequency`: how often the status is computed.
+    pub status_update: Option<Duration>,
+    /// `nodeStatusReportFrequency`: how often it is posted when nothing changed.
+    pub status_report: Option<Duration>,
 }
 
 /// One numbered record of a batch.
@@ -101,8 +118,8 @@ pub enum Record {
     BlindSpell(BlindSpell),
     /// A change of the Ready condition.
     ReadyChange(ReadyChange),
-    /// A sample of the host. Its content is no business of the core; its number is.
-    Sample,
+    /// A sample of the host.
+    Sample(Box<Facts>),
 }
 
 /// One of the two ways in which a kubelet shows that it is alive.
@@ -157,8 +174,25 @@ pub struct BlindSpell {
     pub start: Duration,
     /// Moment from which it was seen again, since boot.
     pub end: Duration,
+    /// Why.
+    pub reason: BlindReason,
     /// True when the watch resumed where it stopped: events were delayed, none was missed.
     pub resumed: bool,
+}
+
+/// Why a channel could not be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlindReason {
+    /// The API server could not be reached, or the connection was lost or fell silent.
+    Connection,
+    /// The API server answered with an error (5xx, 429).
+    ServerError,
+    /// The API server refused the agent (401, 403).
+    Forbidden,
+    /// The resourceVersion was too old (410), so that the object had to be listed again.
+    Expired,
+    /// The agent itself did not run.
+    AgentStalled,
 }
 
 /// Status of a condition.

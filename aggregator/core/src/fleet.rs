@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    cause::Explained,
     controller::{ControllerSettings, Judge, SettingsError},
     event::{Event, Losses},
     expected::Risk,
@@ -46,7 +47,7 @@ impl Default for Config {
 }
 
 /// What became of an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
     /// Records that were new.
     pub accepted: u64,
@@ -60,6 +61,8 @@ pub struct Applied {
     pub overtaken: bool,
     /// Gaps that ended and are long enough to be kept exactly.
     pub long_gaps: Vec<Gap>,
+    /// Late gaps that were explained; one of them once more when more became known of it.
+    pub explained: Vec<Explained>,
     /// Times Ready was seen to turn Unknown.
     pub flips: Vec<SeenFlip>,
 }

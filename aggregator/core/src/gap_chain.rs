@@ -27,6 +27,10 @@ pub(crate) struct GapChain {
     /// True when heartbeats after `last` may be missing for good.
     broken: bool,
     blindness: Blindness,
+    /// What is not seen of each channel: whether heartbeats were missed shows when it is seen again.
+    unseen: [Blindness; 2],
+    /// Spans whose heartbeats came late but came, once they were over.
+    delayed: Blindness,
     flip_seen: bool,
 }
 
@@ -51,11 +55,13 @@ impl GapChain {
             begun: false,
             broken: false,
             blindness: Blindness::NONE,
+            unseen: [Blindness::NONE; 2],
+            delayed: Blindness::NONE,
             flip_seen: false,
         }
     }
 
-    pub(crate) const fn import(snapshot: ChainSnapshot) -> Self {
+    pub(crate) const fn import(snapshot: &ChainSnapshot) -> Self {
         Self {
             last: snapshot.last,
             last_lease: snapshot.last_lease,
@@ -63,6 +69,11 @@ impl GapChain {
             begun: snapshot.begun,
             broken: snapshot.broken,
             blindness: Blindness::of(snapshot.blindness),
+            unseen: [
+                Blindness::of(snapshot.unseen[0]),
+                Blindness::of(snapshot.unseen[1]),
+            ],
+            delayed: Blindness::of(snapshot.delayed),
             flip_seen: snapshot.flip_seen,
         }
     }
@@ -75,6 +86,8 @@ impl GapChain {
             begun: self.begun,
             broken: self.broken,
             blindness: self.blindness.span(),
+            unseen: [self.unseen[0].span(), self.unseen[1].span()],
+            delayed: self.delayed.span(),
             flip_seen: self.flip_seen,
         }
     }
@@ -104,7 +117,7 @@ impl GapChain {
         if self.broken
             || duration > LONGEST_GAP
             || uncertainty > tolerance
-            || self.blindness.hides(last.at, heartbeat.arrival)
+            || self.hides(last.at, heartbeat.arrival)
         {
             return None;
         }
@@ -119,6 +132,12 @@ impl GapChain {
             uncertainty,
             flip_seen: self.flip_seen,
         })
+    }
+
+    /// True when a heartbeat after `after` and before `until` may not be known.
+    fn hides(&self, after: Duration, until: Duration) -> bool {
+        let mut missing = self.unseen.iter().chain([&self.blindness]);
+        missing.any(|blindness| blindness.hides(after, until)) || self.delayed.covers(until)
     }
 
     fn start_at(&mut self, heartbeat: &Heartbeat, has_lease: bool) {
@@ -152,6 +171,15 @@ impl GapChain {
         self.broken = false;
         self.flip_seen = false;
         self.blindness.forget_until(arrival);
+        self.delayed.forget_until(arrival);
+        for unseen in &mut self.unseen {
+            unseen.forget_until(arrival);
+        }
+    }
+
+    /// The last arrival. Absent: none was seen on this boot.
+    pub(crate) const fn last(&self) -> Option<LastArrival> {
+        self.last
     }
 
     /// A baseline was seen: an interval before the next heartbeat that is no gap is unmeasured.
@@ -162,6 +190,22 @@ impl GapChain {
     /// Heartbeats of some channel may have come unseen in this span.
     pub(crate) fn blind(&mut self, start: Duration, end: Duration) {
         self.blindness.add(start, end);
+    }
+
+    /// `channel` is not seen since `start`, as far as is known at `now`.
+    pub(crate) fn unseen(&mut self, channel: Channel, start: Duration, now: Duration) {
+        self.unseen[channel.index()].add(start, now);
+    }
+
+    /// What came of `channel` up to `end`, while it was not seen, is known now.
+    pub(crate) fn seen_again(&mut self, channel: Channel, end: Duration) {
+        self.unseen[channel.index()].settle(end);
+    }
+
+    /// Heartbeats of this span arrived at its end or later: those of the other channel that arrived within it may have come
+    /// after them.
+    pub(crate) fn delayed(&mut self, start: Duration, end: Duration) {
+        self.delayed.add(start, end);
     }
 
     /// Heartbeats after the last one are missing for good.

@@ -5,11 +5,12 @@
 //!
 //! [`Fleet`] holds all nodes. Events of the agents ([`Event`]) go in through [`Fleet::apply`]; figures in the shape of the
 //! query API ([`NodeFigures`], [`FleetFigures`]) come out. [`controller`] is the model that turns a gap between heartbeats
-//! into the probability of a flip, and [`calibration`] holds it against flips that came. [`what_if`] replays the gaps under
+//! into the probability of a flip, and [`calibration`] holds it against flips that came. [`cause`] says why a gap was long. [`what_if`] replays the gaps under
 //! other [`ControllerSettings`], [`recommend`](mod@recommend) finds those that meet a goal, and [`infer_fleet_grace`] finds those that are in force.
 
 mod blindness;
 pub mod calibration;
+pub mod cause;
 mod channel;
 pub mod controller;
 pub mod event;

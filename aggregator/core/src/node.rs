@@ -1,6 +1,7 @@
 //! What is known of one node, built up from what its agents report.
 
 mod apply;
+mod cause;
 mod flip;
 mod instance;
 mod read;
@@ -12,6 +13,7 @@ pub use flip::{FlipCause, SeenFlip};
 use instance::Instance;
 
 use crate::{
+    cause::CauseHistory,
     channel::ChannelHistory,
     event::{Channel, Losses},
     figures::Ready,
@@ -33,6 +35,7 @@ pub struct NodeHistory {
     channels: [ChannelHistory; 2],
     chain: GapChain,
     gaps: GapHistory,
+    causes: CauseHistory,
     ready: Option<Ready>,
     flips_seen: u64,
     flips: Vec<SeenFlip>,
@@ -72,6 +75,7 @@ impl NodeHistory {
             channels: Channel::ALL.map(ChannelHistory::new),
             chain: GapChain::new(),
             gaps: GapHistory::new(bounds),
+            causes: CauseHistory::default(),
             ready: None,
             flips_seen: 0,
             flips: Vec::new(),
@@ -176,6 +180,7 @@ impl NodeHistory {
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.gaps.heap_bytes()
+            + self.causes.heap_bytes()
             + self.flips.capacity() * size_of::<SeenFlip>()
             + self
                 .channels

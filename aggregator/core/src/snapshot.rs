@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    cause::CauseHistory,
     controller::EarlierPosts,
     event::{AgentId, Channel, Losses, Visibility},
     figures::Ready,
@@ -30,6 +31,8 @@ pub struct NodeSnapshot {
     pub chain: ChainSnapshot,
     /// The gaps.
     pub gaps: GapsSnapshot,
+    /// Why some were long.
+    pub causes: CauseHistory,
     /// Ready as seen last. Absent: not seen.
     pub ready: Option<Ready>,
     /// Times Ready was seen to turn Unknown.
@@ -136,6 +139,10 @@ pub struct ChainSnapshot {
     pub broken: bool,
     /// Span in which a heartbeat may have come unseen. Absent: there is none.
     pub blindness: Option<(Duration, Duration)>,
+    /// Span in which each channel is not seen; whether heartbeats were missed is not known yet. Absent: there is none.
+    pub unseen: [Option<(Duration, Duration)>; 2],
+    /// Span whose heartbeats came late but came, once it was over. Absent: there is none.
+    pub delayed: Option<(Duration, Duration)>,
     /// True when Ready was seen to turn Unknown since the last arrival.
     pub flip_seen: bool,
 }

@@ -23,6 +23,8 @@ pub(crate) enum Field {
     /// How endangered the node is, over all figures: what lists are ordered by unless told otherwise.
     Risk,
     KubeletVersion,
+    /// What makes its heartbeats late most of all.
+    Cause,
     Connected,
 }
 
@@ -32,6 +34,7 @@ pub(crate) enum Kind {
     Text,
     State,
     Ready,
+    Cause,
     Seconds,
     Number,
     Flag,
@@ -49,7 +52,7 @@ pub(crate) enum Value<'a> {
 }
 
 impl Field {
-    const ALL: [(&'static str, Self); 14] = [
+    const ALL: [(&'static str, Self); 15] = [
         ("name", Self::Name),
         ("state", Self::State),
         ("ready", Self::Ready),
@@ -63,6 +66,7 @@ impl Field {
         ("observed", Self::Observed),
         ("risk", Self::Risk),
         ("kubelet_version", Self::KubeletVersion),
+        ("cause", Self::Cause),
         ("connected", Self::Connected),
     ];
 
@@ -98,6 +102,7 @@ impl Field {
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Name | Self::KubeletVersion => Kind::Text,
+            Self::Cause => Kind::Cause,
             Self::State => Kind::State,
             Self::Ready => Kind::Ready,
             Self::Margin

@@ -1,18 +1,32 @@
 //! `GetFleet`: totals, coverage and the quality of the data.
 
-use nodegrace_core::{ControllerSettings, Fleet, InferredGrace, infer_fleet_grace};
+use std::{collections::HashMap, sync::Arc};
+
+use nodegrace_core::{ControllerSettings, Fleet, InferredGrace, cause::Scope, infer_fleet_grace};
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{compute::Computer, node};
-use crate::{aggregator::Parts, wire};
+use super::{cause, compute::Computer, node};
+use crate::{aggregator::Parts, register::Register, wire};
 
 /// Totals of what is known now.
 pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fleet, Status> {
     let (register, store) = (&parts.register, parts.store.status());
     let now = parts.timeline.now();
-    let question = move |fleet: &Fleet| (fleet.figures(now), controller(fleet));
-    let (figures, controller) = computer.answer(register, question).await?;
+    let traits = traits(register).await;
+    let question = move |fleet: &Fleet| {
+        let of = |node: &str| {
+            traits
+                .get(node)
+                .map_or([""; 6], |values| values.each_ref().map(String::as_str))
+        };
+        (
+            fleet.figures(now),
+            controller(fleet),
+            fleet.shared_causes(now, of),
+        )
+    };
+    let (figures, controller, shared) = computer.answer(register, question).await?;
     let states = figures.states.iter().map(|&(state, nodes)| v1::StateCount {
         state: node::state(state).into(),
         nodes,
@@ -40,7 +54,35 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             store_error: store.error(),
             store_failures: store.failures(),
         }),
+        shared_causes: shared
+            .iter()
+            .map(|shared| cause::shared(shared, &parts.timeline))
+            .collect(),
     })
+}
+
+/// What nodes may have in common, in the order of [`Scope::TRAITS`], of every node that said so.
+async fn traits(register: &Register) -> HashMap<Arc<str>, [String; Scope::TRAITS.len()]> {
+    let mut traits = HashMap::new();
+    let names = register.names();
+    register
+        .visit(&names, |known| {
+            if let Some(facts) = &known.beside.facts {
+                let value = |scope| match scope {
+                    Scope::Zone => facts.zone.clone(),
+                    Scope::Region => facts.region.clone(),
+                    Scope::InstanceType => facts.instance_type.clone(),
+                    Scope::KernelVersion => facts.kernel_version.clone(),
+                    Scope::KubeletVersion => facts.kubelet_version.clone(),
+                    Scope::ContainerRuntimeVersion => facts.container_runtime_version.clone(),
+                    Scope::Fleet | Scope::Node => String::new(),
+                };
+                let name = Arc::clone(known.history.name());
+                traits.insert(name, Scope::TRAITS.map(value));
+            }
+        })
+        .await;
+    traits
 }
 
 /// The settings that the fleet is judged by, and what the flips seen say of them.

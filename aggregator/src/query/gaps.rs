@@ -5,11 +5,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use nodegrace_core::{ControllerSettings, Gap};
+use nodegrace_core::{ControllerSettings, Gap, cause::Explanation};
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{node, page, unknown_node};
+use super::{cause, node, page, unknown_node};
 use crate::{aggregator::Parts, wire};
 
 /// What gaps are ordered by.
@@ -64,10 +64,12 @@ pub(super) async fn list(
         .visit(&names, |known| {
             let gaps = known.history.gaps();
             dropped_gaps += gaps.dropped();
-            for gap in gaps.exact().filter(|gap| gap.duration >= shortest) {
+            let reboots = known.history.reboots().iter().map(|reboot| &reboot.gap);
+            let long = gaps.exact().chain(reboots);
+            for gap in long.filter(|gap| gap.duration >= shortest) {
                 let place = Place::of(gap, known.history.name(), figure, descending);
                 if after.as_ref().is_none_or(|after| place > *after) {
-                    first.insert(place, *gap);
+                    first.insert(place, (*gap, known.history.explanation(gap).cloned()));
                     if first.len() > size + 1 {
                         first.pop_last();
                     }
@@ -86,7 +88,7 @@ pub(super) async fn list(
     let controller = &parts.config.fleet.controller;
     let gaps = first
         .into_iter()
-        .map(|(place, gap)| message(&place.node, &gap, controller));
+        .map(|(place, (gap, why))| message(&place.node, &gap, why.as_ref(), controller));
     Ok(v1::ListGapsResponse {
         gaps: gaps.collect(),
         next_page_token,
@@ -156,7 +158,13 @@ impl Place {
     }
 }
 
-fn message(node: &str, gap: &Gap, controller: &ControllerSettings) -> v1::Gap {
+fn message(
+    node: &str,
+    gap: &Gap,
+    why: Option<&Explanation>,
+    controller: &ControllerSettings,
+) -> v1::Gap {
+    let late = why.into_iter().flat_map(|why| why.late.iter());
     v1::Gap {
         node_name: node.to_owned(),
         duration: Some(wire::to_duration(gap.duration)),
@@ -170,6 +178,10 @@ fn message(node: &str, gap: &Gap, controller: &ControllerSettings) -> v1::Gap {
             .filter(|uncertainty| !uncertainty.is_zero())
             .map(wire::to_duration),
         extra_poll: gap.start().may_earn_a_poll(),
+        lateness: why.map(|why| wire::to_duration(why.lateness)),
+        vantage: cause::vantage(why.and_then(|why| why.vantage)).into(),
+        late_channels: late.map(|late| node::channel(late).into()).collect(),
+        causes: why.map(cause::of_gap).unwrap_or_default(),
     }
 }
 

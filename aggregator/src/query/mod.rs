@@ -1,5 +1,6 @@
 //! What people and programs ask. Nothing in here changes anything.
 
+mod cause;
 mod compute;
 mod field;
 mod filter;

@@ -9,7 +9,10 @@ use nodegrace_core::{
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::field::{Field, Value};
+use super::{
+    cause,
+    field::{Field, Value},
+};
 use crate::{register::Beside, timeline::Timeline, wire};
 
 /// The value of `field`; none when it is not known.
@@ -52,6 +55,7 @@ pub(super) fn value<'a>(
             .map(|facts| facts.kubelet_version.as_str())
             .filter(|version| !version.is_empty())
             .map(Value::Text),
+        Field::Cause => node.cause().map(|kind| Value::Text(kind.name())),
         Field::Connected => Some(Value::Flag(node.observation.connected)),
     }
 }
@@ -108,6 +112,8 @@ pub(super) fn message(
         kubelet_settings: beside.settings.clone().filter(|_| full),
         latest_sample: beside.sample.clone().filter(|_| full),
         agent: Some(beside.agent.clone()),
+        causes: node.causes.iter().map(cause::total).collect(),
+        habits: node.habits.iter().map(cause::habit).collect(),
     }
 }
 

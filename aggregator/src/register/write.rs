@@ -30,7 +30,7 @@ impl Batch {
         };
         (
             count(|record| matches!(record, Record::Heartbeat(_))),
-            count(|record| matches!(record, Record::Sample)),
+            count(|record| matches!(record, Record::Sample(_))),
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use nodegrace_core::WallTime;
+use nodegrace_core::{WallTime, cause::Explained};
 use nodegrace_proto::store::v1::NodeSnapshot;
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -155,6 +155,9 @@ impl Database {
         for gap in &work.events.gaps {
             insert_gap(&transaction, gap)?;
         }
+        for explained in &work.events.explained {
+            explain_gap(&transaction, explained)?;
+        }
         for Event { node, what, kept } in &work.events.flips {
             transaction
                 .prepare_cached("INSERT OR IGNORE INTO flip VALUES (?1, ?2, ?3, ?4)")?
@@ -259,7 +262,8 @@ fn insert_gap(
     // A log that is applied again after a restart finds some that are here.
     transaction
         .prepare_cached(
-            "INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT OR IGNORE INTO gap (node, start_ns, end_ns, duration_ns, start_channel, end_channel, since_lease_ns,
+            uncertainty_ns, flip_seen, kept_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             node,
@@ -272,6 +276,30 @@ fn insert_gap(
             nanos(what.uncertainty),
             what.flip_seen,
             kept.unix_nanos(),
+        ])?;
+    Ok(())
+}
+
+/// A gap that is too old to be here any more stays away.
+fn explain_gap(
+    transaction: &Transaction<'_>,
+    explained: &Event<Explained>,
+) -> Result<(), rusqlite::Error> {
+    let Explained { gap, why } = &explained.what;
+    let first = why.causes.first();
+    transaction
+        .prepare_cached(
+            "UPDATE gap SET lateness_ns = ?5, cause = ?6, cause_ns = ?7
+            WHERE node = ?1 AND end_ns = ?2 AND start_ns = ?3 AND duration_ns = ?4",
+        )?
+        .execute(params![
+            explained.node,
+            gap.end_time.unix_nanos(),
+            gap.start_time.unix_nanos(),
+            nanos(gap.duration),
+            nanos(why.lateness),
+            why.main().name(),
+            first.map(|cause| nanos(cause.accounts_for)),
         ])?;
     Ok(())
 }

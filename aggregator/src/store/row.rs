@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use nodegrace_core::{Applied, Channel, Gap, SeenFlip, WallTime};
+use nodegrace_core::{Applied, Channel, Gap, SeenFlip, WallTime, cause::Explained};
 use nodegrace_proto::store::v1::NodeSnapshot;
 
 use super::heartbeats::{Candidates, KeptHeartbeat};
@@ -74,6 +74,8 @@ pub(super) struct Events {
     pub(super) gaps: Vec<Event<Gap>>,
     pub(super) flips: Vec<Event<SeenFlip>>,
     pub(super) heartbeats: Vec<KeptHeartbeat>,
+    /// Explanations of gaps that are in `gaps`, or were written before.
+    pub(super) explained: Vec<Event<Explained>>,
 }
 
 impl Events {
@@ -99,10 +101,14 @@ impl Events {
         self.heartbeats.extend(heartbeats.new_ones(&applied, kept));
         self.gaps.extend(events(node, applied.long_gaps, kept));
         self.flips.extend(events(node, applied.flips, kept));
+        self.explained.extend(events(node, applied.explained, kept));
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.gaps.is_empty() && self.flips.is_empty() && self.heartbeats.is_empty()
+        self.gaps.is_empty()
+            && self.flips.is_empty()
+            && self.heartbeats.is_empty()
+            && self.explained.is_empty()
     }
 }
 

@@ -102,7 +102,7 @@ impl Agent {
             source: v1::Source::Runtime.into(),
             outcome: v1::Outcome::Error.into(),
             reason: "x".repeat(12 << 10),
-            took: None,
+            ..v1::SourceReport::default()
         };
         let sample = v1::Sample {
             sequence_number: self.sequence,
@@ -110,6 +110,22 @@ impl Agent {
             sample_time: Some(self.clock.wall().into()),
             sources: vec![source],
             ..v1::Sample::default()
+        };
+        v1::ReportBatch {
+            first_sequence_number: self.sequence,
+            samples: vec![sample],
+            ..self.batch()
+        }
+    }
+
+    /// A batch with this sample, taken just now.
+    pub fn sample(&mut self, sample: v1::Sample) -> v1::ReportBatch {
+        self.sequence += 1;
+        let sample = v1::Sample {
+            sequence_number: self.sequence,
+            sample_monotonic: Some(wire(self.clock.now())),
+            sample_time: Some(self.clock.wall().into()),
+            ..sample
         };
         v1::ReportBatch {
             first_sequence_number: self.sequence,

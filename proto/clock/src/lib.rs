@@ -5,6 +5,7 @@
 //! run on tokio's time, so that a test with paused time runs an hour in no time.
 
 mod anchor;
+mod machine;
 
 use std::{
     sync::{
@@ -15,6 +16,8 @@ use std::{
 };
 
 use tokio::time::Instant;
+
+use machine::Machine;
 
 pub use self::anchor::{Anchor, NoAnchor};
 
@@ -32,6 +35,7 @@ enum Kind {
         wall_origin: i64,
         /// How far the wall clock was stepped since, in nanoseconds.
         wall_step: AtomicI64,
+        machine: Machine,
     },
 }
 
@@ -86,6 +90,7 @@ impl Clock {
             origin,
             wall_origin: unix_nanos(wall),
             wall_step: AtomicI64::new(0),
+            machine: Machine::up_for(SCALED_UPTIME),
         }))
     }
 
@@ -101,11 +106,13 @@ impl Clock {
                 origin,
                 wall_origin,
                 wall_step,
+                machine,
             } => Self(Arc::new(Kind::Scaled {
                 speed: *speed,
                 origin: *origin,
                 wall_origin: *wall_origin,
                 wall_step: AtomicI64::new(wall_step.load(Ordering::Relaxed)),
+                machine: Machine::up_for(machine.uptime),
             })),
         }
     }
@@ -120,14 +127,13 @@ impl Clock {
     /// Monotonic time: since boot, suspend included (`CLOCK_BOOTTIME`), or the scaled clock's own.
     pub fn now(&self) -> Duration {
         match &*self.0 {
-            Kind::Real => {
-                let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-                Duration::new(
-                    u64::try_from(time.tv_sec).unwrap_or(0),
-                    u32::try_from(time.tv_nsec).unwrap_or(0),
-                )
-            }
-            Kind::Scaled { speed, origin, .. } => SCALED_UPTIME + origin.elapsed().mul_f64(*speed),
+            Kind::Real => read(rustix::time::ClockId::Boottime),
+            Kind::Scaled {
+                speed,
+                origin,
+                machine,
+                ..
+            } => machine.uptime + origin.elapsed().mul_f64(*speed),
         }
     }
 
@@ -142,9 +148,10 @@ impl Clock {
             Kind::Scaled {
                 wall_origin,
                 wall_step,
+                machine,
                 ..
             } => {
-                let elapsed = self.now().saturating_sub(SCALED_UPTIME).as_nanos() as i64;
+                let elapsed = self.now().saturating_sub(machine.uptime).as_nanos() as i64;
                 from_unix_nanos(wall_origin + elapsed + wall_step.load(Ordering::Relaxed))
             }
         }
@@ -157,15 +164,19 @@ impl Clock {
     )]
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(self.to_real(duration)).await;
+        self.while_it_stands_still().await;
     }
 
     /// Sleeps until this clock's monotonic time is `deadline`.
     pub async fn sleep_until(&self, deadline: Duration) {
         match &*self.0 {
             Kind::Real => self.sleep(deadline.saturating_sub(self.now())).await,
-            Kind::Scaled { origin, .. } => {
-                let real = self.to_real(deadline.saturating_sub(SCALED_UPTIME));
+            Kind::Scaled {
+                origin, machine, ..
+            } => {
+                let real = self.to_real(deadline.saturating_sub(machine.uptime));
                 tokio::time::sleep_until(*origin + real).await;
+                self.while_it_stands_still().await;
             }
         }
     }
@@ -177,6 +188,15 @@ impl Clock {
             Kind::Scaled { speed, .. } => duration.div_f64(*speed),
         }
     }
+}
+
+/// Reads one of the machine's clocks that start at its boot.
+fn read(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 fn unix_nanos(time: SystemTime) -> i64 {

@@ -107,6 +107,8 @@ pub fn check_sample(sample: &Sample) {
     if let Some(memory) = &sample.memory {
         let faults = memory.major_faults_per_second.unwrap_or_default();
         amount("major faults", faults);
+        let reclaims = memory.direct_reclaims_per_second.unwrap_or_default();
+        amount("direct reclaims", reclaims);
     }
     for disk in &sample.disks {
         share("busy", disk.busy_ratio);
@@ -120,5 +122,16 @@ pub fn check_sample(sample: &Sample) {
         amount("faults of the kubelet", faults);
         let wait = kubelet.run_queue_wait_ratio.unwrap_or_default();
         amount("wait on run queues", wait);
+    }
+    if let Some(cgroup) = &sample.kubelet_cgroup {
+        amount("limit", cgroup.cpu_limit_cores.unwrap_or_default());
+        let periods = cgroup.throttled_periods_ratio.unwrap_or_default();
+        share("throttled periods", periods);
+        amount("throttled", cgroup.throttled_ratio.unwrap_or_default());
+    }
+    if let Some(network) = &sample.network {
+        amount("segments", network.segments_per_second);
+        amount("retransmits", network.retransmits_per_second);
+        amount("timeouts", network.timeouts_per_second.unwrap_or_default());
     }
 }

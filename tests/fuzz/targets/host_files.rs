@@ -15,7 +15,7 @@ use nodegrace_fuzz::{clock, figures, parts, virtual_time};
 use tempfile::TempDir;
 
 /// The files, the kubelet's among them: its process has the id 7.
-const FILES: [&str; 13] = [
+const FILES: [&str; 22] = [
     "stat",
     "loadavg",
     "meminfo",
@@ -29,10 +29,21 @@ const FILES: [&str; 13] = [
     "7/comm",
     "7/cmdline",
     "7/cgroup",
+    "7/task/7/stat",
+    "net/snmp",
+    "net/netstat",
+    "1/net/snmp",
+    "1/net/netstat",
+    "sys/fs/cgroup/kubelet/cpu.stat",
+    "sys/fs/cgroup/kubelet/cpu.max",
+    "sys/fs/cgroup/kubelet/cpu.pressure",
+    "sys/fs/cgroup/kubelet/io.pressure",
 ];
 /// What the kubelet's files hold unless they are the ones that are read.
-const KUBELET: [(&str, &str); 2] = [
+const KUBELET: [(&str, &str); 4] = [
     ("7/comm", "kubelet\n"),
+    ("7/cgroup", "0::/kubelet\n"),
+    ("sys/fs/cgroup/cgroup.controllers", "cpu io memory\n"),
     (
         "7/stat",
         "7 (kubelet) S 1 7 7 0 -1 4194560 6240 0 71 0 1520 903 0 0 20 0 21 0 \

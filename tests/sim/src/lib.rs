@@ -3,6 +3,7 @@
 pub mod args;
 pub mod chaos;
 pub mod demo;
+pub mod fault_matrix;
 pub mod pace;
 pub mod report;
 pub mod soak;

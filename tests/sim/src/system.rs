@@ -1,6 +1,7 @@
 //! A whole system: the simulated cluster, one real agent for each of its nodes, and real aggregators.
 
 mod agents;
+mod life;
 mod memory;
 mod part;
 mod replicas;
@@ -64,7 +65,7 @@ impl System {
     /// When a part refuses its configuration.
     pub fn in_memory(spec: SystemSpec, clock: Clock) -> anyhow::Result<Self> {
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
-        let links = Links::Memory(memory::Links::new(&cluster));
+        let links = Links::Memory(memory::Links::new(&cluster)?);
         let mut system = Self::of(cluster, clock, links);
         for config in spec.aggregators {
             system.add_aggregator(config)?;

@@ -77,6 +77,14 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the process runs")
+    }
+
     /// Sends SIGTERM and waits for the end.
     ///
     /// # Panics

@@ -81,6 +81,11 @@ impl Containerd {
         log.lines().last().unwrap_or("(no log)").to_owned()
     }
 
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The socket on which it serves the CRI.
     pub(super) fn socket(&self) -> PathBuf {
         socket_in(self.dir.path())

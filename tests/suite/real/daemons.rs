@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -18,6 +19,8 @@ use nodegrace_tests::process::Process;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
+use super::relay::Relay;
+
 /// Name of the node that agents of these tests report as.
 pub(super) const NODE: &str = "this-machine";
 
@@ -29,6 +32,9 @@ pub(super) const AGENT_USER: &str = "system:serviceaccount:nodegrace:nodegrace-a
 
 /// Longest wait for a sample: agents take one every 10 s.
 const SAMPLE_PATIENCE: Duration = Duration::from_secs(45);
+
+/// Pause between two questions.
+const POLL: Duration = Duration::from_millis(200);
 
 /// A running aggregator.
 pub(super) struct AggregatorProcess {
@@ -68,6 +74,10 @@ impl AggregatorProcess {
 pub(super) struct MeasuredNode {
     /// The API server the agent watches.
     pub(super) api: ApiServer,
+    /// Where it listens.
+    pub(super) api_address: SocketAddr,
+    /// The agent's way to it.
+    pub(super) agents_way: Relay,
     query: QueryClient<Channel>,
     _agent: Process,
     _aggregator: AggregatorProcess,
@@ -90,7 +100,8 @@ impl MeasuredNode {
 
         let dir = tempfile::tempdir()?;
         let kubeconfig = dir.path().join("kubeconfig");
-        write_kubeconfig(&kubeconfig, &format!("http://{api_address}"))?;
+        let agents_way = Relay::to(api_address).await?;
+        write_kubeconfig(&kubeconfig, &format!("http://{}", agents_way.address))?;
 
         let aggregator = AggregatorProcess::start(&[]).await?;
         let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
@@ -101,6 +112,8 @@ impl MeasuredNode {
         let agent = Process::start("nodegrace-agent", &args);
         Ok(Self {
             api,
+            api_address,
+            agents_way,
             query: QueryClient::new(aggregator.connect().await?),
             _agent: agent,
             _aggregator: aggregator,
@@ -114,9 +127,8 @@ impl MeasuredNode {
         what: &str,
         wanted: impl Fn(&v1::Node) -> bool,
     ) -> anyhow::Result<v1::Node> {
-        let poll = Duration::from_millis(200);
         let mut last = None;
-        for _ in 0..SAMPLE_PATIENCE.as_millis() / poll.as_millis() {
+        for _ in 0..SAMPLE_PATIENCE.as_millis() / POLL.as_millis() {
             let request = v1::GetNodeRequest { name: NODE.into() };
             // NOT_FOUND until the agent's first report.
             let answer = self.query.get_node(request).await.ok();
@@ -125,9 +137,33 @@ impl MeasuredNode {
                 return Ok(node);
             }
             #[allow(clippy::disallowed_methods, reason = "a real process is waited for")]
-            tokio::time::sleep(poll).await;
+            tokio::time::sleep(POLL).await;
         }
         anyhow::bail!("no {what} within {SAMPLE_PATIENCE:?}; the node is {last:?}");
+    }
+
+    /// The longest of its long gaps, once one is listed and judged.
+    pub(super) async fn judged_gap(&mut self) -> anyhow::Result<v1::Gap> {
+        let mut last = Vec::new();
+        for _ in 0..SAMPLE_PATIENCE.as_millis() / POLL.as_millis() {
+            last = self.gaps().await?;
+            if let Some(gap) = last.first().filter(|gap| !gap.causes.is_empty()) {
+                return Ok(gap.clone());
+            }
+            #[allow(clippy::disallowed_methods, reason = "a real process is waited for")]
+            tokio::time::sleep(POLL).await;
+        }
+        anyhow::bail!("no judged gap within {SAMPLE_PATIENCE:?}; there are {last:?}")
+    }
+
+    /// Its long gaps, the longest first.
+    pub(super) async fn gaps(&mut self) -> anyhow::Result<Vec<v1::Gap>> {
+        let request = v1::ListGapsRequest {
+            node_name: NODE.into(),
+            order_by: "duration desc".into(),
+            ..v1::ListGapsRequest::default()
+        };
+        Ok(self.query.list_gaps(request).await?.into_inner().gaps)
     }
 
     /// A sample of everything, taken after this call.

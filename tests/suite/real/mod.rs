@@ -2,6 +2,8 @@
 //! the programs that `.ci/run` installs, so they are behind the feature `real`; where a part is missing they fail and name
 //! it, they never skip.
 
+mod causes;
+mod cgroup;
 mod containerd;
 mod cri;
 mod daemons;
@@ -10,4 +12,5 @@ mod host;
 mod image;
 mod manifests;
 mod programs;
+mod relay;
 mod runtime_counts;

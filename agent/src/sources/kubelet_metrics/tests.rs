@@ -80,6 +80,66 @@ fn a_start_that_moved_with_the_wall_clock_is_no_restart() {
     assert_eq!(metrics.runtime_operations[0].calls, 2);
 }
 
+/// `rest_client_requests_total` of two servers: answered with 200 and 409, not answered, 429 and 503.
+fn requests(counts: [u64; 5]) -> String {
+    let codes = ["200", "409", "<error>", "429", "503"];
+    let lines = codes.iter().zip(counts).map(|(code, count)| {
+        format!(
+            "rest_client_requests_total{{code=\"{code}\",host=\"a:6443\",method=\"PUT\"}} {count}\n\
+             rest_client_requests_total{{code=\"{code}\",host=\"b:6443\",method=\"GET\"}} {count}\n"
+        )
+    });
+    lines.collect()
+}
+
+fn asked(metrics: &KubeletMetrics) -> [Option<u64>; 3] {
+    [
+        metrics.api_requests,
+        metrics.api_unanswered,
+        metrics.api_refused,
+    ]
+}
+
+#[test]
+fn requests_to_the_api_server_are_told_by_how_they_ended_over_all_its_hosts() {
+    let before = scrape(&requests([100, 5, 1, 0, 2]), 10);
+    let metrics = scrape(&requests([110, 6, 4, 2, 3]), 20).since(Some(&before), now());
+    assert_eq!(asked(&metrics), [Some(34), Some(6), Some(6)]);
+    assert_eq!(asked(&before.since(None, now())), [None; 3]);
+}
+
+#[test]
+fn the_first_request_that_fails_in_a_way_is_counted() {
+    let before = scrape(requests([100, 0, 0, 0, 0]).lines().next().unwrap(), 10);
+    let metrics = scrape(&requests([100, 0, 3, 0, 0]), 20).since(Some(&before), now());
+    assert_eq!(asked(&metrics), [Some(106), Some(6), Some(0)]);
+}
+
+#[test]
+fn after_a_restart_the_requests_since_then_count() {
+    let before = scrape(&requests([100, 5, 9, 0, 2]), 10);
+    let metrics = scrape(&requests([100, 5, 1, 0, 0]), 20).since(Some(&before), now());
+    assert_eq!(asked(&metrics), [Some(212), Some(2), Some(0)]);
+}
+
+#[test]
+fn a_kubelet_that_counts_no_requests_leaves_them_unknown() {
+    let metrics = scrape(SECOND, 20).since(Some(&scrape(FIRST, 10)), now());
+    assert_eq!(asked(&metrics), [None; 3]);
+}
+
+#[test]
+fn its_start_is_told_by_the_wall_clock() {
+    let metrics = scrape("process_start_time_seconds 1.7000000045e+09\n", 10).since(None, now());
+    let start = metrics.start_time.unwrap();
+    assert_eq!((start.seconds, start.nanos), (1_700_000_004, 500_000_000));
+    for absurd in ["1e300", "1e12"] {
+        let text = format!("process_start_time_seconds {absurd}\n");
+        assert_eq!(scrape(&text, 10).since(None, now()).start_time, None);
+    }
+    assert_eq!(scrape(FIRST, 10).since(None, now()).start_time, None);
+}
+
 #[test]
 fn what_is_no_number_is_unknown() {
     for nonsense in ["NaN", "+Inf", "-1"] {

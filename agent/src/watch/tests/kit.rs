@@ -16,8 +16,9 @@ use hyper::body::{Bytes, Frame};
 use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 use nodegrace_clock::Clock;
-use nodegrace_proto::v1::{ChannelView, ReportBatch};
+use nodegrace_proto::v1::{Channel, ChannelView, ReportBatch, Visibility};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
@@ -25,6 +26,7 @@ use crate::{
     config::Timeouts,
     journal::{BatchLimits, Journal},
     observe::{LeaseObserver, NodeObserver, Observer},
+    rhythm::Rhythm,
     watch::{Follower, Target},
 };
 
@@ -120,6 +122,8 @@ pub(super) struct Story {
     pub(super) batch: ReportBatch,
     /// What is seen of the object at the end.
     pub(super) view: ChannelView,
+    /// Seconds from the start to the heartbeat after which another is awaited at the end. `None`: none is.
+    pub(super) awaited_since: Option<u64>,
 }
 
 impl Story {
@@ -227,6 +231,13 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
         serve(answer)
     });
     let channel = observer.channel();
+    // There is no other channel.
+    let rhythm = watch::Sender::new(Rhythm::default());
+    rhythm.send_modify(|rhythm| {
+        for other in [Channel::Lease, Channel::NodeStatus] {
+            rhythm.see(other, Visibility::Absent);
+        }
+    });
     let clock = Clock::scaled(1.0, wall_start().into());
     let journal = Arc::new(Journal::for_test(&clock));
     let follower = Follower::new(
@@ -236,6 +247,7 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
         clock.clone(),
         Arc::clone(&journal),
         Timeouts::default(),
+        rhythm.clone(),
     );
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
@@ -253,7 +265,9 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
     let requests = requests.lock().unwrap().clone();
     let mut views = batch.channel_views.iter();
     let view = views.find(|view| view.channel() == channel);
+    let awaited = rhythm.borrow().awaited();
     Story {
+        awaited_since: awaited.map(|awaited| awaited.since.as_secs() - 3600),
         requests,
         view: view.cloned().expect("a view of every channel"),
         batch,

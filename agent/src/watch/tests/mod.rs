@@ -5,5 +5,6 @@ mod hangs;
 mod kit;
 mod presence;
 mod refusals;
+mod rhythm;
 mod stalls;
 mod steps;

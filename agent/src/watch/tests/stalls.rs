@@ -1,6 +1,6 @@
 //! An agent that stands still, stopped or starved or suspended: its own silence is not the kubelet's.
 
-use nodegrace_proto::v1::{Heartbeat, Visibility};
+use nodegrace_proto::v1::{BlindReason, Heartbeat, Visibility};
 
 use super::kit::{Answer, End, bookmark, error, follow_stalled, list, modified};
 
@@ -29,6 +29,10 @@ async fn heartbeats_that_waited_for_the_agent_are_not_timed_by_its_waking() {
     assert!(
         (14..=15).contains(&start) && end == 53 && resumed,
         "{spells:?}"
+    );
+    assert_eq!(
+        story.batch.blind_spells[0].reason(),
+        BlindReason::AgentStalled
     );
     assert_eq!(
         uncertainties(&story.batch.heartbeats),
@@ -65,6 +69,10 @@ async fn a_watch_that_broke_while_the_agent_stood_still_hides_all_of_that_time()
             "{spells:?}"
         );
         assert_eq!(
+            story.batch.blind_spells[0].reason(),
+            BlindReason::AgentStalled
+        );
+        assert_eq!(
             uncertainties(&story.batch.heartbeats)[2],
             Some(33),
             "stamped at 20, found at 53"
@@ -91,4 +99,20 @@ async fn a_scheduler_that_is_a_second_late_is_no_stall() {
     let script = vec![list(1, 0), Answer::Watch(events, End::Never)];
     let story = follow_stalled(25, 15, 1, script).await;
     assert_eq!(story.spells(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_the_agent_was_too_slow_to_open_is_not_blamed_on_the_server() {
+    let again = Answer::Watch(vec![(0, modified(3, 12))], End::Never);
+    let script = vec![
+        list(1, 0),
+        Answer::Watch(vec![(9, modified(2, 9))], End::After(1)),
+        Answer::Late(2, Box::new(again)),
+    ];
+    let story = follow_stalled(40, 11, 3, script).await;
+    assert_eq!(story.spells(), [(10, 14, true)]);
+    assert_eq!(
+        story.batch.blind_spells[0].reason(),
+        BlindReason::AgentStalled
+    );
 }

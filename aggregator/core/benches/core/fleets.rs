@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use nodegrace_core::{
     AgentId, Channel, Config, Event, Fleet, Report, WallTime,
+    cause::{Facts, Figure, KubeletSight, Reading},
     event::{ChannelView, Heartbeat, Record, Visibility},
     what_if::Candidate,
 };
@@ -60,9 +61,16 @@ pub(crate) fn reports(nodes: u32, round: u32) -> impl Iterator<Item = Event> {
     let number = u64::from(HEARTBEATS + 2 * round);
     let at = 100_000.0 + 10.0 * f64::from(round);
     (0..nodes).map(move |node| {
-        let records = vec![(number, heartbeat(at)), (number + 1, Record::Sample)];
+        let records = vec![(number, heartbeat(at)), (number + 1, sample(at, false))];
         report(node, at, records)
     })
+}
+
+/// A fine sample of every node, long after its last heartbeat.
+pub(crate) fn fine_reports(nodes: u32, round: u32) -> impl Iterator<Item = Event> {
+    let number = u64::from(HEARTBEATS + round);
+    let at = 100_000.0 + f64::from(round);
+    (0..nodes).map(move |node| report(node, at, vec![(number, sample(at, true))]))
 }
 
 fn report(node: u32, at: f64, records: Vec<(u64, Record)>) -> Event {
@@ -85,6 +93,7 @@ fn report(node: u32, at: f64, records: Vec<(u64, Record)>) -> Event {
             view(Channel::NodeStatus, Visibility::Observed),
         ],
         node_uid: None,
+        rhythm: None,
         losses: None,
         replay: false,
     })
@@ -102,4 +111,22 @@ fn heartbeat(at: f64) -> Record {
         baseline: false,
         uncredited_renewals: 0,
     })
+}
+
+/// A sample of a host that has nothing to complain of.
+fn sample(at: f64, fine: bool) -> Record {
+    let interval = Some(Duration::from_secs(if fine { 1 } else { 10 }));
+    let wall = WallTime::from_unix_nanos((at * 1e9) as i64);
+    let mut facts = Facts::new(Duration::from_secs_f64(at), wall, fine, interval);
+    for figure in Figure::all() {
+        let value = match figure.reading() {
+            Reading::Total => 0.01 * at,
+            _ => 0.01,
+        };
+        facts.figures.set(figure, value);
+    }
+    facts.process = Some(KubeletSight {
+        start: Duration::from_secs(10),
+    });
+    Record::Sample(Box::new(facts))
 }

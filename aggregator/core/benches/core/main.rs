@@ -8,7 +8,7 @@ mod table;
 
 use std::{hint::black_box, time::Duration};
 
-use fleets::{busy_fleet, candidates, mixed_fleet, reports};
+use fleets::{busy_fleet, candidates, fine_reports, mixed_fleet, reports};
 use nodegrace_core::{
     Fleet, NodeHistory,
     recommend::{Goal, LiveSettings, recommend},
@@ -29,6 +29,7 @@ fn main() {
     what_if_by_gaps(nodes);
     what_if_by_candidates(nodes);
     writing(nodes);
+    looking_closer(nodes);
     reading(nodes);
 }
 
@@ -76,6 +77,21 @@ fn writing(most: u32) {
             round += 1;
             for report in reports(nodes, round) {
                 fleet.apply(report, Duration::from_secs(100_000 + 10 * u64::from(round)));
+            }
+        });
+    }
+}
+
+/// A second of a fleet whose heartbeats are all late: every node sends one fine sample.
+fn looking_closer(most: u32) {
+    let mut table = Table::new("applying a fine sample of every node, all late", "nodes");
+    for nodes in [most / 4, most / 2, most] {
+        let mut fleet = mixed_fleet(nodes);
+        let mut round = 0;
+        table.row(nodes, || {
+            round += 1;
+            for report in fine_reports(nodes, round) {
+                fleet.apply(report, Duration::from_secs(100_000 + u64::from(round)));
             }
         });
     }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    cause::{CauseKind, CauseTotal, Habit},
     event::{AgentId, Channel, ConditionStatus, Losses, Visibility},
     expected::ExpectedFlips,
     state::Verdict,
@@ -167,4 +168,18 @@ pub struct NodeFigures {
     pub agent: Option<AgentId>,
     /// Long gaps that made room for longer ones.
     pub dropped_gaps: u64,
+    /// What was counted of each cause of its late heartbeats, the one that accounts for most first.
+    pub causes: Vec<CauseTotal>,
+    /// Channels whose period is long as a rule, and why.
+    pub habits: Vec<Habit>,
+}
+
+impl NodeFigures {
+    /// What makes its heartbeats late most of all: the first cause of its late gaps or, where none was late, of its habits.
+    /// Absent: nothing does.
+    pub fn cause(&self) -> Option<CauseKind> {
+        let of_habit = || Some(self.habits.first()?.causes.first()?.kind);
+        let of_gaps = self.causes.first().map(|total| total.kind);
+        of_gaps.or_else(of_habit)
+    }
 }

@@ -4,6 +4,8 @@ use super::NodeFigures;
 
 /// Days a month has in rates.
 const MONTH: f64 = 30.0;
+/// Seconds a day has.
+const DAY: f64 = 86_400.0;
 
 impl NodeFigures {
     /// The flips expected in a month, plus the share of the grace period that its p99 gap takes, or the gap running now where
@@ -17,7 +19,19 @@ impl NodeFigures {
             gap.duration.as_secs_f64() / margin.grace_period.as_secs_f64()
         });
         let near = (1.0 - margin.p99_ratio).max(running.min(1.0));
-        let flips = self.expected_flips.map_or(0.0, |flips| flips.per_day);
-        Some(flips * MONTH + near)
+        Some(self.flips_per_day() * MONTH + near)
+    }
+
+    /// Flips to count with: those that its gaps lead to or, where more were seen than they can account for, those that were
+    /// seen. The gaps behind them were not measured.
+    fn flips_per_day(&self) -> f64 {
+        let Some(expected) = self.expected_flips else {
+            return 0.0;
+        };
+        if self.flips_seen == 0 || self.flips_seen <= expected.likely().most {
+            return expected.per_day;
+        }
+        let days = expected.observed.as_secs_f64() / DAY;
+        expected.per_day.max(self.flips_seen as f64 / days)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{FLIPS_KEPT, LastReport, NodeHistory, SeenFlip, instance::Arrival};
 use crate::{
     GapStart,
+    cause::Beat,
     channel::ChannelHistory,
     event::{
         AgentId, BlindSpell, Channel, ConditionStatus, Heartbeat, Losses, ReadyChange, Record,
@@ -12,7 +13,6 @@ use crate::{
     },
     figures::Ready,
     fleet::Applied,
-    gap::Gap,
     gap_chain::Link,
 };
 
@@ -45,10 +45,11 @@ impl NodeHistory {
         self.count_forgotten(&report, losses);
         self.lose(losses);
         self.identify(&report);
+        self.causes.rhythm = report.rhythm.unwrap_or(self.causes.rhythm);
+        self.go_blind(&report, tolerance);
         if !report.replay {
             self.look(&report);
         }
-        self.go_blind(&report, tolerance);
 
         let sent = LastReport {
             sent: report.sent,
@@ -76,6 +77,7 @@ impl NodeHistory {
                 applied.duplicates += 1;
             }
         }
+        applied.explained.extend(self.causes.pass(sent.sent));
         self.counters.duplicate_records += applied.duplicates;
         self.instance
             .reach(sent_records.map_or(0, |(_, last)| last));
@@ -126,6 +128,7 @@ impl NodeHistory {
                 self.channels
                     .iter_mut()
                     .for_each(ChannelHistory::forget_arrivals);
+                self.causes.reboot(self.chain.last());
                 self.chain.forget_arrivals();
                 // The age of the last report stays; when it was sent was another boot's time.
                 if let Some(report) = &mut self.last_report {
@@ -188,6 +191,7 @@ impl NodeHistory {
         for channel in Channel::ALL {
             let view = report.views.iter().find(|view| view.channel == channel);
             let visibility = view.map(|view| view.visibility);
+            let asked = self.causes.rhythm.asked(channel);
             let history = &mut self.channels[channel.index()];
             history.see(visibility);
             // A Lease that was deleted while no agent ran.
@@ -196,18 +200,16 @@ impl NodeHistory {
                 self.chain.break_here();
             }
             // Whether the spell hides heartbeats of its own channel shows when it ends; from gaps it does.
-            let unseen_since = match visibility {
-                Some(Visibility::Observed | Visibility::Absent) => None,
+            match visibility {
+                Some(Visibility::Observed | Visibility::Absent) => {}
                 Some(Visibility::Blind { since }) => {
-                    let span = report.sent.saturating_sub(since);
-                    history.can_hide(span).then_some(since)
+                    if history.can_hide(report.sent.saturating_sub(since), asked) {
+                        self.chain.unseen(channel, since, report.sent);
+                    }
                 }
                 // Its baseline will say whether something came since the agent before.
-                None if history.awaits_its_baseline() => None,
-                None => Some(report.agent.start),
-            };
-            if let Some(since) = unseen_since {
-                self.chain.blind(since, report.sent);
+                None if history.awaits_its_baseline() => {}
+                None => self.chain.blind(report.agent.start, report.sent),
             }
         }
     }
@@ -226,14 +228,18 @@ impl NodeHistory {
     fn take_spell(&mut self, spell: &BlindSpell, tolerance: Duration) {
         let &BlindSpell { start, end, .. } = spell;
         let span = end.saturating_sub(start);
+        let asked = self.causes.rhythm.asked(spell.channel);
         let history = &mut self.channels[spell.channel.index()];
-        let hides = !spell.resumed && history.can_hide(span);
+        let can_hide = history.can_hide(span, asked);
+        let hides = !spell.resumed && can_hide;
+        self.chain.seen_again(spell.channel, end);
         if hides {
             history.blind(start, end);
-        }
-        // Events of a resumed watch come late, but come: they split the gaps of the other channel later than they should.
-        if hides || (spell.resumed && span > tolerance) {
             self.chain.blind(start, end);
+        }
+        // Events of a resumed watch come late, but come: until then they do not split the gaps of the other channel.
+        if spell.resumed && can_hide && span > tolerance {
+            self.chain.delayed(start, end);
         }
     }
 
@@ -245,17 +251,25 @@ impl NodeHistory {
         applied: &mut Applied,
     ) {
         match record {
-            Record::Heartbeat(heartbeat) if heartbeat.baseline => self.baseline(&heartbeat),
             Record::Heartbeat(heartbeat) => {
-                let gap = self.heartbeat(&heartbeat, tolerance);
-                applied.long_gaps.extend(gap);
+                let beat = self.beat(&heartbeat, clocks);
+                if let Some(reboot) = self.causes.see_after_reboot(&heartbeat, &beat) {
+                    applied.long_gaps.push(reboot.gap);
+                    applied.explained.push(reboot);
+                }
+                if heartbeat.baseline {
+                    self.baseline(&heartbeat);
+                } else {
+                    self.heartbeat(&heartbeat, &beat, tolerance, applied);
+                }
             }
             Record::BlindSpell(spell) => {
                 self.counters.blind_spells += 1;
                 self.counters.blind += spell.end.saturating_sub(spell.start);
+                self.causes.blind(&spell);
             }
             Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
-            Record::Sample => {}
+            Record::Sample(facts) => applied.explained.extend(self.causes.sample(&facts)),
         }
     }
 
@@ -267,8 +281,14 @@ impl NodeHistory {
         }
     }
 
-    /// Takes a heartbeat; gives the gap it ended when that is a long one.
-    fn heartbeat(&mut self, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
+    /// Takes a heartbeat, and the gap it ended.
+    fn heartbeat(
+        &mut self,
+        heartbeat: &Heartbeat,
+        beat: &Beat,
+        tolerance: Duration,
+        applied: &mut Applied,
+    ) {
         let index = heartbeat.channel.index();
         // Until a restarted agent has found what it missed, any heartbeat may have had a neighbour.
         if self
@@ -279,20 +299,23 @@ impl NodeHistory {
             self.chain.break_here();
         }
         self.channels[index].take(heartbeat);
-        match self.chain.take(heartbeat, self.has_lease(), tolerance) {
+        let gap = match self.chain.take(heartbeat, self.has_lease(), tolerance) {
             Link::First => None,
             Link::Gap(gap) => {
                 self.gaps.insert(gap);
-                self.gaps.is_long(&gap).then_some(gap)
+                Some((gap, self.gaps.is_long(&gap)))
             }
             Link::Unmeasured => {
                 self.gaps.skip();
                 None
             }
-        }
+        };
+        applied.explained.extend(self.causes.beat(gap, beat));
+        let long = gap.filter(|(_, is_long)| *is_long);
+        applied.long_gaps.extend(long.map(|(gap, _)| gap));
     }
 
-    fn has_lease(&self) -> bool {
+    pub(super) fn has_lease(&self) -> bool {
         let lease = &self.channels[Channel::Lease.index()];
         lease.view() != Some(Visibility::Absent) && lease.was_seen()
     }

@@ -37,6 +37,8 @@ impl NodeHistory {
             losses: (!losses.is_empty()).then_some(losses),
             agent: self.instance.current().cloned(),
             dropped_gaps: self.gaps.dropped(),
+            causes: self.causes(),
+            habits: self.habits(),
         }
     }
 

@@ -2,12 +2,12 @@
 
 use nodegrace_core::{
     Event, Losses,
-    event::{Channel, Visibility},
+    event::{Channel, Rhythm, Visibility},
 };
 
 use crate::{
     chains::{gaps, steady},
-    kit::{Agent, figures, fleet, now, s, wall},
+    kit::{Agent, NODE, figures, fleet, now, s, wall},
 };
 
 #[test]
@@ -62,6 +62,51 @@ fn a_resumed_watch_misses_nothing_but_its_late_arrivals_measure_nothing() {
 }
 
 #[test]
+fn a_gap_that_ends_after_resumed_watches_is_measured_because_nothing_was_missed() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1203.0) };
+    for channel in Channel::ALL {
+        agent.view(channel, Some(blind));
+    }
+    agent.send(&mut fleet, 1225.0);
+    for channel in Channel::ALL {
+        agent.view(channel, Some(Visibility::Observed));
+        agent.blind(channel, 1203.0, 1240.0, true);
+    }
+    agent.late_lease(1240.0, 2.0);
+    agent.lease(1250.0);
+    agent.send(&mut fleet, 1250.0);
+    assert_eq!(gaps(&figures(&fleet, 1250.0)), (22, 0));
+    let gap = fleet.history(NODE).expect("it reported").long_gaps()[0];
+    assert_eq!((gap.duration, gap.uncertainty), (s(40.0), s(2.0)));
+}
+
+#[test]
+fn a_channel_that_is_blind_for_less_than_half_of_what_the_settings_ask_for_hides_nothing() {
+    let (mut fleet, mut agent) = steady();
+    agent.rhythm(Rhythm {
+        status_report: Some(s(300.0)),
+        ..Rhythm::default()
+    });
+    let blind = Visibility::Blind { since: s(1203.0) };
+    agent.view(Channel::NodeStatus, Some(blind));
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    assert_eq!(gaps(&figures(&fleet, 1230.0)), (21, 0));
+}
+
+#[test]
+fn a_gap_that_ends_while_the_other_channel_is_delayed_is_not_measured() {
+    let (mut fleet, mut agent) = steady();
+    agent.status(1220.0);
+    agent.blind(Channel::Lease, 1203.0, 1225.0, true);
+    agent.late_lease(1225.0, 15.0);
+    agent.lease(1230.0);
+    agent.send(&mut fleet, 1230.0);
+    assert_eq!(gaps(&figures(&fleet, 1230.0)), (20, 3));
+}
+
+#[test]
 fn while_one_channel_is_blind_the_other_alone_measures_no_gap() {
     let (mut fleet, mut agent) = steady();
     let blind = Visibility::Blind { since: s(1203.0) };
@@ -88,6 +133,20 @@ fn a_resumed_watch_keeps_the_periods_even_when_a_batch_was_sent_meanwhile() {
     agent.lease(1220.0);
     agent.send(&mut fleet, 1220.0);
     assert_eq!(figures(&fleet, 1220.0).channels[0].period.count, 22);
+}
+
+#[test]
+fn a_batch_that_was_sent_before_a_channel_had_proven_to_be_seen_hides_no_gap() {
+    let (mut fleet, mut agent) = steady();
+    let blind = Visibility::Blind { since: s(1201.0) };
+    agent.view(Channel::Lease, Some(blind));
+    // The agent stood still until then; it takes an event, or two seconds, until it says that it sees the channel again.
+    agent.send(&mut fleet, 1231.5);
+    agent.view(Channel::Lease, Some(Visibility::Observed));
+    agent.blind(Channel::Lease, 1201.0, 1231.0, true);
+    agent.lease(1232.0);
+    agent.send(&mut fleet, 1232.0);
+    assert_eq!(gaps(&figures(&fleet, 1232.0)), (21, 0));
 }
 
 #[test]

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use nodegrace_core::{
     AgentId, Applied, ConditionStatus, Config, ControllerSettings, Event, Fleet, Losses,
     NodeFigures, Report, WallTime,
-    event::{BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Visibility},
+    cause::Facts,
+    event::{
+        BlindReason, BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Rhythm,
+        Visibility,
+    },
 };
 
 /// The name of every test's node.
@@ -57,6 +61,10 @@ pub(crate) struct Agent {
     resource_version: u64,
     losses: Option<Losses>,
     uid: Option<Arc<str>>,
+    uncredited: u32,
+    /// When it booted, on the clock that `wall` takes.
+    boot: f64,
+    rhythm: Option<Rhythm>,
 }
 
 impl Agent {
@@ -73,6 +81,9 @@ impl Agent {
             resource_version: 100,
             losses: None,
             uid: None,
+            uncredited: 0,
+            boot: 0.0,
+            rhythm: None,
         }
     }
 
@@ -93,6 +104,11 @@ impl Agent {
 
     pub(crate) fn lose(&mut self, losses: Losses) {
         self.losses = Some(losses);
+    }
+
+    /// The kubelet's settings were read.
+    pub(crate) fn rhythm(&mut self, rhythm: Rhythm) {
+        self.rhythm = Some(rhythm);
     }
 
     pub(crate) fn recreate_node(&mut self, uid: &str) {
@@ -131,9 +147,9 @@ impl Agent {
         self.resource_version += 1;
         Heartbeat {
             channel,
-            stamp: wall(at - 0.02),
+            stamp: wall(self.boot + at - 0.02),
             arrival: s(at),
-            arrival_time: wall(at),
+            arrival_time: wall(self.boot + at),
             resource_version: self.resource_version.to_string().into(),
             arrival_uncertainty: Duration::ZERO,
             baseline: false,
@@ -160,6 +176,47 @@ impl Agent {
         self.push(Record::Heartbeat(heartbeat));
     }
 
+    /// A heartbeat arrived at `at`, stamped `delay` before, on a wall clock that is `stepped` seconds ahead of itself.
+    pub(crate) fn stepped(&mut self, channel: Channel, at: f64, delay: f64, stepped: f64) {
+        let mut heartbeat = self.heartbeat(channel, at);
+        heartbeat.arrival_time = wall(at + stepped);
+        heartbeat.stamp = wall(at + stepped - delay);
+        heartbeat.uncredited_renewals = std::mem::take(&mut self.uncredited);
+        self.push(Record::Heartbeat(heartbeat));
+    }
+
+    /// The next heartbeat comes after this many that the controller does not credit.
+    pub(crate) fn uncredited(&mut self, renewals: u32) {
+        self.uncredited = renewals;
+    }
+
+    /// Its machine booted at `at` of the clock that ran before.
+    pub(crate) fn booted(&mut self, at: f64) {
+        self.boot = at;
+    }
+
+    /// A sample was taken.
+    pub(crate) fn sample(&mut self, facts: Facts) {
+        self.push(Record::Sample(Box::new(facts)));
+    }
+
+    /// The channel could not be seen, for this reason; nothing was missed.
+    pub(crate) fn blind_for(
+        &mut self,
+        channel: Channel,
+        start: f64,
+        end: f64,
+        reason: BlindReason,
+    ) {
+        self.push(Record::BlindSpell(BlindSpell {
+            channel,
+            start: s(start),
+            end: s(end),
+            reason,
+            resumed: true,
+        }));
+    }
+
     /// The Lease was renewed up to `uncertainty` before `at`, when it was seen.
     pub(crate) fn late_lease(&mut self, at: f64, uncertainty: f64) {
         let mut heartbeat = self.heartbeat(Channel::Lease, at);
@@ -177,6 +234,14 @@ impl Agent {
         self.push(Record::Heartbeat(heartbeat));
     }
 
+    /// The first list found the channel's object as it was stamped `age` before.
+    pub(crate) fn old_baseline(&mut self, channel: Channel, at: f64, age: f64) {
+        let mut heartbeat = self.heartbeat(channel, at);
+        heartbeat.baseline = true;
+        heartbeat.stamp = wall(self.boot + at - age);
+        self.push(Record::Heartbeat(heartbeat));
+    }
+
     /// resourceVersion of the last heartbeat.
     pub(crate) fn resource_version(&self) -> u64 {
         self.resource_version
@@ -187,6 +252,7 @@ impl Agent {
             channel,
             start: s(start),
             end: s(end),
+            reason: BlindReason::Connection,
             resumed,
         }));
     }
@@ -223,6 +289,7 @@ impl Agent {
             sent_records: None,
             views,
             node_uid: self.uid.clone(),
+            rhythm: self.rhythm,
             losses: self.losses,
             replay: false,
         })

@@ -1,6 +1,7 @@
 //! What the core decides, one file per behaviour.
 
 mod blindness;
+mod causes;
 mod chains;
 mod fleets;
 mod inference;

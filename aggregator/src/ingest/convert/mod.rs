@@ -1,5 +1,6 @@
 //! A batch of the wire as the core's report: what makes sense is kept, what does not is refused by name.
 
+mod facts;
 mod part;
 mod record;
 mod sample;
@@ -99,6 +100,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
             sent_records,
             views,
             node_uid: facts.as_ref().and_then(part::uid),
+            rhythm: settings.as_ref().map(part::rhythm),
             losses,
             replay: batch.replay,
         },

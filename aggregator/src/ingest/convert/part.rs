@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use nodegrace_core::{
     Losses,
-    event::{ChannelView, Visibility},
+    event::{ChannelView, Rhythm, Visibility},
 };
 use nodegrace_proto::v1;
 
 use super::record::{blind_reason, channel};
-use crate::ingest::{fields, invalid::Invalid, limits::MAX_COUNT};
+use crate::{
+    ingest::{fields, invalid::Invalid, limits::MAX_COUNT},
+    wire,
+};
 
 /// The view of a channel; none while the agent has not looked at it yet.
 pub(super) fn view(view: &v1::ChannelView) -> Result<Option<ChannelView>, Invalid> {
@@ -68,6 +71,16 @@ pub(super) fn settings(settings: v1::KubeletSettings) -> Result<v1::KubeletSetti
     };
     check().map_err(|invalid: Invalid| invalid.within("kubelet_settings"))?;
     Ok(settings)
+}
+
+/// How often the kubelet means to beat, by its settings, whose lengths were found right.
+pub(super) fn rhythm(settings: &v1::KubeletSettings) -> Rhythm {
+    let length = |length: Option<_>| length.and_then(|length| wire::duration(length).ok());
+    Rhythm {
+        lease_duration: length(settings.node_lease_duration),
+        status_update: length(settings.node_status_update_frequency),
+        status_report: length(settings.node_status_report_frequency),
+    }
 }
 
 /// What the agent dropped.

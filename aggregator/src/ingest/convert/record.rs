@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use nodegrace_core::{
     Channel, ConditionStatus,
-    event::{BlindSpell, Heartbeat, ReadyChange, Record},
+    event::{BlindReason, BlindSpell, Heartbeat, ReadyChange, Record},
 };
 use nodegrace_proto::v1;
 
-use super::sample;
+use super::{facts::facts, sample};
 use crate::ingest::{fields, invalid::Invalid};
 
 /// A record as it comes from the wire.
@@ -63,12 +63,12 @@ impl WireRecord for v1::BlindSpell {
                 "is earlier than start_monotonic",
             ));
         }
-        blind_reason(self.reason)?;
         fields::text("message", &self.message)?;
         Ok(Record::BlindSpell(BlindSpell {
             channel: channel(self.channel)?,
             start,
             end,
+            reason: blind_reason(self.reason)?,
             resumed: self.resumed,
         }))
     }
@@ -105,14 +105,14 @@ impl WireRecord for v1::Sample {
     }
 
     fn convert(&self, sent: Duration) -> Result<Record, Invalid> {
-        fields::moment("sample_monotonic", self.sample_monotonic, sent)?;
-        fields::time("sample_time", self.sample_time)?;
+        let at = fields::moment("sample_monotonic", self.sample_monotonic, sent)?;
+        let wall = fields::time("sample_time", self.sample_time)?;
         fields::size(self)?;
         for (index, report) in self.sources.iter().enumerate() {
             source(report).map_err(|invalid| invalid.within(format!("sources[{index}]")))?;
         }
         sample::check(self)?;
-        Ok(Record::Sample)
+        Ok(Record::Sample(Box::new(facts(self, at, wall))))
     }
 }
 
@@ -143,13 +143,17 @@ pub(super) fn channel(value: i32) -> Result<Channel, Invalid> {
     }
 }
 
-/// Whether a reason for blindness is given.
-pub(super) fn blind_reason(value: i32) -> Result<(), Invalid> {
+/// Why a channel could not be seen.
+pub(super) fn blind_reason(value: i32) -> Result<BlindReason, Invalid> {
     match v1::BlindReason::try_from(value) {
+        Ok(v1::BlindReason::Connection) => Ok(BlindReason::Connection),
+        Ok(v1::BlindReason::ServerError) => Ok(BlindReason::ServerError),
+        Ok(v1::BlindReason::Forbidden) => Ok(BlindReason::Forbidden),
+        Ok(v1::BlindReason::Expired) => Ok(BlindReason::Expired),
+        Ok(v1::BlindReason::AgentStalled) => Ok(BlindReason::AgentStalled),
         Ok(v1::BlindReason::Unspecified) | Err(_) => Err(Invalid::new(
             "reason",
-            "must be CONNECTION, SERVER_ERROR, FORBIDDEN or EXPIRED",
+            "must be CONNECTION, SERVER_ERROR, FORBIDDEN, EXPIRED or AGENT_STALLED",
         )),
-        Ok(_) => Ok(()),
     }
 }

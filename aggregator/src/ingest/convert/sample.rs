@@ -12,8 +12,7 @@ pub(super) fn check(sample: &v1::Sample) -> Result<(), Invalid> {
     finite("load", sample.load.iter().flat_map(load))?;
     finite("cpu", sample.cpu.iter().flat_map(cpu))?;
     finite("pressure", sample.pressure.iter().flat_map(pressure))?;
-    let faults = |memory: &v1::Memory| memory.major_faults_per_second;
-    finite("memory", sample.memory.iter().filter_map(faults))?;
+    finite("memory", sample.memory.iter().flat_map(memory))?;
     finite("disks", sample.disks.iter().flat_map(disk))?;
     finite(
         "kubelet_process",
@@ -23,6 +22,11 @@ pub(super) fn check(sample: &v1::Sample) -> Result<(), Invalid> {
     finite(
         "kubelet_metrics",
         sample.kubelet_metrics.iter().filter_map(cores),
+    )?;
+    finite("network", sample.network.iter().flat_map(network))?;
+    finite(
+        "kubelet_cgroup",
+        sample.kubelet_cgroup.iter().flat_map(cgroup),
     )
 }
 
@@ -38,13 +42,14 @@ fn load(load: &v1::Load) -> [f64; 3] {
     [load.load1, load.load5, load.load15]
 }
 
-fn cpu(cpu: &v1::CpuShares) -> [f64; 5] {
+fn cpu(cpu: &v1::CpuShares) -> [f64; 6] {
     [
         cpu.user_ratio,
         cpu.system_ratio,
         cpu.iowait_ratio,
         cpu.steal_ratio,
         cpu.idle_ratio,
+        cpu.counted_ratio.unwrap_or_default(),
     ]
 }
 
@@ -57,6 +62,14 @@ fn pressure(pressure: &v1::Pressure) -> impl Iterator<Item = f64> {
             stall.full_avg10_ratio.unwrap_or_default(),
         ]
     })
+}
+
+fn memory(memory: &v1::Memory) -> impl Iterator<Item = f64> {
+    let figures = [
+        memory.major_faults_per_second,
+        memory.direct_reclaims_per_second,
+    ];
+    figures.into_iter().flatten()
 }
 
 fn disk(disk: &v1::Disk) -> [f64; 4] {
@@ -77,11 +90,30 @@ fn kubelet(process: &v1::KubeletProcess) -> impl Iterator<Item = f64> {
     figures.into_iter().flatten()
 }
 
+fn network(network: &v1::Network) -> [f64; 3] {
+    [
+        network.segments_per_second,
+        network.retransmits_per_second,
+        network.timeouts_per_second.unwrap_or_default(),
+    ]
+}
+
+fn cgroup(cgroup: &v1::KubeletCgroup) -> impl Iterator<Item = f64> {
+    let figures = [
+        cgroup.cpu_limit_cores,
+        cgroup.throttled_periods_ratio,
+        cgroup.throttled_ratio,
+    ];
+    let pressure = cgroup.pressure.iter().flat_map(pressure);
+    figures.into_iter().flatten().chain(pressure)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Damage = fn(&mut v1::Sample);
+    /// The part of a sample that is damaged, and how.
+    type Damage = (&'static str, fn(&mut v1::Sample));
 
     #[test]
     fn a_figure_that_is_no_number_is_refused_by_the_name_of_its_part() {
@@ -96,10 +128,12 @@ mod tests {
             disks: vec![v1::Disk::default(); 2],
             kubelet_process: Some(v1::KubeletProcess::default()),
             kubelet_metrics: Some(v1::KubeletMetrics::default()),
+            network: Some(v1::Network::default()),
+            kubelet_cgroup: Some(v1::KubeletCgroup::default()),
             ..v1::Sample::default()
         };
         assert_eq!(check(&full), Ok(()));
-        let damage: [(&str, Damage); 7] = [
+        let damage: [Damage; 9] = [
             ("load", |s| s.load.as_mut().unwrap().load15 = f64::NAN),
             ("cpu", |s| {
                 s.cpu.as_mut().unwrap().idle_ratio = f64::INFINITY;
@@ -117,6 +151,12 @@ mod tests {
             }),
             ("kubelet_metrics", |s| {
                 s.kubelet_metrics.as_mut().unwrap().cpu_cores = Some(f64::NAN);
+            }),
+            ("network", |s| {
+                s.network.as_mut().unwrap().retransmits_per_second = f64::NAN;
+            }),
+            ("kubelet_cgroup", |s| {
+                s.kubelet_cgroup.as_mut().unwrap().throttled_ratio = Some(f64::NAN);
             }),
         ];
         for (field, damage) in damage {

@@ -18,6 +18,9 @@ const UNITS: [(&str, f64); 7] = [
     ("d", 86400.0),
 ];
 
+/// What the names of all kinds of causes begin with on the wire.
+const CAUSE_PREFIX: &str = "CAUSE_KIND_";
+
 /// A value written in a filter, of the kind of the field it is compared with.
 #[derive(Debug)]
 pub(super) enum Literal {
@@ -25,6 +28,8 @@ pub(super) enum Literal {
     Text(Vec<String>),
     State(v1::State),
     Ready(v1::ConditionStatus),
+    /// The name of a kind of cause, without its prefix.
+    Cause(String),
     Number(f64),
     Flag(bool),
 }
@@ -49,6 +54,12 @@ impl Literal {
             .filter(|status| *status != v1::ConditionStatus::Unspecified)
             .map(Self::Ready)
             .ok_or_else(|| format!("{text:?} is no status; there are TRUE, FALSE and UNKNOWN")),
+            Kind::Cause => enum_value(text, CAUSE_PREFIX, v1::CauseKind::from_str_name)
+                .filter(|kind| *kind != v1::CauseKind::Unspecified)
+                .map(|kind| Self::Cause(kind.as_str_name().replacen(CAUSE_PREFIX, "", 1)))
+                .ok_or_else(|| {
+                    format!("{text:?} is no cause; one is IO_STALLED or CAUSE_KIND_IO_STALLED")
+                }),
             Kind::Seconds => seconds(text)
                 .map(Self::Number)
                 .ok_or_else(|| format!("{text:?} is no duration; one is 20s, 250ms or 1m30s")),
@@ -71,6 +82,7 @@ impl Literal {
             (Self::Text(parts), Value::Text(text)) => {
                 return matches_text(parts, comparator, text);
             }
+            (Self::Cause(wanted), Value::Text(kind)) => kind.cmp(wanted),
             (Self::State(wanted), Value::State(state)) => (state as i32).cmp(&(*wanted as i32)),
             (Self::Ready(wanted), Value::Ready(status)) => (status as i32).cmp(&(*wanted as i32)),
             (Self::Number(wanted), Value::Seconds(number) | Value::Number(number)) => {

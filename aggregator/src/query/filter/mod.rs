@@ -109,6 +109,7 @@ mod tests {
             Field::GapP99 => Value::Seconds(38.0),
             Field::ExpectedFlips => Value::Number(0.04),
             Field::KubeletVersion => Value::Text("v1.36.2"),
+            Field::Cause => Value::Text("IO_STALLED"),
             Field::Connected => Value::Flag(false),
             _ => return None,
         })
@@ -149,6 +150,8 @@ mod tests {
             "name:pool-a",
             "name:'pool-*'",
             "kubelet_version:v1.36.*",
+            "cause = IO_STALLED",
+            "cause != CAUSE_KIND_UNKNOWN",
             "connected = false",
             "margin:*",
         ] {
@@ -184,6 +187,7 @@ mod tests {
                 "expected_flips > much",
                 "position 18: \"much\" is no number",
             ),
+            ("cause = DISK", "position 9: \"DISK\" is no cause"),
             ("state < OK", "position 7: state can be compared with"),
             ("name < a", "position 6: name can be compared with"),
             (

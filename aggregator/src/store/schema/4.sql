@@ -1,9 +1,24 @@
--- Version 4: which history this is, so that agents notice when another one is kept at an address they know.
+-- Version 4: why a gap was long.
 
--- One row.
-CREATE TABLE history (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    -- 16 random bytes.
-    id BLOB NOT NULL
-) STRICT;
-INSERT INTO history VALUES (1, randomblob(16));
+-- How much longer it was than gaps of the node usually are. NULL: no longer, or not judged yet.
+ALTER TABLE gap ADD COLUMN lateness_ns INTEGER;
+-- The cause that accounts for most of that, such as IO_STALLED; UNKNOWN where none accounts for enough. NULL like lateness_ns.
+ALTER TABLE gap ADD COLUMN cause TEXT;
+-- How much of it the cause accounts for.
+ALTER TABLE gap ADD COLUMN cause_ns INTEGER;
+
+DROP VIEW gaps;
+CREATE VIEW gaps AS
+SELECT
+    node,
+    duration_ns / 1e9 AS seconds,
+    strftime('%Y-%m-%dT%H:%M:%fZ', start_ns / 1e9, 'unixepoch') AS started,
+    strftime('%Y-%m-%dT%H:%M:%fZ', end_ns / 1e9, 'unixepoch') AS ended,
+    start_channel,
+    end_channel,
+    uncertainty_ns / 1e9 AS uncertainty_seconds,
+    flip_seen,
+    lateness_ns / 1e9 AS late_by_seconds,
+    cause,
+    cause_ns / 1e9 AS cause_seconds
+FROM gap;

@@ -12,7 +12,7 @@ use nodegrace_core::{
 use nodegrace_proto::store::v1;
 
 use super::{
-    Malformed,
+    Malformed, causes,
     figures::{
         channel, count, duration, flip, gap, losses, nanos, posts, since, sketch, status,
         to_channel, to_flip, to_gap, to_losses, to_posts, to_sketch, to_status, to_visibility,
@@ -28,6 +28,7 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
         channels: [lease, node_status],
         chain,
         gaps,
+        causes,
         ready,
         flips_seen,
         flips,
@@ -50,7 +51,7 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
             .collect(),
         lease: Some(to_channel_history(lease)),
         node_status: Some(to_channel_history(node_status)),
-        chain: Some(to_chain(chain)),
+        chain: Some(to_chain(&chain)),
         gaps: Some(v1::GapHistory {
             all: Some(to_sketch(gaps.all)),
             rest: Some(to_sketch(gaps.rest)),
@@ -79,6 +80,7 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
         late_records: counters.late_records,
         begins_unix_nanos: coverage.begins.map(WallTime::unix_nanos),
         after_hole_unix_nanos: coverage.after_hole.map(WallTime::unix_nanos),
+        causes: Some(causes::to_disk(causes)),
     }
 }
 
@@ -106,6 +108,11 @@ pub(super) fn from_disk(name: &str, node: v1::NodeHistory) -> Result<NodeSnapsho
             dropped: count(gaps.dropped),
             unmeasured: count(gaps.unmeasured),
         },
+        causes: node
+            .causes
+            .map(causes::from_disk)
+            .transpose()?
+            .unwrap_or_default(),
         ready: node
             .ready
             .map(|ready| {
@@ -199,16 +206,9 @@ fn channel_history(channel: v1::ChannelHistory) -> Result<ChannelSnapshot, Malfo
     })
 }
 
-fn to_chain(chain: ChainSnapshot) -> v1::GapChain {
+fn to_chain(chain: &ChainSnapshot) -> v1::GapChain {
     v1::GapChain {
-        last: chain.last.map(|last| v1::LastArrival {
-            at_nanos: nanos(last.at),
-            time_unix_nanos: last.time.unix_nanos(),
-            channel: to_channel(last.channel).into(),
-            uncertainty_nanos: nanos(last.uncertainty),
-            since_lease_nanos: last.since_lease.map(nanos),
-            earlier_post_micros: to_posts(last.earlier_posts),
-        }),
+        last: chain.last.map(to_last_arrival),
         last_lease_nanos: chain.last_lease.map(nanos),
         last_post_nanos: chain.last_post.map(|(post, _)| nanos(post)),
         earlier_post_micros: chain
@@ -217,23 +217,38 @@ fn to_chain(chain: ChainSnapshot) -> v1::GapChain {
         begun: chain.begun,
         broken: chain.broken,
         blindness: chain.blindness.map(to_span),
+        lease_unseen: chain.unseen[0].map(to_span),
+        node_status_unseen: chain.unseen[1].map(to_span),
+        delayed: chain.delayed.map(to_span),
         flip_seen: chain.flip_seen,
     }
 }
 
+pub(super) fn to_last_arrival(last: LastArrival) -> v1::LastArrival {
+    v1::LastArrival {
+        at_nanos: nanos(last.at),
+        time_unix_nanos: last.time.unix_nanos(),
+        channel: to_channel(last.channel).into(),
+        uncertainty_nanos: nanos(last.uncertainty),
+        since_lease_nanos: last.since_lease.map(nanos),
+        earlier_post_micros: to_posts(last.earlier_posts),
+    }
+}
+
+pub(super) fn last_arrival(last: &v1::LastArrival) -> Result<LastArrival, Malformed> {
+    Ok(LastArrival {
+        at: duration(last.at_nanos),
+        time: WallTime::from_unix_nanos(last.time_unix_nanos),
+        channel: channel(last.channel())?,
+        uncertainty: duration(last.uncertainty_nanos),
+        since_lease: last.since_lease_nanos.map(since),
+        earlier_posts: posts(&last.earlier_post_micros),
+    })
+}
+
 fn chain(chain: &v1::GapChain) -> Result<ChainSnapshot, Malformed> {
-    let last = |last: &v1::LastArrival| {
-        Ok(LastArrival {
-            at: duration(last.at_nanos),
-            time: WallTime::from_unix_nanos(last.time_unix_nanos),
-            channel: channel(last.channel())?,
-            uncertainty: duration(last.uncertainty_nanos),
-            since_lease: last.since_lease_nanos.map(since),
-            earlier_posts: posts(&last.earlier_post_micros),
-        })
-    };
     Ok(ChainSnapshot {
-        last: chain.last.as_ref().map(last).transpose()?,
+        last: chain.last.as_ref().map(last_arrival).transpose()?,
         last_lease: chain.last_lease_nanos.map(duration),
         last_post: chain
             .last_post_nanos
@@ -241,6 +256,11 @@ fn chain(chain: &v1::GapChain) -> Result<ChainSnapshot, Malformed> {
         begun: chain.begun,
         broken: chain.broken,
         blindness: chain.blindness.map(span),
+        unseen: [
+            chain.lease_unseen.map(span),
+            chain.node_status_unseen.map(span),
+        ],
+        delayed: chain.delayed.map(span),
         flip_seen: chain.flip_seen,
     })
 }

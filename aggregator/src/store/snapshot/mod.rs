@@ -1,5 +1,6 @@
 //! A node as its snapshot on disk, and back.
 
+mod causes;
 mod figures;
 mod history;
 

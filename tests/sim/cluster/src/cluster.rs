@@ -1,8 +1,6 @@
 //! The whole simulated cluster: an API server, its nodes and its controller, started and stopped together.
 
-use std::{
-    collections::BTreeMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
@@ -14,7 +12,7 @@ use crate::{
     controller::{Controller, Flip, Rule},
     cri::CriRuntime,
     kubelet::{KubeletEndpoint, Ledger, NodeSpec, SimNode},
-    surroundings::{MachinePaths, Surroundings},
+    surroundings::{MachinePaths, Pace, Surroundings},
     workload,
 };
 
@@ -32,8 +30,8 @@ pub struct ClusterSpec {
     /// Directory for the machines' files and runtime sockets, a folder per node; none: no files and no sockets. A folder in memory
     /// (`/dev/shm`) spares the disk; its path must be short, for a unix socket's path ends at 107 bytes.
     pub machines: Option<PathBuf>,
-    /// How often the machines' files, runtimes and metrics follow their nodes' trouble, in the clock's time.
-    pub machine_pace: Duration,
+    /// How often the machines' files, runtimes and metrics follow their nodes' trouble.
+    pub machine_pace: Pace,
 }
 
 impl ClusterSpec {
@@ -45,7 +43,7 @@ impl ClusterSpec {
             rule: Rule::default(),
             pods_per_node: 3,
             machines: None,
-            machine_pace: Duration::from_secs(10),
+            machine_pace: Pace::default(),
         }
     }
 }
@@ -107,16 +105,11 @@ impl Cluster {
     }
 
     /// Starts what surrounds a node's kubelet on its machine.
-    fn start_machine(&mut self, node: &SimNode, pace: Duration) -> anyhow::Result<()> {
+    fn start_machine(&mut self, node: &SimNode, pace: Pace) -> anyhow::Result<()> {
         let name = node.spec().name.clone();
         let paths = self.machine_paths(&name);
-        if let Some(paths) = &paths {
-            fs::create_dir_all(&paths.proc_root)
-                .with_context(|| format!("could not create {}", paths.proc_root.display()))?;
-        }
-        let surroundings =
-            Surroundings::new(node.clone(), self.clock.clone(), pace, paths.as_ref())
-                .with_context(|| format!("could not write the host files of {name}"))?;
+        let surroundings = Surroundings::new(node.clone(), self.clock.clone(), pace, paths.clone())
+            .with_context(|| format!("could not write the host files of {name}"))?;
         let runtime = surroundings.runtime();
         if let Some(paths) = paths {
             let (runtime, stopping) = (runtime.clone(), self.stopping.clone());
@@ -197,6 +190,15 @@ impl Cluster {
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind(address).await?;
+        self.serve_kubelets(listener, tls)
+    }
+
+    /// Serves every kubelet as [`Cluster::listen_kubelets`] does, on a listener that is there already.
+    pub fn serve_kubelets(
+        &self,
+        listener: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<SocketAddr> {
         let address = listener.local_addr()?;
         let endpoint = KubeletEndpoint::new(self.clock.clone(), &self.nodes);
         self.spawn(endpoint.run(listener, tls));

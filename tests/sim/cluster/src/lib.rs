@@ -20,4 +20,4 @@ pub use cluster::{Cluster, ClusterSpec};
 pub use controller::Flip;
 pub use cri::CriRuntime;
 pub use host::HostFiles;
-pub use surroundings::MachinePaths;
+pub use surroundings::{MachinePaths, Pace};

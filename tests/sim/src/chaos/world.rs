@@ -95,7 +95,7 @@ impl World {
             let disk = Disk::new(root.join(name), at_most(AGENT_DISK))?;
             let flags = [
                 ("--node", name.clone()),
-                ("--boot-id", node.boot_id().to_owned()),
+                ("--boot-id", node.boot_id()),
                 ("--api-server", entrance.to_string()),
                 ("--aggregator", way.to_string()),
                 ("--spool-dir", text(&disk.path().join("spool"))?),

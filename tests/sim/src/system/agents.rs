@@ -1,11 +1,15 @@
 //! The agents of a system: one on each node, each with a spool that outlives it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use nodegrace_agent::{Aggregators, Config};
+use nodegrace_sim_cluster::kubelet::SimNode;
 
-use super::{Links, System, part::Part};
+use super::{Links, System, life, part::Part};
+
+/// Opens an agent's connections to the API server and to the aggregators.
+type Connect = dyn Fn() -> (kube::Client, Aggregators) + Send;
 
 /// A node's agent.
 #[derive(Debug)]
@@ -20,7 +24,6 @@ impl System {
         for node in self.cluster.nodes().to_vec() {
             let name = &node.spec().name;
             let mut config = self.agent_config(name)?;
-            config.boot_id = Some(node.boot_id().to_owned());
             config.spool_dir = spools.map(|spools| spools.join(name));
             let part = Part::default();
             self.agents.insert(name.clone(), Agent { config, part });
@@ -34,20 +37,12 @@ impl System {
     /// # Errors
     /// When there is no such node, or its agent runs.
     pub fn start_agent(&mut self, node: &str) -> anyhow::Result<()> {
-        let clock = self.cluster.node(node).context("no such node")?;
-        let clock = clock.machine_clock().clone();
-        let (api_server, aggregators) = match &self.links {
-            Links::Tcp(links) => (links.api_server()?, links.aggregator()?.into()),
-            Links::Memory(links) => {
-                let name = std::sync::Arc::new(links.name.clone());
-                (links.api_server(), Aggregators::listed_by(name))
-            }
-        };
+        let machine = self.cluster.node(node).context("no such node")?.clone();
+        let connect = self.connections_of(&machine)?;
         let agent = self.agents.get_mut(node).context("no such node")?;
         anyhow::ensure!(!agent.part.runs(), "the agent of {node} runs");
-        let config = agent.config.clone();
-        agent.part =
-            Part::start(|stop| nodegrace_agent::run(config, api_server, aggregators, clock, stop));
+        let (config, clock) = (agent.config.clone(), self.clock.clone());
+        agent.part = Part::start(|stop| life::live(machine, config, connect, clock, stop));
         Ok(())
     }
 
@@ -71,16 +66,40 @@ impl System {
         agent.part.stop().await
     }
 
+    /// What opens the connections of a node's agent to the API server and to the aggregators.
+    fn connections_of(&self, node: &SimNode) -> anyhow::Result<Box<Connect>> {
+        Ok(match &self.links {
+            Links::Tcp(links) => {
+                let connected = (links.api_server()?, Aggregators::from(links.aggregator()?));
+                Box::new(move || connected.clone())
+            }
+            Links::Memory(links) => {
+                let (links, node) = (links.clone(), node.clone());
+                Box::new(move || {
+                    let name = Arc::new(links.name.seen_from(&node));
+                    (links.api_server(&node), Aggregators::listed_by(name))
+                })
+            }
+        })
+    }
+
     /// What a `DaemonSet` would tell the agent of this node.
     fn agent_config(&self, node: &str) -> anyhow::Result<Config> {
         let mut config = Config::new(node);
-        if let Links::Tcp(links) = &self.links {
-            config.kubelet = Some(links.kubelet(node)?);
-        }
+        config.kubelet = match &self.links {
+            Links::Tcp(links) => Some(links.kubelet(node)?),
+            Links::Memory(links) => links.kubelet(node)?,
+        };
         match self.cluster.machine_paths(node) {
             Some(paths) => {
                 config.proc_root = paths.proc_root;
-                config.cri_socket = Some(paths.cri_socket);
+                config.sys_root = paths.sys_root;
+                let sees_host = |node: &SimNode| node.spec().agent_sees_host;
+                config.cri_socket = self
+                    .cluster
+                    .node(node)
+                    .is_some_and(sees_host)
+                    .then_some(paths.cri_socket);
             }
             // A machine without files: this one's are another's, and reading them for every node takes its time.
             None => config.proc_root = "/nowhere".into(),

@@ -3,16 +3,24 @@
 mod name;
 mod pipe;
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo},
 };
 use kube::client::Body;
-use nodegrace_sim_cluster::{ApiServer, Cluster};
+use nodegrace_agent::Timeouts;
+use nodegrace_sim_cluster::{
+    ApiServer, Cluster,
+    kubelet::{MachineTimer, OnNode, SimNode},
+};
+use tokio::net::TcpListener;
 use tower::service_fn;
 
 pub(super) use self::name::Name;
 use self::pipe::Pipe;
+use super::tcp;
 
 /// The ends that callers connect to: cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,26 +28,44 @@ pub(super) struct Links {
     api_server: ApiServer,
     /// The aggregators.
     pub(super) name: Name,
+    /// Where the kubelets serve, over TCP: where their machines have files they have sockets in any case.
+    kubelets: Option<SocketAddr>,
 }
 
 impl Links {
     /// Links to a cluster, and to aggregators of which there is none yet.
-    pub(super) fn new(cluster: &Cluster) -> Self {
-        Self {
+    pub(super) fn new(cluster: &Cluster) -> anyhow::Result<Self> {
+        let has_machine = |node: &SimNode| cluster.machine_paths(&node.spec().name).is_some();
+        let have_machines = cluster.nodes().iter().any(has_machine);
+        Ok(Self {
             api_server: cluster.server().clone(),
             name: Name::default(),
-        }
+            kubelets: have_machines.then(|| serve_kubelets(cluster)).transpose()?,
+        })
     }
 
-    /// A connection of its own to the API server.
-    pub(super) fn api_server(&self) -> kube::Client {
-        let server = self.api_server.clone();
+    /// How to reach the HTTP server of a node's kubelet. Absent: it serves none.
+    pub(super) fn kubelet(&self, node: &str) -> anyhow::Result<Option<kube::Config>> {
+        let kubelet = |address| tcp::kubelet(address, node);
+        self.kubelets.map(kubelet).transpose()
+    }
+
+    /// A connection of its own from a node to the API server, kept alive as an agent's is.
+    pub(super) fn api_server(&self, node: &SimNode) -> kube::Client {
+        let (server, node) = (self.api_server.clone(), node.clone());
+        let timer = MachineTimer::new(node.machine_clock());
         let connector = service_fn(move |_: http::Uri| {
-            let connected = server.connect().map(|pipe| TokioIo::new(Pipe(pipe)));
+            let connected = server.connect();
+            let connected = connected.map(|pipe| TokioIo::new(Pipe(OnNode::new(pipe, &node))));
             std::future::ready(connected)
         });
+        let timeouts = Timeouts::default();
         let http = Client::builder(TokioExecutor::new())
             .http2_only(true)
+            .timer(timer)
+            .http2_keep_alive_interval(timeouts.keepalive_interval)
+            .http2_keep_alive_timeout(timeouts.keepalive_timeout)
+            .http2_keep_alive_while_idle(true)
             .build::<_, Body>(connector);
         // kube writes paths only; the host of a pipe can be any.
         let service = tower::util::MapRequest::new(http, |mut request: http::Request<Body>| {
@@ -55,4 +81,10 @@ impl Links {
         });
         kube::Client::new(service, "default")
     }
+}
+
+fn serve_kubelets(cluster: &Cluster) -> anyhow::Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    Ok(cluster.serve_kubelets(TcpListener::from_std(listener)?, None)?)
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use nodegrace_agent::Directory as _;
 use nodegrace_aggregator::{Aggregator, Config};
 use nodegrace_clock::Clock;
 use tokio::net::TcpListener;

@@ -42,12 +42,17 @@ impl Links {
 
     /// How to reach the HTTP server of a node's kubelet.
     pub(super) fn kubelet(&self, node: &str) -> anyhow::Result<kube::Config> {
-        let url = format!("http://{}/{node}", self.kubelets).parse()?;
-        Ok(kube::Config::new(url))
+        kubelet(self.kubelets, node)
     }
 
     /// A connection of its own to the aggregator.
     pub(super) fn aggregator(&self) -> anyhow::Result<Channel> {
         nodegrace_agent::channel(&format!("http://{}", self.aggregator), &Timeouts::default())
     }
+}
+
+/// How to reach the HTTP server of a node's kubelet, of those that are served at `kubelets`.
+pub(super) fn kubelet(kubelets: SocketAddr, node: &str) -> anyhow::Result<kube::Config> {
+    let url = format!("http://{kubelets}/{node}").parse()?;
+    Ok(kube::Config::new(url))
 }

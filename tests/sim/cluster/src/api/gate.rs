@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The gate that all connections of a server share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gate(Arc<Mutex<State>>);
+pub(crate) struct Gate(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -20,17 +20,17 @@ struct State {
 }
 
 impl Gate {
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
     }
 
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.closed = false;
         state.waiting.drain(..).for_each(Waker::wake);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).closed
     }
 
@@ -52,9 +52,9 @@ impl Gate {
 
 /// A connection behind the gate.
 #[derive(Debug)]
-pub(super) struct Gated<Io> {
-    pub(super) io: Io,
-    pub(super) gate: Gate,
+pub(crate) struct Gated<Io> {
+    pub(crate) io: Io,
+    pub(crate) gate: Gate,
 }
 
 impl<Io: AsyncRead + Unpin> AsyncRead for Gated<Io> {

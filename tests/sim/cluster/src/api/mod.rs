@@ -27,6 +27,7 @@ pub use access::{Access, Permission};
 pub use counters::{Cost, CostKey, Logged};
 pub use faults::{Effect, Fault};
 pub use fields::Writer;
+pub(crate) use gate::{Gate, Gated};
 pub use object::{Key, Object, condition};
 pub use refusal::Refusal;
 pub use resource::{NODE_LEASE_NAMESPACE, Names, Resource};

@@ -21,12 +21,15 @@ use nodegrace_proto::cri::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::UnixListener,
+    sync::watch,
 };
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     Request, Response, Status,
     transport::{Server, server::Connected},
 };
+
+use crate::kubelet::Answers;
 
 /// The calls of the CRI that the runtime answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +77,7 @@ pub enum CallFault {
 pub struct CriRuntime {
     clock: Clock,
     state: Arc<Mutex<State>>,
+    answers: watch::Sender<Answers>,
 }
 
 #[derive(Debug)]
@@ -95,6 +99,7 @@ impl CriRuntime {
                 faults: HashMap::new(),
                 answered: HashMap::new(),
             })),
+            answers: watch::Sender::new(Answers::Always),
         }
     }
 
@@ -119,6 +124,15 @@ impl CriRuntime {
             Some(fault) => state.faults.insert(call, fault),
             None => state.faults.remove(&call),
         };
+    }
+
+    /// Sets how it takes every call. Calls that it took and left go on when it answers again.
+    pub fn behave(&self, answers: Answers) {
+        self.answers.send_if_modified(|known| {
+            let other = *known != answers;
+            *known = answers;
+            other
+        });
     }
 
     /// How many calls were answered.
@@ -152,6 +166,16 @@ impl CriRuntime {
 
     /// Takes the time of a call, or its fault; then the contents.
     async fn take(&self, call: Call) -> Result<Contents, Status> {
+        let mut answers = self.answers.subscribe();
+        let now = *answers.borrow();
+        match now {
+            Answers::Always => {}
+            Answers::Refused => return Err(Status::unavailable("connection refused")),
+            Answers::Never => {
+                // Its sender is here.
+                let _ = answers.wait_for(|now| *now != Answers::Never).await;
+            }
+        }
         let (delay, fault) = {
             let state = self.lock();
             (

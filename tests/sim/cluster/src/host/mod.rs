@@ -1,52 +1,74 @@
-//! The files of a simulated host: a `/proc` in a directory, rewritten at the clock's pace.
+//! The files of a simulated host: a `/proc` and a `/sys` in directories, rewritten at the clock's pace.
 
 mod counters;
 mod render;
 
 use std::{
     fs, io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use crate::kubelet::{Figures, NodeSpec};
+use crate::kubelet::{Cgroup, Figures, Process, SimNode};
 use counters::{Counters, THREADS};
 
-/// A simulated host's `/proc`.
+/// The kubelet's control group.
+const GROUP: &str = "/system.slice/kubelet.service";
+
+/// A simulated host's `/proc` and `/sys`.
 #[derive(Debug)]
 pub struct HostFiles {
     root: PathBuf,
+    /// The directory of the kubelet's control group, where that is seen.
+    group: Option<PathBuf>,
     counters: Counters,
     pid: Option<u32>,
+    /// The kubelet, its quota and the states of its threads as they were written last: they hardly ever change.
+    written: Option<(Option<u32>, Option<f64>, Vec<char>)>,
 }
 
 impl HostFiles {
-    /// Creates the files of a host that booted at zero of the monotonic clock. `root` is the directory to use as `/proc`.
-    pub fn create(root: &Path, spec: &NodeSpec, boot_id: &str, now: Duration) -> io::Result<Self> {
+    /// Creates the files of a node's host as of its boot. The directories to use as `/proc` and `/sys` are there, and empty.
+    pub fn create(proc_root: &Path, sys_root: &Path, node: &SimNode) -> io::Result<Self> {
+        let root = proc_root;
         fs::create_dir_all(root.join("pressure"))?;
-        fs::create_dir_all(root.join("net"))?;
+        fs::create_dir_all(root.join("1/net"))?;
+        symlink("1/net", root.join("net"))?;
         fs::create_dir_all(root.join("sys/kernel/random"))?;
         fs::write(
             root.join("sys/kernel/random/boot_id"),
-            format!("{boot_id}\n"),
+            node.boot_id() + "\n",
         )?;
-        fs::create_dir_all(root.join("sys/kernel"))?;
         fs::write(root.join("sys/kernel/ostype"), "Linux\n")?;
         fs::write(root.join("sys/kernel/osrelease"), "6.18.44-sim\n")?;
-        // Any host has other processes; what looks for the kubelet must not take this one.
-        process_dir(&root.join("1"), "systemd", "/sbin/init\0")?;
-        replace(&root.join("1"), "stat", &render::other_stat(1, "systemd"))?;
+        // The first process that is seen: the host's, or that of a container, which sees no others. It is not the kubelet.
+        let sees_host = node.spec().agent_sees_host;
+        let (name, command) = if sees_host {
+            ("systemd", "/sbin/init\0")
+        } else {
+            ("nodegrace-agent", "/nodegrace-agent\0")
+        };
+        process_dir(&root.join("1"), name, command)?;
+        replace(&root.join("1"), "stat", &render::other_stat(1, name))?;
+        let (mounts, version) = (sys_root.join("fs/cgroup"), node.spec().cgroup_version);
+        let group = sees_host.then(|| group_dir(&mounts, version)).transpose()?;
         Ok(Self {
             root: root.to_owned(),
-            counters: Counters::new(spec, now),
+            group,
+            counters: Counters::new(node.spec(), node.machine_clock().now()),
             pid: None,
+            written: None,
         })
     }
 
-    /// Lets the host live as `figures` say until `now`, and rewrites the files. Each file is replaced in one step, so that no
-    /// reader meets half of one.
+    /// Lets the host live as `figures` say until `now`, by its own clock, and rewrites the files. Each file is replaced in one
+    /// step, so that no reader meets half of one.
     pub fn advance(&mut self, now: Duration, figures: &Figures) -> io::Result<()> {
         self.counters.advance(now, figures);
+        if !figures.moves {
+            return Ok(());
+        }
         let counters = &self.counters;
         let root = &self.root;
         replace(root, "loadavg", &render::loadavg(counters, figures))?;
@@ -55,24 +77,51 @@ impl HostFiles {
         replace(root, "meminfo", &render::meminfo(counters, figures))?;
         replace(root, "vmstat", &render::vmstat(counters))?;
         replace(root, "diskstats", &render::diskstats(counters, figures))?;
-        replace(&root.join("net"), "snmp", &render::snmp(counters))?;
-        let pressure = root.join("pressure");
-        replace(&pressure, "cpu", &render::pressure(&counters.cpu, None))?;
-        replace(
-            &pressure,
-            "io",
-            &render::pressure(&counters.io_some, Some(&counters.io_full)),
-        )?;
-        replace(
-            &pressure,
-            "memory",
-            &render::pressure(&counters.memory_some, Some(&counters.memory_full)),
-        )?;
-        self.kubelet(figures)
+        let net = root.join("1/net");
+        let tcp = match self.group {
+            Some(_) => &counters.host_tcp,
+            None => &counters.pod_tcp,
+        };
+        replace(&net, "snmp", &render::snmp(tcp))?;
+        replace(&net, "netstat", &render::netstat(tcp))?;
+        for (resource, text) in render::pressures(&counters.stalls) {
+            replace(&root.join("pressure"), resource, &text)?;
+        }
+        let now = (
+            figures.kubelet.map(|process| process.pid),
+            figures.cgroup.quota_cores,
+            figures
+                .kubelet
+                .map_or_else(Vec::new, |process| thread_states(&process)),
+        );
+        let changed = self.written.as_ref() != Some(&now);
+        self.written = Some(now);
+        match &self.group {
+            Some(group) => {
+                self.write_group(group, &figures.cgroup, changed)?;
+                self.kubelet(figures, changed)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The kubelet's control group.
+    fn write_group(&self, directory: &Path, group: &Cgroup, changed: bool) -> io::Result<()> {
+        let stat = render::cpu_stat(&self.counters, group);
+        replace(directory, "cpu.stat", &stat)?;
+        for (file, text) in render::quota(group).into_iter().filter(|_| changed) {
+            replace(directory, file, &text)?;
+        }
+        if group.version == 2 {
+            for (resource, text) in render::pressures(&self.counters.group_stalls) {
+                replace(directory, &format!("{resource}.pressure"), &text)?;
+            }
+        }
+        Ok(())
     }
 
     /// The kubelet's own directory; another when it was restarted, none while it is gone.
-    fn kubelet(&mut self, figures: &Figures) -> io::Result<()> {
+    fn kubelet(&mut self, figures: &Figures, changed: bool) -> io::Result<()> {
         let pid = figures.kubelet.map(|process| process.pid);
         if let Some(old) = self.pid.filter(|old| Some(*old) != pid) {
             fs::remove_dir_all(self.root.join(old.to_string()))?;
@@ -88,10 +137,11 @@ impl HostFiles {
                 "kubelet",
                 "/usr/bin/kubelet\0--config=/var/lib/kubelet/config.yaml\0",
             )?;
-            fs::write(
-                directory.join("cgroup"),
-                "0::/system.slice/kubelet.service\n",
-            )?;
+            let groups = match figures.cgroup.version {
+                1 => format!("5:memory:{GROUP}\n4:cpu,cpuacct:{GROUP}\n1:name=systemd:{GROUP}\n"),
+                _ => format!("0::{GROUP}\n"),
+            };
+            fs::write(directory.join("cgroup"), groups)?;
             for thread in 0..THREADS {
                 fs::create_dir_all(task(&directory, process.pid, thread))?;
             }
@@ -106,11 +156,44 @@ impl HostFiles {
         replace(&directory, "status", &render::process_status(&process))?;
         let share = render::schedstat(counters, THREADS);
         replace(&directory, "schedstat", &share)?;
-        for thread in 0..THREADS {
-            replace(&task(&directory, process.pid, thread), "schedstat", &share)?;
+        for (thread, state) in (0..THREADS).zip(thread_states(&process)) {
+            let directory = task(&directory, process.pid, thread);
+            replace(&directory, "schedstat", &share)?;
+            if changed {
+                let stat = render::task_stat(process.pid + thread, state);
+                replace(&directory, "stat", &stat)?;
+            }
         }
         Ok(())
     }
+}
+
+/// The directory of the kubelet's control group, in a hierarchy mounted as distributions do.
+fn group_dir(mounts: &Path, version: u32) -> io::Result<PathBuf> {
+    fs::create_dir_all(mounts)?;
+    let hierarchy = if version == 1 {
+        symlink("cpu,cpuacct", mounts.join("cpu"))?;
+        mounts.join("cpu,cpuacct")
+    } else {
+        mounts.to_owned()
+    };
+    let group = hierarchy.join(GROUP.trim_start_matches('/'));
+    fs::create_dir_all(&group)?;
+    Ok(group)
+}
+
+/// The states of a process's threads, the first thread's first: all are stopped or none; of the rest, as many as there are wait
+/// for IO.
+fn thread_states(process: &Process) -> Vec<char> {
+    let (first, stopped) = (process.state, process.state == 'T');
+    let waiting = process.uninterruptible - u32::from(first == 'D').min(process.uninterruptible);
+    let others = (0..).map(move |thread| match thread {
+        _ if stopped => 'T',
+        thread if thread < waiting => 'D',
+        _ => 'S',
+    });
+    let states = std::iter::once(first).chain(others);
+    states.take(THREADS as usize).collect()
 }
 
 fn task(directory: &Path, pid: u32, thread: u32) -> PathBuf {

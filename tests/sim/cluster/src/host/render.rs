@@ -1,7 +1,7 @@
 //! The text of each file under `/proc`, in the kernel's formats.
 
-use super::counters::{Counters, Stall, THREADS, TICKS};
-use crate::kubelet::{Figures, Process};
+use super::counters::{Counters, Stall, Stalls, THREADS, TICKS, Tcp};
+use crate::kubelet::{Cgroup, Figures, Process};
 
 /// Tasks of a host besides those that run.
 const TASKS: u32 = 420;
@@ -43,7 +43,7 @@ pub(super) fn uptime(counters: &Counters) -> String {
 
 pub(super) fn meminfo(counters: &Counters, figures: &Figures) -> String {
     let total = counters.memory_bytes >> 10;
-    let available = (total as f64 * figures.memory_available_ratio) as u64;
+    let available = (total as f64 * figures.memory.available_ratio) as u64;
     format!(
         "MemTotal: {total:>15} kB\nMemFree: {:>16} kB\nMemAvailable: {available:>11} kB\nBuffers: {:>16} kB\nCached: {:>17} kB\n\
          SwapCached: {:>13} kB\nSwapTotal: {:>14} kB\nSwapFree: {:>15} kB\nDirty: {:>18} kB\nWriteback: {:>14} kB\n",
@@ -59,10 +59,18 @@ pub(super) fn meminfo(counters: &Counters, figures: &Figures) -> String {
 }
 
 pub(super) fn vmstat(counters: &Counters) -> String {
-    let faults = counters.major_faults as u64;
+    let (faults, reclaims) = (
+        counters.major_faults as u64,
+        counters.direct_reclaims as u64,
+    );
+    // Most of what user space allocates is movable.
     format!(
-        "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault {}\npgmajfault {faults}\n",
-        faults * 300
+        "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\nallocstall_dma 0\nallocstall_dma32 0\nallocstall_normal {}\n\
+         allocstall_movable {}\npgfault {}\npgmajfault {faults}\noom_kill {}\n",
+        reclaims / 10,
+        reclaims - reclaims / 10,
+        faults * 300,
+        counters.oom_kills as u64,
     )
 }
 
@@ -78,19 +86,67 @@ pub(super) fn diskstats(counters: &Counters, figures: &Figures) -> String {
         integer(0.7 * counters.request_millis),
         figures.disk.queue.round() as u64,
         integer(counters.disk_busy_millis),
-        integer(counters.disk_queue_millis),
+        integer(counters.request_millis),
     )
 }
 
-pub(super) fn snmp(counters: &Counters) -> String {
-    let retransmits = counters.retransmits as u64;
+pub(super) fn snmp(tcp: &Tcp) -> String {
+    let (segments, retransmits) = (tcp.segments as u64, tcp.retransmits as u64);
     format!(
         "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n\
-         Tcp: 1 200 120000 -1 100 100 0 0 40 100000 100000 {retransmits} 0 0 0\n"
+         Tcp: 1 200 120000 -1 100 100 0 0 40 {segments} {segments} {retransmits} 0 0 0\n"
     )
 }
 
-pub(super) fn pressure(some: &Stall, full: Option<&Stall>) -> String {
+pub(super) fn netstat(tcp: &Tcp) -> String {
+    let timeouts = tcp.timeouts as u64;
+    format!(
+        "TcpExt: SyncookiesSent TW DelayedACKs TCPLostRetransmit TCPTimeouts TCPSynRetrans TCPOrigDataSent\n\
+         TcpExt: 0 1200 3400 7 {timeouts} 5 90000\n"
+    )
+}
+
+/// The three files of a host's or a group's pressure, by resource.
+pub(super) fn pressures(stalls: &Stalls) -> [(&'static str, String); 3] {
+    [
+        ("cpu", pressure(&stalls.cpu_some, &stalls.cpu_full)),
+        ("io", pressure(&stalls.io_some, &stalls.io_full)),
+        ("memory", pressure(&stalls.memory_some, &stalls.memory_full)),
+    ]
+}
+
+/// `cpu.stat` of a group, in the words of its version.
+pub(super) fn cpu_stat(counters: &Counters, group: &Cgroup) -> String {
+    let (periods, throttled) = (counters.periods as u64, counters.throttled_periods as u64);
+    if group.version == 1 {
+        let nanos = (counters.throttled * 1e9) as u64;
+        return format!("nr_periods {periods}\nnr_throttled {throttled}\nthrottled_time {nanos}\n");
+    }
+    let used = (counters.kubelet_cpu * 1e6) as u64;
+    let micros = (counters.throttled * 1e6) as u64;
+    format!(
+        "usage_usec {used}\nuser_usec {}\nsystem_usec {}\nnr_periods {periods}\nnr_throttled {throttled}\n\
+         throttled_usec {micros}\nnr_bursts 0\nburst_usec 0\n",
+        used / 10 * 7,
+        used / 10 * 3
+    )
+}
+
+/// The files that hold a group's quota, in the words of its version; the period is the kernel's default.
+pub(super) fn quota(group: &Cgroup) -> Vec<(&'static str, String)> {
+    let micros = group.quota_cores.map(|cores| (cores * 1e5) as u64);
+    if group.version == 1 {
+        let micros = micros.map_or_else(|| "-1".to_owned(), |micros| micros.to_string());
+        return vec![
+            ("cpu.cfs_quota_us", micros + "\n"),
+            ("cpu.cfs_period_us", "100000\n".to_owned()),
+        ];
+    }
+    let micros = micros.map_or_else(|| "max".to_owned(), |micros| micros.to_string());
+    vec![("cpu.max", micros + " 100000\n")]
+}
+
+fn pressure(some: &Stall, full: &Stall) -> String {
     let line = |name: &str, stall: &Stall| {
         let [ten, sixty, more] = stall.averages;
         format!(
@@ -98,8 +154,12 @@ pub(super) fn pressure(some: &Stall, full: Option<&Stall>) -> String {
             stall.total_micros as u64
         )
     };
-    let full = full.copied().unwrap_or_default();
-    line("some", some) + &line("full", &full)
+    line("some", some) + &line("full", full)
+}
+
+/// `stat` of one of the kubelet's threads.
+pub(super) fn task_stat(thread: u32, state: char) -> String {
+    stat_line(thread, "kubelet", state, 0, [0, 0], THREADS, 0, 0)
 }
 
 pub(super) fn process_stat(counters: &Counters, process: &Process) -> String {
@@ -147,6 +207,7 @@ pub(super) fn process_status(process: &Process) -> String {
     let word = match state {
         'R' => "running",
         'T' => "stopped",
+        'D' => "disk sleep",
         _ => "sleeping",
     };
     format!(

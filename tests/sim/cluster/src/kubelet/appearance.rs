@@ -1,36 +1,40 @@
-//! How a node's trouble looks from the outside: figures that go with its kind and with the spells in force.
+//! How a node looks from the outside: figures that go with its kind, its habits and the spells in force.
 
 use std::time::Duration;
 
-use rand::Rng;
-
 use super::{
-    figures::{Cpu, Disk, Figures, Pressure, Process, Runtime},
+    figures::{
+        Answers, Cgroup, Cpu, Disk, Figures, Memory, Network, Pressure, Process, Requests, Runtime,
+    },
+    habits::call_millis,
     machine::Kubelet,
     spec::Kind,
-    trouble::{Effect, log_normal},
+    traces,
+    trouble::log_normal,
 };
 
 impl Kubelet {
-    /// The node's figures now. Their noise has a source of its own, so that looking changes no heartbeat.
-    pub fn figures(&mut self) -> Figures {
-        let mut figures = self.usual();
-        let effects: Vec<Effect> = self.trouble.effects().collect();
-        for effect in effects {
-            self.apply(effect, &mut figures);
+    /// The node's figures at a moment, which may be some seconds ago. Their noise has a source of its own, so that looking
+    /// changes no heartbeat.
+    pub fn figures_at(&mut self, at: Duration) -> Figures {
+        let mut figures = self.usual(at);
+        for spell in self.trouble.spells_at(at) {
+            traces::show(spell, at, f64::from(self.spec.cpus), &mut figures);
         }
+        traces::settle(&mut figures, &mut self.noise);
         figures
     }
 
-    /// The figures of a node of this size that has no trouble.
+    /// The figures of a node of this size that has no trouble and hardly any work.
     fn calm(&mut self) -> Figures {
         let cpus = f64::from(self.spec.cpus);
         let mut noise = || log_normal(&mut self.noise, 1.0, 0.15);
-        let millis = |millis: f64| Duration::from_secs_f64(millis / 1000.0);
-        let objects = f64::from(self.spec.running_containers + self.spec.dead_containers);
+        let calls = call_millis(&self.spec);
         Figures {
+            moves: true,
             runnable: 0.3 * cpus * noise(),
             blocked: 0.1 * noise(),
+            held: 0.0,
             cpu: Cpu {
                 user: 0.18 * noise(),
                 system: 0.06 * noise(),
@@ -41,49 +45,81 @@ impl Kubelet {
                 cpu_some: 0.03 * noise(),
                 io_some: 0.01 * noise(),
                 io_full: 0.004 * noise(),
-                memory_some: 0.0,
-                memory_full: 0.0,
+                ..Pressure::default()
             },
-            memory_available_ratio: 0.55,
-            major_faults_per_second: 0.5 * noise(),
+            memory: Memory {
+                available_ratio: 0.55,
+                major_faults_per_second: 0.5 * noise(),
+                direct_reclaims_per_second: 0.0,
+                oom_kills_per_second: 0.0,
+            },
             disk: Disk {
                 busy: 0.05 * noise(),
                 queue: 0.08 * noise(),
+                requests_per_second: 65.0 * noise(),
                 request_time: millis(1.2 * noise()),
                 read_bytes_per_second: 4e5 * noise(),
                 written_bytes_per_second: 2e6 * noise(),
             },
-            retransmits_per_second: 0.1 * noise(),
+            network: Network {
+                segments_per_second: 300.0 * noise(),
+                retransmits_per_second: 0.1 * noise(),
+                timeouts_per_second: 0.0,
+            },
+            pod_network: Network {
+                segments_per_second: 4.0 * noise(),
+                retransmits_per_second: 0.0,
+                timeouts_per_second: 0.0,
+            },
             kubelet: Some(Process {
                 pid: self.pid,
                 started: self.started,
                 state: 'S',
+                uninterruptible: 0,
                 cores: 0.08 * noise(),
                 run_queue_wait: 0.01 * noise(),
+                major_faults_per_second: 0.05 * noise(),
                 resident_bytes: 110 << 20,
             }),
+            cgroup: Cgroup {
+                version: self.spec.cgroup_version,
+                quota_cores: self.spec.cpu_quota_cores,
+                periods_per_second: 4.0 * noise(),
+                throttled_periods: 0.0,
+                throttled: 0.0,
+                pressure: Pressure {
+                    cpu_some: 0.01 * noise(),
+                    cpu_full: 0.01 * noise(),
+                    ..Pressure::default()
+                },
+            },
             runtime: Runtime {
                 running_containers: self.spec.running_containers,
                 dead_containers: self.spec.dead_containers,
                 ready_sandboxes: self.spec.pods,
                 images: self.spec.images,
-                version: millis(1.0 * noise()),
-                status: millis(2.0 * noise()),
-                list_sandboxes: millis((1.0 + 0.02 * f64::from(self.spec.pods)) * noise()),
-                list_containers: millis((1.0 + 0.03 * objects) * noise()),
-                list_images: millis((2.0 + 0.06 * f64::from(self.spec.images)) * noise()),
+                answers: Answers::Always,
+                version: millis(calls[0] * noise()),
+                status: millis(calls[1] * noise()),
+                list_sandboxes: millis(calls[2] * noise()),
+                list_containers: millis(calls[3] * noise()),
+                list_images: millis(calls[4] * noise()),
             },
-            api_put: millis(7.0 * noise()),
+            requests: Requests {
+                per_second: 0.3 * noise(),
+                code: Some(200),
+                took: millis(6.0 * noise()),
+            },
         }
     }
 
-    /// The figures that go with the node's kind, without a spell of trouble.
-    fn usual(&mut self) -> Figures {
+    /// The figures that go with the node's kind and habits, without a spell of trouble.
+    fn usual(&mut self, at: Duration) -> Figures {
         let mut figures = self.calm();
+        self.habits.add_to(&mut figures, at);
         let cpus = f64::from(self.spec.cpus);
         let stress = 1.0 + 0.25 * self.stress.clamp(-2.0, 2.0);
         let work = self.last_work.as_secs_f64();
-        let millis = |millis: f64| Duration::from_secs_f64(millis / 1000.0);
         match self.spec.kind {
             Kind::Overloaded => {
                 figures.runnable = 1.4 * cpus * stress;
@@ -100,9 +136,11 @@ impl Kubelet {
                     io_full: 0.22 * stress,
                     memory_some: 0.06 * stress,
                     memory_full: 0.02,
+                    ..Pressure::default()
                 };
-                figures.memory_available_ratio = 0.12;
-                figures.major_faults_per_second = 60.0 * stress;
+                figures.memory.available_ratio = 0.12;
+                figures.memory.major_faults_per_second = 60.0 * stress;
+                figures.memory.direct_reclaims_per_second = 4.0 * stress;
                 figures.disk = busy_disk(
                     (0.78 * stress).min(0.99),
                     11.0 * stress,
@@ -135,50 +173,6 @@ impl Kubelet {
         }
         figures
     }
-
-    /// What a spell does to the figures.
-    fn apply(&mut self, effect: Effect, figures: &mut Figures) {
-        match effect {
-            Effect::Starved => {
-                figures.runnable = 6.0 * f64::from(self.spec.cpus);
-                figures.cpu = Cpu {
-                    user: 0.82,
-                    system: 0.14,
-                    iowait: 0.0,
-                    steal: 0.03,
-                };
-                figures.pressure.cpu_some = 0.96;
-                kubelet(figures, 0.02, 4.5, 200 << 20);
-                set_state(figures, 'R');
-            }
-            Effect::Stopped => {
-                kubelet(figures, 0.0, 0.0, 110 << 20);
-                set_state(figures, 'T');
-            }
-            Effect::Gone => figures.kubelet = None,
-            Effect::Disconnected => {
-                figures.retransmits_per_second = 4.0;
-                figures.api_put = Duration::from_secs(10);
-            }
-            Effect::Lossy => {
-                figures.retransmits_per_second = 25.0;
-                figures.api_put = Duration::from_secs_f64(self.noise.random_range(1.0..8.0));
-            }
-            Effect::SlowRuntime(factor) => {
-                let runtime = &mut figures.runtime;
-                for call in [
-                    &mut runtime.version,
-                    &mut runtime.status,
-                    &mut runtime.list_sandboxes,
-                    &mut runtime.list_containers,
-                    &mut runtime.list_images,
-                ] {
-                    *call = call.mul_f64(factor);
-                }
-            }
-            Effect::ClockStep(_) | Effect::RuntimeDown => {}
-        }
-    }
 }
 
 /// Shares of a status's time that went into each call to the runtime.
@@ -195,6 +189,8 @@ fn busy_disk(busy: f64, queue: f64, request_time: Duration) -> Disk {
     Disk {
         busy,
         queue,
+        // Little's law: the queue is the rate times the time of a request.
+        requests_per_second: queue / request_time.as_secs_f64(),
         request_time,
         read_bytes_per_second: 3e7,
         written_bytes_per_second: 6e7,
@@ -209,8 +205,6 @@ fn kubelet(figures: &mut Figures, cores: f64, run_queue_wait: f64, resident_byte
     }
 }
 
-fn set_state(figures: &mut Figures, state: char) {
-    if let Some(process) = &mut figures.kubelet {
-        process.state = state;
-    }
+fn millis(millis: f64) -> Duration {
+    Duration::from_secs_f64(millis / 1000.0)
 }

@@ -21,15 +21,18 @@ use crate::{
 impl SimNode {
     /// Runs the kubelet until the future is dropped.
     pub(crate) async fn run(self) {
+        let mut injections = self.injections();
         loop {
             let due = self.lock().due();
             tokio::select! {
                 () = self.0.clock.sleep_until(due) => {}
-                () = self.0.injected.notified() => {}
+                // Its sender is the node's, which is here.
+                _ = injections.changed() => {}
             }
             let seen = self.look();
             let now = self.0.clock.now();
-            let actions = self.lock().act(now, self.0.machine_clock.wall(), seen);
+            let wall = self.machine_clock().wall();
+            let actions = self.lock().act(now, wall, seen);
             for action in actions {
                 if let Err(refusal) = self.carry_out(action, now) {
                     tracing::debug!(node = %self.0.spec.name, %refusal, "kubelet's post refused");
@@ -60,7 +63,26 @@ impl SimNode {
     fn carry_out(&self, action: Action, now: Duration) -> Result<(), Refusal> {
         match action {
             Action::StepClock(seconds) => {
-                self.0.machine_clock.step_wall(seconds);
+                self.machine_clock().step_wall(seconds);
+                Ok(())
+            }
+            Action::StandStill(length) => {
+                self.machine_clock().stand_still(length);
+                Ok(())
+            }
+            Action::Suspend(length) => {
+                self.machine_clock().suspend(length);
+                Ok(())
+            }
+            Action::PowerOff => {
+                self.0.power.send_modify(|power| power.on = false);
+                Ok(())
+            }
+            Action::Boot(uptime) => {
+                let seed = self.0.spec.seed;
+                self.0
+                    .power
+                    .send_modify(|power| *power = power.next(seed, uptime));
                 Ok(())
             }
             Action::Renew { stamp } => self.renew(stamp, now),
@@ -122,6 +144,7 @@ impl SimNode {
             .store()
             .update(Resource::Node, &key, writer, |node| {
                 objects::post_status(node, heartbeat, conditions, images_changed);
+                node["status"]["nodeInfo"]["bootID"] = self.boot_id().into();
                 Ok(())
             })?;
         self.book(
@@ -134,7 +157,7 @@ impl SimNode {
     }
 
     fn post_pods_ready(&self) -> Result<(), Refusal> {
-        let now = stamp::seconds(self.0.machine_clock.wall());
+        let now = stamp::seconds(self.machine_clock().wall());
         let writer = Writer {
             manager: KUBELET,
             status: true,

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{machine::Kubelet, node::SimNode, spec::NodeSpec, trouble::Effect};
+use super::{effect::Effect, machine::Kubelet, node::SimNode, spec::NodeSpec};
 
 /// How often a request to a stopped kubelet looks whether the kubelet goes on.
 const PAUSED_PACE: Duration = Duration::from_millis(200);
@@ -115,11 +115,11 @@ impl KubeletEndpoint {
 
 impl Kubelet {
     fn is_paused(&self) -> bool {
-        self.trouble.paused_until().is_some()
+        self.trouble.effects().any(Effect::holds_kubelet)
     }
 
     fn is_gone(&self) -> bool {
-        self.trouble.effects().any(|effect| effect == Effect::Gone)
+        self.trouble.effects().any(Effect::ends_kubelet)
     }
 }
 

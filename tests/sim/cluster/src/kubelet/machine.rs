@@ -1,25 +1,20 @@
 //! One kubelet as a state machine without IO: told the time, it says what it does and when it wants to be told again.
 //!
-//! Two loops, as in the real one. The lease loop stamps a renewal, sends it, retries, and sleeps a quarter of the lease duration
-//! plus 0-4 % once the call has ended. The status loop asks the runtime, stamps the conditions and posts them when something
-//! changed or the report frequency has passed.
+//! Its two loops are in `loops.rs`; here is what surrounds them: spells of trouble, the process, the pods.
 
 use std::time::{Duration, SystemTime};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
-    phase::{Call, Phase},
-    spec::{Kind, NodeSpec},
-    trouble::{Edge, Effect, Spell, Trouble, log_normal, normal},
+    effect::Effect,
+    habits::Habits,
+    phase::Phase,
+    requests::Requests,
+    spec::NodeSpec,
+    trouble::{Edge, Spell, Trouble, normal},
 };
 use crate::api::Reach;
-
-/// Attempts made at once, before the lease loop backs off and the status loop waits for its next turn.
-const ATTEMPTS: u32 = 5;
-
-/// Share of an interval that is added at random.
-const JITTER: f64 = 0.04;
 
 /// What the kubelet does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +37,14 @@ pub enum Action {
     PostPodsReady,
     /// The wall clock of its machine is stepped by these seconds.
     StepClock(f64),
+    /// Its machine is paused for so long.
+    StandStill(Duration),
+    /// Its machine is suspended for so long.
+    Suspend(Duration),
+    /// Its machine fails.
+    PowerOff,
+    /// Its machine is up again since so long.
+    Boot(Duration),
 }
 
 /// What a posted status says besides its heartbeat times.
@@ -70,21 +73,25 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 pub struct Kubelet {
     pub(super) spec: NodeSpec,
-    random: StdRng,
+    pub(super) random: StdRng,
     /// Noise of the figures.
     pub(super) noise: StdRng,
+    pub(super) habits: Habits,
     pub(super) trouble: Trouble,
-    lease: Option<Phase>,
-    status: Phase,
-    last_report: Option<Duration>,
+    pub(super) lease: Option<Phase>,
+    pub(super) status: Phase,
+    pub(super) last_report: Option<Duration>,
     /// Its copy of its own Node is older than a pause or a lost connection.
-    stale_copy: bool,
+    pub(super) stale_copy: bool,
     /// The last status it posted said that the runtime is down.
-    posted_down: bool,
+    pub(super) posted_down: bool,
     pods_at: Option<Duration>,
-    /// Process id and start of the running process.
+    /// Process id of the running process, and its start since the machine's boot.
     pub(super) pid: u32,
     pub(super) started: Duration,
+    /// When the machine was booted, on the cluster's monotonic clock.
+    booted: Duration,
+    pub(super) requests: Requests,
     /// The load of the moment on a standard normal scale; wanders from status to status.
     pub(super) stress: f64,
     /// How long the runtime kept the last status.
@@ -104,6 +111,7 @@ impl Kubelet {
         let last_report =
             spread(spec.status_report_frequency).checked_sub(spec.status_report_frequency);
         Self {
+            habits: Habits::of(&spec),
             trouble: Trouble::new(spec.kind, spec.severity, now),
             lease,
             status,
@@ -113,6 +121,8 @@ impl Kubelet {
             pods_at: None,
             pid: random.random_range(700..3000),
             started: now.saturating_sub(Duration::from_secs(random.random_range(600..3500))),
+            booted: Duration::ZERO,
+            requests: Requests::default(),
             stress: normal(&mut random),
             last_work: Duration::from_millis(20),
             noise: StdRng::seed_from_u64(spec.seed ^ 0x6669_6775),
@@ -151,21 +161,21 @@ impl Kubelet {
         let mut wall = wall;
         for edge in self.trouble.advance(now, &mut self.random) {
             match edge {
-                Edge::Begins(Effect::ClockStep(seconds)) => {
-                    wall = step(wall, seconds);
-                    actions.push(Action::StepClock(seconds));
+                Edge::Begins(spell) => {
+                    actions.extend(befalls(spell, now, &mut wall));
+                    if spell.effect == Effect::Suspended {
+                        // Its timers run by CLOCK_MONOTONIC, which stands still: what is left to sleep will still be left.
+                        let length = spell.end.saturating_sub(now);
+                        self.lease.iter_mut().for_each(|lease| lease.shift(length));
+                        self.status.shift(length);
+                    }
                 }
-                Edge::Ends(Effect::Gone) => self.start(now),
-                Edge::Ends(effect) if effect.pauses() => self.stale_copy = true,
-                Edge::Ends(Effect::Disconnected) => self.stale_copy = true,
-                Edge::Begins(_) | Edge::Ends(_) => {}
+                Edge::Ends(spell) => actions.extend(self.recovers(spell, now)),
             }
         }
-        if let Some(until) = self.trouble.paused_until() {
+        if let Some(until) = self.trouble.held_until(Effect::holds_loops) {
             let wake = until + Duration::from_millis(self.random.random_range(5..300));
-            if let Some(lease) = &mut self.lease {
-                lease.postpone(wake);
-            }
+            self.lease.iter_mut().for_each(|lease| lease.postpone(wake));
             self.status.postpone(wake);
             self.pods_at = None;
         } else {
@@ -180,141 +190,27 @@ impl Kubelet {
         actions
     }
 
-    fn lease_step(
-        &mut self,
-        phase: Phase,
-        now: Duration,
-        wall: SystemTime,
-        seen: Seen,
-        actions: &mut Vec<Action>,
-    ) -> Phase {
-        match phase {
-            Phase::Asleep(_, attempt) => Phase::Calling(self.call(now, wall, seen, attempt)),
-            Phase::Calling(mut call) if call.arrives.is_some() => {
-                call.arrives = None;
-                actions.push(Action::Renew { stamp: call.stamp });
-                Phase::Calling(call)
+    /// What the end of a spell leaves to be done.
+    fn recovers(&mut self, spell: Spell, now: Duration) -> Option<Action> {
+        match spell.effect {
+            Effect::Rebooted => {
+                let uptime = Duration::from_secs(self.random.random_range(6..15));
+                self.booted = now.saturating_sub(uptime);
+                self.pid = self.random.random_range(400..700);
+                self.start(now);
+                return Some(Action::Boot(uptime));
             }
-            Phase::Calling(call) if !call.answered && call.attempt < ATTEMPTS => {
-                Phase::Calling(self.call(now, wall, seen, call.attempt + 1))
-            }
-            // Out of attempts: the kubelet makes sure that its Lease exists, backing off from 200 ms to 7 s, and renews as
-            // soon as that works.
-            Phase::Calling(call) if !call.answered => {
-                let doublings = (call.attempt - ATTEMPTS).min(6);
-                let pause = Duration::from_millis(200 << doublings).min(Duration::from_secs(7));
-                Phase::Asleep(now + pause, call.attempt + 1)
-            }
-            Phase::Calling(_) | Phase::Computing(_) => {
-                let interval = self.spec.lease_duration.unwrap_or_default() / 4;
-                Phase::Asleep(now + self.jittered(interval), 1)
-            }
+            Effect::Gone => self.start(now),
+            effect if effect.holds_loops() || effect.loses_requests() => self.stale_copy = true,
+            _ => {}
         }
-    }
-
-    fn status_step(
-        &mut self,
-        phase: Phase,
-        now: Duration,
-        wall: SystemTime,
-        seen: Seen,
-        actions: &mut Vec<Action>,
-    ) -> Phase {
-        match phase {
-            Phase::Asleep(..) => {
-                self.last_work = self.work();
-                Phase::Computing(now + self.last_work)
-            }
-            Phase::Computing(_) => {
-                let reported = self
-                    .last_report
-                    .is_some_and(|last| now < last + self.spec.status_report_frequency);
-                let changed = seen.unknown
-                    || self.posted_down != self.runtime_is_down()
-                    || self.random.random_bool(STATUS_CHANGES);
-                if reported && !changed {
-                    return self.status_asleep(now);
-                }
-                Phase::Calling(self.call(now, wall, seen, 1))
-            }
-            Phase::Calling(mut call) if call.arrives.is_some() => {
-                call.arrives = None;
-                let conditions = if self.stale_copy && seen.unknown {
-                    Conditions::Unchanged
-                } else if self.runtime_is_down() {
-                    Conditions::RuntimeDown
-                } else {
-                    Conditions::Well
-                };
-                self.stale_copy = false;
-                self.posted_down = conditions == Conditions::RuntimeDown;
-                actions.push(Action::PostStatus {
-                    stamp: call.stamp,
-                    conditions,
-                    images_changed: self.random.random_bool(STATUS_CHANGES),
-                });
-                Phase::Calling(call)
-            }
-            Phase::Calling(call) if !call.answered && call.attempt < ATTEMPTS => {
-                Phase::Calling(self.call(now, wall, seen, call.attempt + 1))
-            }
-            Phase::Calling(call) => {
-                if call.answered {
-                    self.last_report = Some(now);
-                }
-                self.status_asleep(now)
-            }
-        }
-    }
-
-    fn status_asleep(&mut self, now: Duration) -> Phase {
-        let interval = self.spec.status_update_frequency;
-        Phase::Asleep(now + self.jittered(interval), 1)
-    }
-
-    fn runtime_is_down(&self) -> bool {
-        self.trouble
-            .effects()
-            .any(|effect| effect == Effect::RuntimeDown)
-    }
-
-    /// Sends a call by the connection of the moment.
-    fn call(&mut self, now: Duration, wall: SystemTime, seen: Seen, attempt: u32) -> Call {
-        let effects: Vec<Effect> = self.trouble.effects().collect();
-        Call::send(now, wall, attempt, seen.reach, &effects, &mut self.random)
-    }
-
-    /// How long the runtime keeps the status that begins now.
-    fn work(&mut self) -> Duration {
-        self.stress = 0.6 * self.stress + 0.8 * normal(&mut self.random);
-        let seconds = match self.spec.kind {
-            Kind::Overloaded => {
-                let median = 12.5 + 6.0 * self.spec.severity;
-                (median * (0.36 * self.stress).exp()).clamp(8.0, 52.0)
-            }
-            Kind::SlowRuntime => {
-                let median = 18.0 + 20.0 * self.spec.severity;
-                (median * (0.45 * self.stress).exp()).clamp(6.0, 110.0)
-            }
-            _ => log_normal(&mut self.random, 0.03, 0.5).min(2.0),
-        };
-        let slowed = self
-            .trouble
-            .effects()
-            .fold(seconds, |seconds, effect| match effect {
-                Effect::SlowRuntime(factor) => seconds * factor,
-                _ => seconds,
-            });
-        Duration::from_secs_f64(slowed)
+        None
     }
 
     /// The kubelet sees its pods marked not ready and puts that right with its next sync.
     fn watch_pods(&mut self, now: Duration, seen: Seen, actions: &mut Vec<Action>) {
-        let connected = seen.reach == Reach::Up
-            && !self
-                .trouble
-                .effects()
-                .any(|effect| effect == Effect::Disconnected);
+        let connected =
+            seen.reach == Reach::Up && !self.trouble.effects().any(Effect::loses_requests);
         match self.pods_at {
             Some(at) if at <= now => {
                 self.pods_at = None;
@@ -334,7 +230,8 @@ impl Kubelet {
     /// A new process: both loops begin at once.
     fn start(&mut self, now: Duration) {
         self.pid += self.random.random_range(20..400);
-        self.started = now;
+        self.started = now.saturating_sub(self.booted);
+        self.requests = Requests::default();
         self.lease = self.spec.lease_duration.map(|_| Phase::Asleep(now, 1));
         self.status = Phase::Asleep(
             now + Duration::from_millis(self.random.random_range(200..900)),
@@ -342,14 +239,22 @@ impl Kubelet {
         );
         self.last_report = None;
     }
-
-    fn jittered(&mut self, interval: Duration) -> Duration {
-        interval.mul_f64(1.0 + JITTER * self.random.random::<f64>())
-    }
 }
 
-/// Share of statuses in which something besides the times changed: an image pulled or collected now and then.
-const STATUS_CHANGES: f64 = 0.004;
+/// What the beginning of a spell does to the machine.
+fn befalls(spell: Spell, now: Duration, wall: &mut SystemTime) -> Option<Action> {
+    let length = spell.end.saturating_sub(now);
+    match spell.effect {
+        Effect::ClockStep(seconds) => {
+            *wall = step(*wall, seconds);
+            Some(Action::StepClock(seconds))
+        }
+        Effect::Paused => Some(Action::StandStill(length)),
+        Effect::Suspended => Some(Action::Suspend(length)),
+        Effect::Rebooted => Some(Action::PowerOff),
+        _ => None,
+    }
+}
 
 fn step(wall: SystemTime, seconds: f64) -> SystemTime {
     let by = Duration::from_secs_f64(seconds.abs());

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::figures::Figures;
+use super::{figures::Figures, requests::Request};
 
 /// Buckets of the runtime operations, in seconds: 5 ms, each 2.5 times the one before.
 const OPERATION_BUCKETS: [f64; 14] = [
@@ -31,6 +31,9 @@ const PLEG_BUCKETS: [f64; 11] = [
 const CLIENT_BUCKETS: [f64; 12] = [
     0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0,
 ];
+
+/// The label that names the API server.
+const HOST: &str = "host=\"api.simulated:6443\"";
 
 /// A histogram that also takes fractions of calls: what is left over waits for the next interval.
 #[derive(Clone, Debug)]
@@ -119,7 +122,15 @@ pub(crate) struct Metrics {
     relist_interval: Histogram,
     /// Wall time of the last relist, in seconds since the Unix epoch.
     relisted: f64,
-    put: Histogram,
+    /// Durations of requests to the API server, by verb.
+    durations: BTreeMap<&'static str, Histogram>,
+    /// Requests to the API server, by verb and code.
+    requests: BTreeMap<(&'static str, String), u64>,
+    /// Requests besides the heartbeats that are not whole yet.
+    owed: f64,
+    /// Age of the process, by which it knows when it started.
+    age: Duration,
+    wall: f64,
     cpu_seconds: f64,
     running_pods: u32,
     running_containers: u32,
@@ -135,22 +146,36 @@ impl Metrics {
             relist: Histogram::new(&PLEG_BUCKETS),
             relist_interval: Histogram::new(&PLEG_BUCKETS),
             relisted: 0.0,
-            put: Histogram::new(&CLIENT_BUCKETS),
+            durations: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            owed: 0.0,
+            age: Duration::ZERO,
+            wall: 0.0,
             cpu_seconds: 0.0,
             running_pods: 0,
             running_containers: 0,
         }
     }
 
-    /// Books what the kubelet did from the last call until `now`. A kubelet that is `paused` does nothing; a new process begins
-    /// at zero.
-    pub(crate) fn advance(&mut self, now: Duration, wall: f64, figures: &Figures, paused: bool) {
+    /// Books what the kubelet did from the last call until `now`: its `requests` to the API server that were heartbeats, and what
+    /// goes on all the time. A kubelet that is `paused` does nothing; a new process begins at zero.
+    pub(super) fn advance(
+        &mut self,
+        now: Duration,
+        wall: f64,
+        age: Duration,
+        figures: &Figures,
+        requests: &[Request],
+        paused: bool,
+    ) {
         let pid = figures.kubelet.map(|process| process.pid);
         if pid.is_some() && self.pid.is_some() && pid != self.pid {
             *self = Self::new(self.at);
         }
         let seconds = now.saturating_sub(self.at).as_secs_f64();
         self.at = now;
+        self.age = age;
+        self.wall = wall;
         let Some(process) = figures.kubelet.filter(|_| !paused) else {
             return;
         };
@@ -181,7 +206,28 @@ impl Metrics {
                 .or_insert_with(|| Histogram::new(&OPERATION_BUCKETS))
                 .observe(calls, length);
         }
-        self.put.observe(seconds / 10.2, figures.api_put);
+        for request in requests {
+            self.book(*request);
+        }
+        self.owed += seconds * figures.requests.per_second;
+        while self.owed >= 1.0 {
+            self.owed -= 1.0;
+            self.book(Request {
+                verb: "POST",
+                code: figures.requests.code,
+                took: figures.requests.took,
+            });
+        }
+    }
+
+    fn book(&mut self, request: Request) {
+        let Request { verb, code, took } = request;
+        let code = code.map_or_else(|| "<error>".to_owned(), |code| code.to_string());
+        *self.requests.entry((verb, code)).or_default() += 1;
+        self.durations
+            .entry(verb)
+            .or_insert_with(|| Histogram::new(&CLIENT_BUCKETS))
+            .observe(1.0, took);
     }
 
     /// The text of `/metrics`.
@@ -220,18 +266,24 @@ impl Metrics {
             "process_cpu_seconds_total {:.2}",
             self.cpu_seconds
         ));
+        // The process reads its start from its age and the machine's wall clock, whenever it is asked.
+        text.family("process_start_time_seconds", "gauge");
+        text.line(&format!(
+            "process_start_time_seconds {:.2}",
+            self.wall - self.age.as_secs_f64()
+        ));
         let family = "rest_client_request_duration_seconds";
         text.family(family, "histogram");
-        self.put.write(
-            &mut text,
-            family,
-            "host=\"api.simulated:6443\",verb=\"PUT\"",
-        );
-        text.family("rest_client_requests_total", "counter");
-        text.line(&format!(
-            "rest_client_requests_total{{code=\"200\",host=\"api.simulated:6443\",method=\"PUT\"}} {}",
-            self.put.count()
-        ));
+        for (verb, histogram) in &self.durations {
+            histogram.write(&mut text, family, &format!("{HOST},verb=\"{verb}\""));
+        }
+        let family = "rest_client_requests_total";
+        text.family(family, "counter");
+        for ((verb, code), count) in &self.requests {
+            text.line(&format!(
+                "{family}{{code=\"{code}\",{HOST},method=\"{verb}\"}} {count}"
+            ));
+        }
         text.0
     }
 }

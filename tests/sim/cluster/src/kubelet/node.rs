@@ -6,19 +6,13 @@ use std::{
 };
 
 use nodegrace_clock::Clock;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::{
-    driver::KUBELET,
-    figures::Figures,
-    ledger::Ledger,
-    machine::Kubelet,
-    metrics::Metrics,
-    objects,
-    spec::NodeSpec,
-    trouble::{Effect, Spell},
+    driver::KUBELET, effect::Effect, figures::Figures, ledger::Ledger, machine::Kubelet,
+    metrics::Metrics, objects, power::Power, spec::NodeSpec, trouble::Spell,
 };
-use crate::api::{ApiServer, Key, Refusal, Resource};
+use crate::api::{ApiServer, Gate, Key, Refusal, Resource};
 
 /// A node with its kubelet: cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,16 +21,18 @@ pub struct SimNode(pub(super) Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) spec: NodeSpec,
-    boot_id: String,
     pub(super) server: ApiServer,
     pub(super) clock: Clock,
-    /// The machine's own clock: the cluster's monotonic time, a wall clock of its own.
-    pub(super) machine_clock: Clock,
+    /// The machine: its own clock begins with the cluster's monotonic time, and has a wall clock of its own.
+    pub(super) power: watch::Sender<Power>,
+    /// What the connections from the machine go through.
+    network: Gate,
     pub(super) ledger: Ledger,
     pub(super) pods: Vec<Key>,
     kubelet: Mutex<Kubelet>,
     metrics: Mutex<Metrics>,
-    pub(super) injected: Notify,
+    /// How often spells were injected.
+    injected: watch::Sender<u64>,
 }
 
 impl SimNode {
@@ -50,13 +46,12 @@ impl SimNode {
         ledger: &Ledger,
         pods: Vec<Key>,
     ) -> Result<Self, Refusal> {
-        let boot_id = boot_id(spec.seed);
-        let machine_clock = clock.another_machine();
-        let wall = machine_clock.wall();
+        let power = Power::first(spec.seed, clock.another_machine());
+        let wall = power.clock.wall();
         let store = server.store();
         let node = store.create(
             Resource::Node,
-            objects::node(&spec, address, &boot_id, wall),
+            objects::node(&spec, address, &power.boot_id, wall),
             KUBELET,
         )?;
         if spec.lease_duration.is_some() {
@@ -66,14 +61,14 @@ impl SimNode {
         Ok(Self(Arc::new(Inner {
             kubelet: Mutex::new(Kubelet::new(spec.clone(), clock.now())),
             spec,
-            boot_id,
             server: server.clone(),
             clock: clock.clone(),
-            machine_clock,
+            power: watch::Sender::new(power),
+            network: Gate::default(),
             ledger: ledger.clone(),
             pods,
             metrics: Mutex::new(Metrics::new(clock.now())),
-            injected: Notify::new(),
+            injected: watch::Sender::new(0),
         })))
     }
 
@@ -82,41 +77,79 @@ impl SimNode {
         &self.0.spec
     }
 
-    /// The id of its boot, as in `/proc/sys/kernel/random/boot_id`.
-    pub fn boot_id(&self) -> &str {
-        &self.0.boot_id
+    /// The machine's boots, as they come.
+    pub fn power(&self) -> watch::Receiver<Power> {
+        self.0.power.subscribe()
     }
 
-    /// The machine's clock: the agent on this node belongs on it.
-    pub fn machine_clock(&self) -> &Clock {
-        &self.0.machine_clock
+    /// The id of its boot, as in `/proc/sys/kernel/random/boot_id`.
+    pub fn boot_id(&self) -> String {
+        self.0.power.borrow().boot_id.clone()
+    }
+
+    /// The machine's clock since its boot: the agent on this node belongs on it.
+    pub fn machine_clock(&self) -> Clock {
+        self.0.power.borrow().clock.clone()
+    }
+
+    /// What the connections from the machine go through.
+    pub(crate) fn network(&self) -> &Gate {
+        &self.0.network
     }
 
     /// Puts the node under an effect from now on, for `length` of the cluster's time.
     pub fn inject(&self, effect: Effect, length: Duration) {
-        let start = self.0.clock.now();
+        self.inject_later(effect, Duration::ZERO, length);
+    }
+
+    /// Puts the node under an effect for `length`, `after` so long from now.
+    pub fn inject_later(&self, effect: Effect, after: Duration, length: Duration) {
+        let start = self.0.clock.now() + after;
         self.lock().inject(Spell {
             start,
             end: start + length,
             effect,
         });
-        self.0.injected.notify_one();
+        // Both the kubelet and the machine around it wait for the next boundary they know.
+        self.0.injected.send_modify(|times| *times += 1);
     }
 
-    /// The node's figures at `now`; what the kubelet did until then goes into its metrics.
-    pub(crate) fn observe_figures(&self, now: Duration) -> Figures {
+    /// The node's figures over the time from the last call until `now`; what the kubelet did goes into its metrics.
+    pub(crate) fn observe(&self, since: Duration, now: Duration) -> Figures {
+        let clock = self.machine_clock();
+        let wall = clock.wall().duration_since(UNIX_EPOCH);
         let mut kubelet = self.lock();
-        let figures = kubelet.figures();
-        let wall = self.0.machine_clock.wall();
-        let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let paused = kubelet.trouble.paused_until().is_some();
+        // Nobody looks away over a boundary: between two of them the spells are the same.
+        let within = since + (now - since) / 2;
+        let figures = kubelet.figures_at(within);
+        let spells = kubelet.trouble.spells_at(within);
+        let paused = spells.iter().any(|spell| spell.effect.holds_kubelet());
+        let age = clock.now().saturating_sub(kubelet.started);
+        let requests = kubelet.requests.take();
         let mut metrics = self
             .0
             .metrics
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        metrics.advance(now, wall.as_secs_f64(), &figures, paused);
+        let wall = wall.unwrap_or_default().as_secs_f64();
+        metrics.advance(now, wall, age, &figures, &requests, paused);
         figures
+    }
+
+    /// The first boundary of a known spell after `at`.
+    pub(crate) fn next_edge(&self, at: Duration) -> Option<Duration> {
+        self.lock().trouble.next_edge(at)
+    }
+
+    /// What is in force at a moment.
+    pub(crate) fn effects_at(&self, at: Duration) -> Vec<Effect> {
+        let spells = self.lock().trouble.spells_at(at);
+        spells.into_iter().map(|spell| spell.effect).collect()
+    }
+
+    /// Tells when spells are injected.
+    pub(crate) fn injections(&self) -> watch::Receiver<u64> {
+        self.0.injected.subscribe()
     }
 
     /// The text of the kubelet's `/metrics`.
@@ -136,18 +169,4 @@ impl SimNode {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A boot id of the node's own.
-fn boot_id(seed: u64) -> String {
-    let high = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let low = seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f) ^ high.rotate_left(32);
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        low >> 52,
-        low & 0xffff_ffff_ffff
-    )
 }

@@ -86,6 +86,13 @@ pub struct NodeSpec {
     pub status_report_frequency: Duration,
     /// nodeStatusMaxImages; -1: no limit.
     pub status_max_images: i32,
+    /// Version of the control groups' hierarchy: 1 or 2.
+    pub cgroup_version: u32,
+    /// Processors that the kubelet's control group may use; none: no quota.
+    pub cpu_quota_cores: Option<f64>,
+    /// Whether its agent is in the host's namespaces, and so sees the host's processes, the kubelet's control group and the
+    /// host's network. Another sees its own.
+    pub agent_sees_host: bool,
 }
 
 impl NodeSpec {
@@ -112,6 +119,10 @@ impl NodeSpec {
             status_update_frequency: Duration::from_secs(10),
             status_report_frequency: Duration::from_secs(300),
             status_max_images: 50,
+            // One machine in four is an old one, and one in three has a quota that never hurts.
+            cgroup_version: if seed.is_multiple_of(4) { 1 } else { 2 },
+            cpu_quota_cores: seed.is_multiple_of(3).then_some(1.0),
+            agent_sees_host: true,
         };
         match kind {
             Kind::Overloaded => {

@@ -1,38 +1,13 @@
-//! The spells of trouble in a node's life: when each begins, when it ends and what it does.
+//! The spells of trouble in a node's life: when each begins and when it ends.
 
 use std::{collections::VecDeque, time::Duration};
 
 use rand::{Rng, rngs::StdRng};
 
-use super::spec::Kind;
+use super::{effect::Effect, spec::Kind};
 
-/// What a spell does to the node while it lasts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Effect {
-    /// The kubelet gets no processor time.
-    Starved,
-    /// The kubelet is stopped (SIGSTOP).
-    Stopped,
-    /// The kubelet's process is gone; at the end it starts anew.
-    Gone,
-    /// Every request to the API server is lost.
-    Disconnected,
-    /// Some requests are lost, some answers, and others are late.
-    Lossy,
-    /// At the beginning the wall clock is stepped by these seconds.
-    ClockStep(f64),
-    /// Calls to the runtime take this many times as long.
-    SlowRuntime(f64),
-    /// The runtime is down for the kubelet, which itself says Ready=False.
-    RuntimeDown,
-}
-
-impl Effect {
-    /// Whether the kubelet does nothing while it lasts.
-    pub(crate) fn pauses(self) -> bool {
-        matches!(self, Self::Starved | Self::Stopped | Self::Gone)
-    }
-}
+/// Spells that are over and still remembered: what a machine counted is booked some seconds later.
+const REMEMBERED: usize = 8;
 
 /// One spell.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,11 +20,24 @@ pub struct Spell {
     pub effect: Effect,
 }
 
+impl Spell {
+    /// Whether it is in force at `at`.
+    fn covers(&self, at: Duration) -> bool {
+        self.start <= at && at < self.end
+    }
+
+    /// How strong it is, from 0 to 1: a chance that is the spell's own and lasts as long as it does.
+    pub(super) fn strength(&self) -> f64 {
+        let mixed = (self.start.as_nanos() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
 /// A boundary that time has passed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Edge {
-    Begins(Effect),
-    Ends(Effect),
+    Begins(Spell),
+    Ends(Spell),
 }
 
 /// The spells of one node: those of its kind, drawn one after the other, and those that a test injects.
@@ -57,6 +45,7 @@ pub(super) enum Edge {
 pub(super) struct Trouble {
     kind: Kind,
     severity: f64,
+    over: VecDeque<Spell>,
     running: Vec<Spell>,
     /// Spells to come, by start.
     coming: VecDeque<Spell>,
@@ -75,6 +64,7 @@ impl Trouble {
         Self {
             kind,
             severity,
+            over: VecDeque::with_capacity(REMEMBERED),
             running: Vec::new(),
             coming: VecDeque::new(),
             draw_at: has_spells.then_some(now),
@@ -100,6 +90,15 @@ impl Trouble {
             .unwrap_or(Duration::MAX)
     }
 
+    /// The first boundary of a known spell after `at`.
+    pub(super) fn next_edge(&self, at: Duration) -> Option<Duration> {
+        let known = self.over.iter().chain(&self.running).chain(&self.coming);
+        known
+            .flat_map(|spell| [spell.start, spell.end])
+            .filter(|edge| *edge > at)
+            .min()
+    }
+
     /// Passes every boundary up to `now`.
     pub(super) fn advance(&mut self, now: Duration, random: &mut StdRng) -> Vec<Edge> {
         let mut edges = Vec::new();
@@ -115,15 +114,20 @@ impl Trouble {
             .filter(|spell| spell.start <= now)
         {
             self.coming.pop_front();
-            edges.push(Edge::Begins(spell.effect));
+            edges.push(Edge::Begins(spell));
             self.running.push(spell);
         }
+        let over = &mut self.over;
         self.running.retain(|spell| {
-            let over = spell.end <= now;
-            if over {
-                edges.push(Edge::Ends(spell.effect));
+            let ends = spell.end <= now;
+            if ends {
+                edges.push(Edge::Ends(*spell));
+                if over.len() == REMEMBERED {
+                    over.pop_front();
+                }
+                over.push_back(*spell);
             }
-            !over
+            !ends
         });
         edges
     }
@@ -133,11 +137,17 @@ impl Trouble {
         self.running.iter().map(|spell| spell.effect)
     }
 
-    /// Until when the kubelet does nothing, if so.
-    pub(super) fn paused_until(&self) -> Option<Duration> {
+    /// The spells in force at a moment that may be some seconds ago or to come.
+    pub(super) fn spells_at(&self, at: Duration) -> Vec<Spell> {
+        let known = self.over.iter().chain(&self.running).chain(&self.coming);
+        known.filter(|spell| spell.covers(at)).copied().collect()
+    }
+
+    /// Until when one of the spells in force that `hold` lasts.
+    pub(super) fn held_until(&self, hold: fn(Effect) -> bool) -> Option<Duration> {
         self.running
             .iter()
-            .filter(|spell| spell.effect.pauses())
+            .filter(|spell| hold(spell.effect))
             .map(|spell| spell.end)
             .max()
     }
@@ -192,7 +202,7 @@ impl Trouble {
 }
 
 /// A log-normal draw: `median` times e to a normal of deviation `sigma`.
-pub(super) fn log_normal(random: &mut StdRng, median: f64, sigma: f64) -> f64 {
+pub(crate) fn log_normal(random: &mut StdRng, median: f64, sigma: f64) -> f64 {
     median * (sigma * normal(random)).exp()
 }
 

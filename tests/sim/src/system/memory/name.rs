@@ -10,6 +10,7 @@ use std::{
 use futures::{Stream, StreamExt as _, future::BoxFuture};
 use hyper_util::rt::TokioIo;
 use nodegrace_agent::Directory;
+use nodegrace_sim_cluster::kubelet::{OnNode, SimNode};
 use tokio::io::DuplexStream;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::{Channel, Endpoint};
@@ -23,6 +24,13 @@ const PORT: u16 = 4850;
 /// The aggregators that listen: cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(in crate::system) struct Name(Arc<Mutex<Addresses>>);
+
+/// The name as a node sees it: connections from there share the fate of its network and its machine.
+#[derive(Debug)]
+pub(in crate::system) struct FromNode {
+    name: Name,
+    node: SimNode,
+}
 
 #[derive(Debug, Default)]
 struct Addresses {
@@ -55,6 +63,23 @@ impl Name {
         self.addresses().listeners.remove(&address);
     }
 
+    /// The name as a node's agent sees it.
+    pub(in crate::system) fn seen_from(&self, node: &SimNode) -> FromNode {
+        FromNode {
+            name: self.clone(),
+            node: node.clone(),
+        }
+    }
+
+    /// A connection to an address from outside the cluster's nodes.
+    pub(in crate::system) fn channel(&self, address: SocketAddr) -> Channel {
+        let name = self.clone();
+        let connector = service_fn(move |_: http::Uri| {
+            std::future::ready(name.connect(address).map(TokioIo::new))
+        });
+        Endpoint::from_static("http://aggregator").connect_with_connector_lazy(connector)
+    }
+
     fn connect(&self, address: SocketAddr) -> io::Result<DuplexStream> {
         self.addresses()
             .listeners
@@ -68,20 +93,22 @@ impl Name {
     }
 }
 
-impl Directory for Name {
+impl Directory for FromNode {
     fn name(&self) -> &'static str {
         "aggregator"
     }
 
     fn look_up(&self) -> BoxFuture<'_, io::Result<Vec<SocketAddr>>> {
-        let listed = self.addresses().listeners.keys().copied().collect();
+        let listed = self.name.addresses().listeners.keys().copied().collect();
         Box::pin(std::future::ready(Ok(listed)))
     }
 
     fn channel(&self, address: SocketAddr) -> Channel {
-        let name = self.clone();
+        let (name, node) = (self.name.clone(), self.node.clone());
         let connector = service_fn(move |_: http::Uri| {
-            std::future::ready(name.connect(address).map(TokioIo::new))
+            let connected = name.connect(address);
+            let connected = connected.map(|pipe| TokioIo::new(OnNode::new(pipe, &node)));
+            std::future::ready(connected)
         });
         Endpoint::from_static("http://aggregator").connect_with_connector_lazy(connector)
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use nodegrace_sim_cluster::kubelet::OnNode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     sync::mpsc,
@@ -60,7 +61,7 @@ impl Drop for Listener {
 }
 
 /// A pipe that hyper's client takes for a connection.
-pub(super) struct Pipe(pub(super) DuplexStream);
+pub(super) struct Pipe(pub(super) OnNode<DuplexStream>);
 
 impl Connection for Pipe {
     fn connected(&self) -> Connected {
