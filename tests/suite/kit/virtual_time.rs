@@ -12,11 +12,15 @@ use nodegrace_sim_cluster::{
 /// A day in 2026, so that stamps look like stamps.
 const WALL: Duration = Duration::from_secs(1_795_000_000);
 
-/// One node of each of these kinds, named by their place: `node-0`, `node-1`, ...
+/// One node of each of these kinds, named by their place: `node-0`, `node-1`, ... Their agents see at once what comes, so that
+/// what is answered can be held against what was posted.
 pub fn nodes(kinds: &[Kind], seed: u64) -> Vec<NodeSpec> {
     let numbered = kinds.iter().zip(0..);
     numbered
-        .map(|(kind, number)| NodeSpec::new(format!("node-{number}"), *kind, seed + number))
+        .map(|(kind, number)| NodeSpec {
+            agent_waits: false,
+            ..NodeSpec::new(format!("node-{number}"), *kind, seed + number)
+        })
         .collect()
 }
 

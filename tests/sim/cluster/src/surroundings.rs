@@ -204,7 +204,8 @@ impl Surroundings {
 
     /// Lets the machine's other processes, an agent among them, run only in between.
     fn hold_processes(&mut self, figures: &Figures) {
-        if figures.held <= 0.0 || self.at < self.free_until {
+        let agent_waits = self.node.spec().agent_waits;
+        if !agent_waits || figures.held <= 0.0 || self.at < self.free_until {
             return;
         }
         // The scarcer the processor, the longer at a time: mostly for moments, now and then for many seconds.

@@ -93,6 +93,8 @@ pub struct NodeSpec {
     /// Whether its agent is in the host's namespaces, and so sees the host's processes, the kubelet's control group and the
     /// host's network. Another sees its own.
     pub agent_sees_host: bool,
+    /// Whether its agent waits where tasks wait for a processor, and then sees late what comes. Another always runs at once.
+    pub agent_waits: bool,
 }
 
 impl NodeSpec {
@@ -123,6 +125,7 @@ impl NodeSpec {
             cgroup_version: if seed.is_multiple_of(4) { 1 } else { 2 },
             cpu_quota_cores: seed.is_multiple_of(3).then_some(1.0),
             agent_sees_host: true,
+            agent_waits: true,
         };
         match kind {
             Kind::Overloaded => {
