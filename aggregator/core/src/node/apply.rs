@@ -1,6 +1,6 @@
 //! Writing: what an event changes of a node's history.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{FLIPS_KEPT, LastReport, NodeHistory, SeenFlip, instance::Arrival};
 use crate::{
@@ -46,7 +46,7 @@ impl NodeHistory {
         self.lose(losses);
         self.identify(&report);
         self.causes.rhythm = report.rhythm.unwrap_or(self.causes.rhythm);
-        self.go_blind(&report, tolerance);
+        let mut spells = self.ended_spells(&report);
         if !report.replay {
             self.look(&report);
         }
@@ -72,10 +72,19 @@ impl NodeHistory {
             if self.instance.keep(number) {
                 applied.accepted += 1;
                 applied.first_new.get_or_insert(number);
+                if let Record::Heartbeat(heartbeat) = &record {
+                    let arrival = heartbeat.arrival;
+                    while let Some(spell) = spells.pop_front_if(|spell| spell.start < arrival) {
+                        self.take_spell(&spell, tolerance);
+                    }
+                }
                 self.record(record, clocks, tolerance, &mut applied);
             } else {
                 applied.duplicates += 1;
             }
+        }
+        for spell in spells {
+            self.take_spell(&spell, tolerance);
         }
         applied.explained.extend(self.causes.pass(sent.sent));
         self.counters.duplicate_records += applied.duplicates;
@@ -214,15 +223,23 @@ impl NodeHistory {
         }
     }
 
-    /// Blind spells that ended hide heartbeats from gaps of this batch, whatever the order of the records.
-    fn go_blind(&mut self, report: &Report, tolerance: Duration) {
-        for (number, record) in &report.records {
-            if let Record::BlindSpell(spell) = record
-                && *number > self.instance.highest()
-            {
-                self.take_spell(spell, tolerance);
-            }
+    /// The new blind spells of a batch, by when they began. Each hides heartbeats from gaps that end after that, wherever its
+    /// record stands; a replay of hours has many, and what lies between two of them was seen.
+    fn ended_spells(&mut self, report: &Report) -> VecDeque<BlindSpell> {
+        let highest = self.instance.highest();
+        let mut spells: Vec<_> = report
+            .records
+            .iter()
+            .filter_map(|(number, record)| match record {
+                Record::BlindSpell(spell) if *number > highest => Some(spell.clone()),
+                _ => None,
+            })
+            .collect();
+        spells.sort_by_key(|spell| spell.start);
+        for spell in &spells {
+            self.chain.seen_again(spell.channel, spell.end);
         }
+        spells.into()
     }
 
     fn take_spell(&mut self, spell: &BlindSpell, tolerance: Duration) {
@@ -231,9 +248,7 @@ impl NodeHistory {
         let asked = self.causes.rhythm.asked(spell.channel);
         let history = &mut self.channels[spell.channel.index()];
         let can_hide = history.can_hide(span, asked);
-        let hides = !spell.resumed && can_hide;
-        self.chain.seen_again(spell.channel, end);
-        if hides {
+        if !spell.resumed && can_hide {
             history.blind(start, end);
             self.chain.blind(start, end);
         }

@@ -107,6 +107,23 @@ fn a_gap_that_ends_while_the_other_channel_is_delayed_is_not_measured() {
 }
 
 #[test]
+fn what_was_seen_between_two_spells_of_one_batch_is_measured() {
+    // A post while the Lease is delayed ends nothing that is known; where the Lease was missed, the next renewal does not either.
+    for (resumed, expected) in [(true, 2), (false, 4)] {
+        let (mut fleet, mut agent) = steady();
+        for start in [1203.0, 1253.0] {
+            agent.blind(Channel::Lease, start, start + 22.0, resumed);
+            agent.status(start + 7.0);
+            agent.lease(start + 27.0);
+            agent.lease(start + 37.0);
+        }
+        agent.send(&mut fleet, 1290.0);
+        let (_, unmeasured) = gaps(&figures(&fleet, 1290.0));
+        assert_eq!(unmeasured, expected);
+    }
+}
+
+#[test]
 fn while_one_channel_is_blind_the_other_alone_measures_no_gap() {
     let (mut fleet, mut agent) = steady();
     let blind = Visibility::Blind { since: s(1203.0) };
