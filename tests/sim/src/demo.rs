@@ -138,10 +138,23 @@ async fn conclusion(system: &System) -> anyhow::Result<String> {
         .await
         .context("Recommend")?
         .into_inner();
+    let longest = v1::ListGapsRequest {
+        page_size: PAGE,
+        order_by: "duration desc".to_owned(),
+        ..Default::default()
+    };
+    let gaps = client
+        .list_gaps(longest)
+        .await
+        .context("ListGaps")?
+        .into_inner()
+        .gaps;
     Ok(format!(
-        "Ranking, the most endangered first\n\n{}\n\n{}\n\nWhat if the grace period were different?\n\n{}\n\n{}\n",
+        "Ranking, the most endangered first\n\n{}\n\n{}\n\nWhy were heartbeats late?\n\n{}\n\n\
+         What if the grace period were different?\n\n{}\n\n{}\n",
         report::ranking(&nodes, &truth),
         report::verdict(&nodes, &fleet, &truth),
+        report::reasons(&nodes, &gaps, &fleet, &truth),
         report::what_if(&what_if),
         report::recommendation(&recommended),
     ))

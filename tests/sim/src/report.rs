@@ -1,9 +1,13 @@
 //! The demo's report in words and tables: what the aggregator answered, beside what the simulated controller really did.
 
+mod reasons;
+
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use nodegrace_proto::{prost_types, v1};
+
+pub use self::reasons::reasons;
 
 /// What the simulated cluster knows of a node and the aggregator does not: the truth to hold its answers against.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +21,11 @@ pub struct Truth {
 /// The truth about every node, by name.
 pub type Truths = BTreeMap<String, Truth>;
 
-/// The ranking as a table, worst node first, each row beside the truth about its node.
+/// Nodes of the ranking that are shown whatever their state.
+const RANKED: usize = 12;
+
+/// The ranking as a table, worst node first, each row beside the truth about its node. Of the nodes that are `OK` and were not
+/// flipped it shows the first ones only, and says how many more there are.
 pub fn ranking(nodes: &[v1::Node], truth: &Truths) -> String {
     let mut table = table(&[
         "#",
@@ -31,7 +39,14 @@ pub fn ranking(nodes: &[v1::Node], truth: &Truths) -> String {
         "expected flips",
         "actual",
     ]);
-    for (index, node) in nodes.iter().enumerate() {
+    let flips = |node: &v1::Node| truth.get(&node.name).map_or(0, |truth| truth.flips);
+    let calm = |node: &v1::Node| node.state() == v1::State::Ok && flips(node) == 0;
+    let shown = nodes.iter().rposition(|node| !calm(node));
+    let shown = shown
+        .map_or(0, |last| last + 1)
+        .max(RANKED)
+        .min(nodes.len());
+    for (index, node) in nodes[..shown].iter().enumerate() {
         let gap = node.gap.unwrap_or_default();
         let margin = node.margin.as_ref().and_then(|margin| margin.p99);
         let known = truth.get(&node.name);
@@ -45,10 +60,13 @@ pub fn ranking(nodes: &[v1::Node], truth: &Truths) -> String {
             right(seconds(gap.max)),
             right(seconds(margin)),
             right(expected(node.expected_flips.as_ref())),
-            right(known.map_or(0, |truth| truth.flips).to_string()),
+            right(flips(node).to_string()),
         ]);
     }
-    table.to_string()
+    match nodes.len() - shown {
+        0 => table.to_string(),
+        rest => format!("{table}\n ... {rest} more nodes, all OK"),
+    }
 }
 
 /// Predicted against actual flips in two sentences, and whether the flips happened where the ranking says.
