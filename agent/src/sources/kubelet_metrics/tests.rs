@@ -6,7 +6,8 @@ const FIRST: &str = include_str!("../../../tests/written/kubelet-metrics-1.txt")
 const SECOND: &str = include_str!("../../../tests/written/kubelet-metrics-2.txt");
 
 fn scrape(text: &str, at: u64) -> Scrape {
-    let mut scrape = Scrape::new(Duration::from_secs(at));
+    let at = Duration::from_secs(at);
+    let mut scrape = Scrape::new(at, at);
     text.lines().for_each(|line| scrape.take(line));
     scrape
 }

@@ -77,6 +77,7 @@ impl NodeHistory {
                 applied.duplicates += 1;
             }
         }
+        self.settle(sent.sent, &mut applied);
         applied.explained.extend(self.causes.pass(sent.sent));
         self.counters.duplicate_records += applied.duplicates;
         self.instance
@@ -120,11 +121,15 @@ impl NodeHistory {
         match self.instance.take(agent, just_connected, live) {
             Arrival::Current | Arrival::First => return None,
             Arrival::Replaced { highest } => return Some(highest),
-            Arrival::Restarted => self
-                .channels
-                .iter_mut()
-                .for_each(ChannelHistory::await_baseline),
+            Arrival::Restarted => {
+                self.leave_unseen();
+                self.channels
+                    .iter_mut()
+                    .for_each(ChannelHistory::await_baseline);
+            }
             Arrival::Rebooted => {
+                self.drop_doubt();
+                self.renewals.forget();
                 self.channels
                     .iter_mut()
                     .for_each(ChannelHistory::forget_arrivals);
@@ -180,6 +185,7 @@ impl NodeHistory {
     }
 
     fn break_chains(&mut self) {
+        self.drop_doubt();
         self.channels
             .iter_mut()
             .for_each(ChannelHistory::break_chain);
@@ -232,10 +238,14 @@ impl NodeHistory {
         let history = &mut self.channels[spell.channel.index()];
         let can_hide = history.can_hide(span, asked);
         let hides = !spell.resumed && can_hide;
-        self.chain.seen_again(spell.channel, end);
         if hides {
             history.blind(start, end);
+        }
+        self.chain.seen_again(spell.channel, end);
+        self.await_backlog(end);
+        if hides {
             self.chain.blind(start, end);
+            self.may_hide(start);
         }
         // Events of a resumed watch come late, but come: until then they do not split the gaps of the other channel.
         if spell.resumed && can_hide && span > tolerance {
@@ -266,10 +276,16 @@ impl NodeHistory {
             Record::BlindSpell(spell) => {
                 self.counters.blind_spells += 1;
                 self.counters.blind += spell.end.saturating_sub(spell.start);
+                self.channels[spell.channel.index()].end_spell(spell.start, spell.end);
                 self.causes.blind(&spell);
             }
             Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
-            Record::Sample(facts) => applied.explained.extend(self.causes.sample(&facts)),
+            Record::Sample(facts) => {
+                if let Some(count) = facts.renewals {
+                    self.renewals.count(count);
+                }
+                applied.explained.extend(self.causes.sample(&facts));
+            }
         }
     }
 
@@ -298,21 +314,32 @@ impl NodeHistory {
         {
             self.chain.break_here();
         }
+        let missing = self.missing(heartbeat.arrival);
         self.channels[index].take(heartbeat);
-        let gap = match self.chain.take(heartbeat, self.has_lease(), tolerance) {
-            Link::First => None,
-            Link::Gap(gap) => {
-                self.gaps.insert(gap);
-                Some((gap, self.gaps.is_long(&gap)))
+        let (mut gap, mut doubt) = (None, None);
+        match self.chain.take(heartbeat, self.has_lease(), tolerance) {
+            Link::First => {}
+            Link::Gap(measured) => {
+                self.gaps.insert(measured);
+                gap = Some((measured, self.gaps.is_long(measured.duration)));
             }
-            Link::Unmeasured => {
+            Link::Unmeasured(unclear) => {
                 self.gaps.skip();
-                None
+                doubt = unclear.map(|unclear| missing.from(unclear));
             }
-        };
-        applied.explained.extend(self.causes.beat(gap, beat));
-        let long = gap.filter(|(_, is_long)| *is_long);
-        applied.long_gaps.extend(long.map(|(gap, _)| gap));
+        }
+        let doubt = doubt.filter(|doubt| self.may_be_late(doubt));
+        let long = gap.filter(|(_, is_long)| *is_long).map(|(gap, _)| gap);
+        self.see_beside_doubt(heartbeat, doubt.is_some());
+        if doubt.is_some() || long.is_some() {
+            self.decide(applied);
+        }
+        match doubt {
+            Some(doubt) => applied.explained.extend(self.causes.doubt(doubt.gap, beat)),
+            None => applied.explained.extend(self.causes.beat(gap, beat)),
+        }
+        self.doubt = doubt.or(self.doubt);
+        applied.long_gaps.extend(long);
     }
 
     pub(super) fn has_lease(&self) -> bool {
@@ -339,8 +366,12 @@ impl NodeHistory {
 
     fn flip(&mut self, change: &ReadyChange, clocks: LastReport) -> SeenFlip {
         self.flips_seen += 1;
-        self.chain.see_flip();
-        let running = self.chain.running();
+        // What blindness held up came about before it ended, and so before the heartbeat that may have been seen since.
+        let held_up = self.channels[Channel::NodeStatus.index()].was_held_up(change.arrival);
+        if !(held_up && self.flip_in_doubt()) {
+            self.chain.see_flip();
+        }
+        let running = self.chain.running().filter(|_| !held_up);
         if self.flips.len() == FLIPS_KEPT {
             self.flips.remove(0);
         }
