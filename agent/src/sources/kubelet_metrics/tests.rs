@@ -148,3 +148,18 @@ fn what_is_no_number_is_unknown() {
         assert_eq!(scrape(&pods, 10).since(None, now()).running_pods, None);
     }
 }
+
+#[test]
+fn renewals_are_the_puts_that_succeeded_since_the_kubelets_start() {
+    let line = |method: &str, code: &str, count: u32| {
+        format!(
+            "rest_client_requests_total{{code=\"{code}\",host=\"a\",method=\"{method}\"}} {count}\n"
+        )
+    };
+    let text = line("PUT", "200", 40) + &line("PUT", "409", 2) + &line("PUT", "<error>", 3);
+    let metrics = scrape(&(text + &line("GET", "200", 99)), 20).since(None, now());
+    let count = metrics.renewals.unwrap();
+    assert_eq!(count.renewals, 40);
+    assert_eq!(count.answered_monotonic.unwrap().seconds, 20);
+    assert_eq!(scrape(FIRST, 20).since(None, now()).renewals, None);
+}
