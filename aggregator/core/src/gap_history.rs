@@ -80,6 +80,9 @@ impl GapHistory {
     /// The history that was exported, under bounds that may have changed meanwhile: fewer exact gaps make room as ever.
     pub fn import(bounds: GapBounds, snapshot: GapsSnapshot) -> Self {
         let mut exact = snapshot.exact;
+        let mut uncounted = snapshot.uncounted;
+        let too_old = uncounted.len().saturating_sub(UNCOUNTED_KEPT);
+        uncounted.drain(..too_old);
         let too_many = exact.split_off(exact.len().min(bounds.most));
         let mut history = Self {
             bounds,
@@ -89,7 +92,7 @@ impl GapHistory {
             exact: exact.into_iter().map(Reverse).collect::<Vec<_>>().into(),
             dropped: snapshot.dropped,
             unmeasured: snapshot.unmeasured,
-            uncounted: snapshot.uncounted,
+            uncounted,
         };
         for gap in too_many {
             history.keep(gap);

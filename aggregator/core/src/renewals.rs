@@ -67,7 +67,7 @@ impl Renewals {
         let between =
             |(earliest, at): &&(Duration, Duration)| *earliest > from + ABOUT && *at + ABOUT < to;
         let seen = self.seen.iter().filter(between).count() as u64;
-        from <= since && until < to && latest.renewals - first.renewals <= seen
+        from <= since && until < to && latest.renewals.saturating_sub(first.renewals) <= seen
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
