@@ -37,7 +37,7 @@ async fn it_is_listed_with_its_uncertainty_and_in_no_figure() {
     let node = world.node("node-1").await;
     let longest = node.gap.expect("gaps").max.expect("one");
     assert_eq!(longest.seconds, 10);
-    assert_eq!(node.expected_flips.expect("gaps").expected, 0.0);
+    assert_eq!(node.expected_flips.expect("gaps").risky_gaps, 0);
     assert_eq!(node.causes[0].gaps, 1);
 }
 

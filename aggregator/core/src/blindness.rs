@@ -35,10 +35,10 @@ impl Blindness {
             .is_some_and(|(start, end)| start < until && end > after)
     }
 
-    /// From when on such a heartbeat may have come. Absent: none can have.
-    pub(crate) fn hidden_since(&self, after: Duration, until: Duration) -> Option<Duration> {
+    /// The start of the span in which it may. Absent: none can have.
+    pub(crate) fn hiding_since(&self, after: Duration, until: Duration) -> Option<Duration> {
         let (start, _) = self.0.filter(|_| self.hides(after, until))?;
-        Some(start.max(after))
+        Some(start)
     }
 
     /// True when a heartbeat that arrived at `at` may have come after others that are not known yet.

@@ -146,9 +146,9 @@ impl ChannelHistory {
         self.blindness.add(start, end);
     }
 
-    /// From when on, between `after` and `until`, heartbeats of this channel may have come unseen for good. Absent: none can have.
-    pub(crate) fn hidden_since(&self, after: Duration, until: Duration) -> Option<Duration> {
-        self.blindness.hidden_since(after, until)
+    /// Start of the span that hides, between `after` and `until`, heartbeats of this channel for good. Absent: none does.
+    pub(crate) fn hiding_since(&self, after: Duration, until: Duration) -> Option<Duration> {
+        self.blindness.hiding_since(after, until)
     }
 
     /// It was not seen in this span.

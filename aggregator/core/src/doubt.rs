@@ -43,7 +43,6 @@ impl Doubt {
     /// Heartbeats may have come unseen from `since` on.
     pub(crate) fn may_hide(&mut self, since: Duration) {
         if since < self.end {
-            let since = since.max(self.start);
             self.unseen_since = Some(self.unseen_since.map_or(since, |known| known.min(since)));
         }
     }

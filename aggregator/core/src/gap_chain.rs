@@ -164,16 +164,16 @@ impl GapChain {
         missing.any(|blindness| blindness.hides(after, until)) || self.delayed.covers(until)
     }
 
-    /// From when on, between `after` and `until`, heartbeats may have come that nothing is known of for good. Absent: none can have.
+    /// Start of the span that hides, between `after` and `until`, heartbeats for good. Absent: none does.
     pub(crate) fn missing_since(&self, after: Duration, until: Duration) -> Option<Duration> {
-        self.blindness.hidden_since(after, until)
+        self.blindness.hiding_since(after, until)
     }
 
-    /// The same of those of which more is known once their channel is seen again.
+    /// The same of heartbeats of which more is known once their channel is seen again.
     pub(crate) fn unseen_since(&self, after: Duration, until: Duration) -> Option<Duration> {
         let unseen = self.unseen.iter();
         unseen
-            .filter_map(|blindness| blindness.hidden_since(after, until))
+            .filter_map(|blindness| blindness.hiding_since(after, until))
             .min()
     }
 

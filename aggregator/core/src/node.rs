@@ -6,6 +6,7 @@ mod doubt;
 mod flip;
 mod instance;
 mod read;
+mod records;
 mod snapshot;
 
 use std::{sync::Arc, time::Duration};

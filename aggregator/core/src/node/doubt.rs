@@ -43,7 +43,7 @@ impl NodeHistory {
     pub(super) fn missing(&self, arrival: Duration) -> Missing {
         let after = self.chain.last().map_or(Duration::ZERO, |last| last.at);
         let since = self.chain.missing_since(after, arrival);
-        let of = |channel: Channel| self.channels[channel.index()].hidden_since(after, arrival);
+        let of = |channel: Channel| self.channels[channel.index()].hiding_since(after, arrival);
         let renewals_since = of(Channel::Lease).filter(|_| since.is_some());
         let renewals_alone = of(Channel::NodeStatus).is_none() && renewals_since == since;
         Missing {
@@ -128,7 +128,7 @@ impl NodeHistory {
         let Some(doubt) = &mut self.doubt else { return };
         let (start, end) = (doubt.start, doubt.end);
         if let Some(since) = doubt.renewals_since
-            && self.renewals.are_all_seen(since, end)
+            && self.renewals.are_all_seen(since.max(start), end)
         {
             doubt.renewals_since = None;
         }
