@@ -22,6 +22,8 @@ impl NodeHistory {
         tolerance: Duration,
         applied: &mut Applied,
     ) {
+        // By the records' own times: it must not matter how they are cut into batches.
+        self.settle(record.time(), applied);
         match record {
             Record::Heartbeat(heartbeat) => {
                 let beat = self.beat(&heartbeat, clocks);

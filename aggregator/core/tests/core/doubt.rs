@@ -268,3 +268,31 @@ fn outages_one_after_the_other_are_told_once_each() {
     assert_eq!(counted.len(), 1, "{counted:?}");
     assert_eq!(counted[0].duration, s(50.0));
 }
+
+#[test]
+fn what_is_told_does_not_depend_on_how_records_are_cut_into_batches() {
+    let told_of = |batches: &[f64]| {
+        let (mut fleet, mut agent) = steady();
+        let mut batches = batches.iter().copied();
+        let mut next = batches.next();
+        for beat in 0..30 {
+            let at = 1210.0 + 60.0 * f64::from(beat);
+            for channel in Channel::ALL {
+                agent.blind(channel, at - 8.0, at + 40.0, true);
+            }
+            agent.late_lease(at + 40.0, 6.0 + f64::from(beat));
+            agent.lease(at + 50.0);
+            if next.is_some_and(|next| next <= at + 50.0) {
+                agent.send(&mut fleet, at + 51.0);
+                next = batches.next();
+            }
+        }
+        agent.send(&mut fleet, 3100.0);
+        lengths(&fleet)
+    };
+    let at_once = told_of(&[]);
+    assert_eq!(at_once.len(), 15, "{at_once:?}");
+    for batches in [&[1250.0, 1500.0, 2000.0][..], &[1200.0; 30]] {
+        assert_eq!(told_of(batches), at_once, "{batches:?}");
+    }
+}
