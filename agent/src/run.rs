@@ -21,7 +21,7 @@ use crate::{
     rhythm::Rhythm,
     sources::{KubeletServer, RuntimeSocket, Sampler},
     uplink::{Aggregators, Uplinks},
-    watch::{Follower, Target},
+    watch::{Fellows, Follower, Target},
     wire,
 };
 
@@ -64,6 +64,7 @@ async fn start(
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
     let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
     let rhythm = watch::Sender::new(Rhythm::default());
+    let fellows = Fellows::new();
     let follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),
@@ -72,7 +73,8 @@ async fn start(
         Arc::clone(&journal),
         config.timeouts.clone(),
         rhythm.clone(),
-    );
+    )
+    .beside(&fellows);
     let follow_lease = Follower::new(
         client,
         Target::lease(&config.node_name),
@@ -81,7 +83,8 @@ async fn start(
         Arc::clone(&journal),
         config.timeouts.clone(),
         rhythm.clone(),
-    );
+    )
+    .beside(&fellows);
     let runtime = RuntimeSocket::new(&config, clock.clone());
     let kubelet = KubeletServer::new(kubelet, &config, clock.clone(), Arc::clone(&journal));
     let sampler = Sampler::new(

@@ -7,6 +7,7 @@
 
 mod kit;
 
+mod blindness;
 mod causes;
 mod crash;
 mod drain;

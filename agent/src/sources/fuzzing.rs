@@ -39,7 +39,7 @@ impl HostFiles {
 /// as long then.
 pub fn kubelet_metrics(first: &str, second: &str, interval: Duration) -> KubeletMetrics {
     let scrape = |text: &str, at| {
-        let mut scrape = Scrape::new(at);
+        let mut scrape = Scrape::new(at, at);
         text.lines().for_each(|line| scrape.take(line));
         scrape
     };

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use nodegrace_proto::{
     prost_types,
-    v1::{KubeletMetrics, Latency},
+    v1::{KubeletMetrics, Latency, RenewalCount},
 };
 
 use super::exposition::Line;
@@ -32,9 +32,13 @@ const START_RESOLUTION: f64 = 1.0;
 /// One reading of /metrics, reduced to what is used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scrape {
+    /// When it was asked for and answered, since boot.
+    asked: Duration,
     at: Duration,
     histograms: BTreeMap<&'static str, Histogram>,
     api_requests: Option<Requests>,
+    /// Renewals of the Lease that succeeded since the kubelet's start.
+    renewals: Option<f64>,
     running_pods: Option<u32>,
     running_containers: Option<u32>,
     pleg_last_seen: Option<f64>,
@@ -63,9 +67,10 @@ struct Requests {
 }
 
 impl Scrape {
-    /// An empty scrape to read lines into.
-    pub(super) fn new(at: Duration) -> Self {
+    /// An empty scrape to read lines into, of what was asked for and answered at these times.
+    pub(super) fn new(asked: Duration, at: Duration) -> Self {
         Self {
+            asked,
             at,
             ..Self::default()
         }
@@ -87,9 +92,19 @@ impl Scrape {
             "kubelet_pleg_last_seen_seconds" => self.pleg_last_seen = Some(line.value),
             "process_start_time_seconds" => self.started = Some(line.value),
             "process_cpu_seconds_total" => self.cpu_seconds = Some(line.value),
-            API_REQUESTS => self.api_requests.get_or_insert_default().take(line),
+            API_REQUESTS => self.take_requests(line),
             _ => self.take_histogram(line),
         }
+    }
+
+    fn take_requests(&mut self, line: Line<'_>) {
+        // Renewals of the Lease are nearly all PUTs a kubelet makes.
+        let succeeded = line.label("code").is_some_and(|code| code.starts_with('2'));
+        if line.label("method") == Some("PUT") {
+            let renewed = if succeeded { line.value } else { 0.0 };
+            *self.renewals.get_or_insert_default() += renewed;
+        }
+        self.api_requests.get_or_insert_default().take(line);
     }
 
     fn take_histogram(&mut self, line: Line<'_>) {
@@ -103,7 +118,7 @@ impl Scrape {
                     .into_iter()
                     .find(|known| operation == Some(known))
             }
-            // Renewals of the Lease are nearly all PUTs a kubelet makes; they may come under several hosts.
+            // As above; they may come under several hosts.
             API => (line.label("verb") == Some("PUT")).then_some(API),
             PLEG_RELIST => Some(PLEG_RELIST),
             PLEG_INTERVAL => Some(PLEG_INTERVAL),
@@ -165,6 +180,11 @@ impl Scrape {
             api_unanswered: requests.map(|requests| requests.unanswered as u64),
             api_refused: requests.map(|requests| requests.refused as u64),
             told_before: false,
+            renewals: self.renewals.map(|renewals| RenewalCount {
+                asked_monotonic: Some(wire::duration(self.asked)),
+                answered_monotonic: Some(wire::duration(self.at)),
+                renewals: renewals as u64,
+            }),
         }
     }
 

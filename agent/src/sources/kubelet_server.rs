@@ -126,11 +126,12 @@ impl KubeletServer {
 
 /// Reads /metrics line by line: the text is never held as a whole.
 async fn scrape(client: &kube::Client, clock: &Clock) -> Reading<Scrape> {
+    let asked = clock.now();
     let body = client
         .request_stream(get("/metrics"))
         .await
         .map_err(|error| refused(&error))?;
-    let mut scrape = Scrape::new(clock.now());
+    let mut scrape = Scrape::new(asked, clock.now());
     let mut lines = futures::io::BufReader::new(Box::pin(body).take(LARGEST_METRICS));
     let mut line = String::new();
     loop {

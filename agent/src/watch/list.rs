@@ -57,6 +57,7 @@ impl<O: Observer> Follower<O> {
             };
             return Err(interruption(trouble, self.sure));
         }
+        self.is_answered();
         self.found(list.named(&self.target.name), at);
         Ok(Step::Watch(version))
     }

@@ -5,6 +5,7 @@
 //! seen. kube-runtime's watcher does the same, but it neither tells when a watch was opened again nor shows bookmarks, and
 //! blindness cannot be measured without both.
 
+mod fellows;
 mod line;
 mod list;
 mod pulse;
@@ -22,6 +23,7 @@ use nodegrace_proto::v1::BlindReason;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::fellows::Fellows;
 use self::line::Line;
 pub(crate) use self::target::Target;
 use crate::{
@@ -47,6 +49,7 @@ pub(crate) struct Follower<O: Observer> {
     journal: Arc<Journal>,
     timeouts: Timeouts,
     rhythm: watch::Sender<Rhythm>,
+    fellows: Fellows,
     outlook: Outlook,
     /// Version of the object last seen. `None`: there was none.
     seen: Option<String>,
@@ -103,6 +106,7 @@ impl<O: Observer> Follower<O> {
             journal,
             timeouts,
             rhythm,
+            fellows: Fellows::new(),
             seen: None,
             looked: false,
             not_found: 0,
@@ -113,6 +117,12 @@ impl<O: Observer> Follower<O> {
         }
     }
 
+    /// Lets it hear of the API server from the agent's other watches, and tell them.
+    pub(crate) fn beside(mut self, fellows: &Fellows) -> Self {
+        self.fellows = fellows.clone();
+        self
+    }
+
     /// Follows the object until `shutdown`.
     pub(crate) async fn follow(mut self, shutdown: CancellationToken) {
         shutdown.run_until_cancelled(self.step_by_step()).await;
@@ -121,6 +131,8 @@ impl<O: Observer> Follower<O> {
     async fn step_by_step(&mut self) -> Infallible {
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut step = Step::List;
+        // Another watch ends one pause of a row, not each: two that get an answer and no more would chase each other.
+        let mut woken = false;
         loop {
             // A list that works proves little: only a watch that does is the end of the trouble.
             let (done, watched) = match step {
@@ -130,6 +142,7 @@ impl<O: Observer> Follower<O> {
             let worked = watched && done.as_ref().map_or_else(|failed| failed.worked, |_| true);
             if worked {
                 pauses.reset();
+                woken = false;
             }
             step = match done {
                 Ok(next) => next,
@@ -144,9 +157,13 @@ impl<O: Observer> Follower<O> {
                     let at_once = trouble.reason == BlindReason::Expired && pauses.is_fresh();
                     // Not all of a cluster's agents come back at the second that the server named.
                     let pause = pauses.next() + retry_after;
+                    let may_wake = trouble.reason == BlindReason::Connection && !woken;
                     self.lose(since, trouble);
                     if !at_once {
-                        self.clock.sleep(pause).await;
+                        tokio::select! {
+                            () = self.clock.sleep(pause) => {}
+                            () = self.fellows.told(), if may_wake => woken = true,
+                        }
                     }
                     next
                 }

@@ -44,6 +44,13 @@ impl<O: Observer> Follower<O> {
         self.show();
     }
 
+    /// The API server answers: news to the other watches if it did not before.
+    pub(super) fn is_answered(&self) {
+        if self.outlook.is_blind() {
+            self.fellows.tell();
+        }
+    }
+
     /// The agent itself stood still during `span`: what came since the channel was last surely seen, at `since`, waited for it,
     /// and when it came is not known.
     pub(super) fn stood_still(&mut self, since: Duration, span: Span) {

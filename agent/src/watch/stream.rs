@@ -60,6 +60,7 @@ impl<O: Observer> Follower<O> {
             Ok(stream) => stream,
             Err(refusal) => return Err(self.broken(refusal, Belief::Opened, version)),
         };
+        self.is_answered();
         self.slowly_opened(opened);
         let mut seen_from = opened;
         let mut belief = Belief::Opened;

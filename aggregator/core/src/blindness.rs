@@ -35,6 +35,12 @@ impl Blindness {
             .is_some_and(|(start, end)| start < until && end > after)
     }
 
+    /// The start of the span in which it may. Absent: none can have.
+    pub(crate) fn hiding_since(&self, after: Duration, until: Duration) -> Option<Duration> {
+        let (start, _) = self.0.filter(|_| self.hides(after, until))?;
+        Some(start)
+    }
+
     /// True when a heartbeat that arrived at `at` may have come after others that are not known yet.
     pub(crate) fn covers(&self, at: Duration) -> bool {
         self.0.is_some_and(|(start, end)| start < at && at < end)

@@ -41,5 +41,5 @@ pub use seen::{Moment, Part, Seen};
 pub use shared::{Scope, SharedCause, Traits};
 pub use values::Series;
 pub use wall::WallClock;
-pub(crate) use window::{Beat, LATE};
+pub(crate) use window::{Beat, EXPLAINED, LATE};
 pub use window::{Ended, Window};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     blindness::Blindness,
+    doubt::BACKLOG,
     event::{Channel, Heartbeat, Visibility},
     figures::ChannelFigures,
     sketch::Sketch,
@@ -33,6 +34,8 @@ pub(crate) struct ChannelHistory {
     /// True from a new agent instance until its baseline says whether something was missed.
     awaits_baseline: bool,
     blindness: Blindness,
+    /// The last span in which it was not seen, whether or not anything was missed in it.
+    spell: Option<(Duration, Duration)>,
     view: Option<Visibility>,
 }
 
@@ -48,6 +51,7 @@ impl ChannelHistory {
             continuous: false,
             awaits_baseline: false,
             blindness: Blindness::NONE,
+            spell: None,
             view: None,
         }
     }
@@ -63,6 +67,7 @@ impl ChannelHistory {
             continuous: snapshot.continuous,
             awaits_baseline: snapshot.awaits_baseline,
             blindness: Blindness::of(snapshot.blindness),
+            spell: snapshot.spell,
             view: snapshot.view,
         }
     }
@@ -77,6 +82,7 @@ impl ChannelHistory {
             continuous: self.continuous,
             awaits_baseline: self.awaits_baseline,
             blindness: self.blindness.span(),
+            spell: self.spell,
             view: self.view,
         }
     }
@@ -140,6 +146,22 @@ impl ChannelHistory {
         self.blindness.add(start, end);
     }
 
+    /// Start of the span that hides, between `after` and `until`, heartbeats of this channel for good. Absent: none does.
+    pub(crate) fn hiding_since(&self, after: Duration, until: Duration) -> Option<Duration> {
+        self.blindness.hiding_since(after, until)
+    }
+
+    /// It was not seen in this span.
+    pub(crate) const fn end_spell(&mut self, start: Duration, end: Duration) {
+        self.spell = Some((start, end));
+    }
+
+    /// True when what arrived at `at` may have been held up by a span in which the channel was not seen.
+    pub(crate) fn was_held_up(&self, at: Duration) -> bool {
+        let blind = |(start, end)| start < at && at < end + BACKLOG;
+        self.spell.is_some_and(blind)
+    }
+
     /// True unless the span is shorter than half of the usual period: that may delay a heartbeat, but then both its
     /// neighbours are seen. `asked`: the period that the kubelet's settings ask for, which is usual until another is known.
     pub(crate) fn can_hide(&self, span: Duration, asked: Option<Duration>) -> bool {
@@ -168,6 +190,7 @@ impl ChannelHistory {
     pub(crate) fn forget_arrivals(&mut self) {
         self.continuous = false;
         self.blindness = Blindness::NONE;
+        self.spell = None;
         self.view = None;
         if let Some(last) = &mut self.last {
             last.arrival = None;

@@ -122,6 +122,18 @@ pub enum Record {
     Sample(Box<Facts>),
 }
 
+impl Record {
+    /// When it was made, since boot; of a blind spell when it ended.
+    pub(crate) fn time(&self) -> Duration {
+        match self {
+            Self::Heartbeat(heartbeat) => heartbeat.arrival,
+            Self::BlindSpell(spell) => spell.end,
+            Self::ReadyChange(change) => change.arrival,
+            Self::Sample(facts) => facts.at,
+        }
+    }
+}
+
 /// One of the two ways in which a kubelet shows that it is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {

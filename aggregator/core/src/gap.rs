@@ -31,6 +31,8 @@ pub struct Gap {
     pub uncertainty: Duration,
     /// True when Ready was seen to turn Unknown within it.
     pub flip_seen: bool,
+    /// True when it is told and in no figure: it spans a reboot, or its ends are too uncertain because the agent was blind there.
+    pub uncounted: bool,
 }
 
 impl Gap {

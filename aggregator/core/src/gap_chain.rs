@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     blindness::Blindness,
     controller::{EarlierPosts, GapStart},
+    doubt::{BACKLOG, Doubt},
     event::{Channel, Heartbeat},
     gap::Gap,
     snapshot::{ChainSnapshot, LastArrival},
@@ -41,8 +42,8 @@ pub(crate) enum Link {
     First,
     /// It ended a gap.
     Gap(Gap),
-    /// What came before it cannot be measured.
-    Unmeasured,
+    /// What came before it cannot be measured; with what is known of it all the same. Absent: nothing is.
+    Unmeasured(Option<Doubt>),
 }
 
 impl GapChain {
@@ -101,27 +102,22 @@ impl GapChain {
         tolerance: Duration,
     ) -> Link {
         let link = match self.last {
-            Some(last) => self
-                .gap(&last, heartbeat, tolerance)
-                .map_or(Link::Unmeasured, Link::Gap),
-            None if self.begun => Link::Unmeasured,
+            Some(last) => match self.gap(&last, heartbeat) {
+                Some(gap) if self.is_measured(&last, heartbeat, tolerance) => Link::Gap(gap),
+                gap => Link::Unmeasured(gap.map(|gap| self.doubt(gap, &last, heartbeat))),
+            },
+            None if self.begun => Link::Unmeasured(None),
             None => Link::First,
         };
         self.start_at(heartbeat, has_lease);
         link
     }
 
-    fn gap(&self, last: &LastArrival, heartbeat: &Heartbeat, tolerance: Duration) -> Option<Gap> {
-        let uncertainty = last.uncertainty + heartbeat.arrival_uncertainty;
+    /// The interval between two heartbeats, if none is missing for good in between.
+    fn gap(&self, last: &LastArrival, heartbeat: &Heartbeat) -> Option<Gap> {
         let duration = heartbeat.arrival.saturating_sub(last.at);
-        if self.broken
-            || duration > LONGEST_GAP
-            || uncertainty > tolerance
-            || self.hides(last.at, heartbeat.arrival)
-        {
-            return None;
-        }
-        Some(Gap {
+        let is_one = !self.broken && duration <= LONGEST_GAP;
+        is_one.then(|| Gap {
             duration,
             start_time: last.time,
             end_time: heartbeat.arrival_time,
@@ -129,15 +125,56 @@ impl GapChain {
             end_channel: heartbeat.channel,
             since_lease: last.since_lease,
             earlier_posts: last.earlier_posts,
-            uncertainty,
+            uncertainty: last.uncertainty + heartbeat.arrival_uncertainty,
             flip_seen: self.flip_seen,
+            uncounted: false,
         })
+    }
+
+    fn is_measured(&self, last: &LastArrival, next: &Heartbeat, tolerance: Duration) -> bool {
+        last.uncertainty + next.arrival_uncertainty <= tolerance
+            && !self.hides(last.at, next.arrival)
+    }
+
+    fn doubt(&self, gap: Gap, last: &LastArrival, next: &Heartbeat) -> Doubt {
+        let earliest = next.arrival.saturating_sub(next.arrival_uncertainty);
+        let delayed = self
+            .delayed
+            .span()
+            .filter(|_| self.delayed.covers(next.arrival));
+        let held_up_until = delayed.map_or(next.arrival, |(_, end)| end);
+        Doubt {
+            gap: Gap {
+                uncertainty: last.uncertainty,
+                uncounted: true,
+                ..gap
+            },
+            start: last.at,
+            end: next.arrival,
+            known_since: earliest.max(last.at),
+            renewals_since: None,
+            unseen_since: None,
+            settled_at: held_up_until + BACKLOG,
+        }
     }
 
     /// True when a heartbeat after `after` and before `until` may not be known.
     fn hides(&self, after: Duration, until: Duration) -> bool {
         let mut missing = self.unseen.iter().chain([&self.blindness]);
         missing.any(|blindness| blindness.hides(after, until)) || self.delayed.covers(until)
+    }
+
+    /// Start of the span that hides, between `after` and `until`, heartbeats for good. Absent: none does.
+    pub(crate) fn missing_since(&self, after: Duration, until: Duration) -> Option<Duration> {
+        self.blindness.hiding_since(after, until)
+    }
+
+    /// The same of heartbeats of which more is known once their channel is seen again.
+    pub(crate) fn unseen_since(&self, after: Duration, until: Duration) -> Option<Duration> {
+        let unseen = self.unseen.iter();
+        unseen
+            .filter_map(|blindness| blindness.hiding_since(after, until))
+            .min()
     }
 
     fn start_at(&mut self, heartbeat: &Heartbeat, has_lease: bool) {

@@ -11,6 +11,9 @@ use crate::{
     snapshot::GapsSnapshot,
 };
 
+/// Gaps kept that no figure counts, the oldest dropped first: a node has them when its whole network or the API server was gone.
+const UNCOUNTED_KEPT: usize = 16;
+
 /// How many gaps are kept exactly, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GapBounds {
@@ -56,6 +59,8 @@ pub struct GapHistory {
     exact: BinaryHeap<Reverse<Gap>>,
     dropped: u64,
     unmeasured: u64,
+    /// Gaps that are told and in no figure, the oldest first.
+    uncounted: Vec<Gap>,
 }
 
 impl GapHistory {
@@ -68,12 +73,16 @@ impl GapHistory {
             exact: BinaryHeap::new(),
             dropped: 0,
             unmeasured: 0,
+            uncounted: Vec::new(),
         }
     }
 
     /// The history that was exported, under bounds that may have changed meanwhile: fewer exact gaps make room as ever.
     pub fn import(bounds: GapBounds, snapshot: GapsSnapshot) -> Self {
         let mut exact = snapshot.exact;
+        let mut uncounted = snapshot.uncounted;
+        let too_old = uncounted.len().saturating_sub(UNCOUNTED_KEPT);
+        uncounted.drain(..too_old);
         let too_many = exact.split_off(exact.len().min(bounds.most));
         let mut history = Self {
             bounds,
@@ -83,6 +92,7 @@ impl GapHistory {
             exact: exact.into_iter().map(Reverse).collect::<Vec<_>>().into(),
             dropped: snapshot.dropped,
             unmeasured: snapshot.unmeasured,
+            uncounted,
         };
         for gap in too_many {
             history.keep(gap);
@@ -98,18 +108,19 @@ impl GapHistory {
             exact: self.exact().copied().collect(),
             dropped: self.dropped,
             unmeasured: self.unmeasured,
+            uncounted: self.uncounted.clone(),
         }
     }
 
-    /// True when such a gap is kept exactly, at first.
-    pub fn is_long(&self, gap: &Gap) -> bool {
-        gap.duration > self.bounds.exact_above
+    /// True when a gap of this length is kept exactly, at first.
+    pub fn is_long(&self, duration: Duration) -> bool {
+        duration > self.bounds.exact_above
     }
 
     /// Adds a gap.
     pub fn insert(&mut self, gap: Gap) {
         self.all.insert(gap.duration);
-        if self.is_long(&gap) {
+        if self.is_long(gap.duration) {
             self.keep(gap);
         } else {
             self.rest.insert(gap.duration);
@@ -143,7 +154,21 @@ impl GapHistory {
         self.unmeasured += 1;
     }
 
-    /// Adds the gaps of `other`; the same as having inserted them here, where both have the same bounds.
+    /// Keeps a gap that is in no figure: the interval was skipped.
+    pub fn tell(&mut self, gap: Gap) {
+        if self.uncounted.len() == UNCOUNTED_KEPT {
+            self.uncounted.remove(0);
+        }
+        self.uncounted.push(gap);
+    }
+
+    /// The gaps that are in no figure because too little is known of their ends, the oldest first.
+    pub fn uncounted(&self) -> &[Gap] {
+        &self.uncounted
+    }
+
+    /// Adds the gaps of `other`; the same as having inserted them here, where both have the same bounds. Those that are in no figure stay
+    /// with it.
     pub fn merge(&mut self, other: &Self) {
         self.all.merge(&other.all);
         self.rest.merge(&other.rest);
@@ -224,6 +249,8 @@ impl GapHistory {
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.all.heap_bytes() + self.rest.heap_bytes() + self.exact.capacity() * size_of::<Gap>()
+        self.all.heap_bytes()
+            + self.rest.heap_bytes()
+            + (self.exact.capacity() + self.uncounted.capacity()) * size_of::<Gap>()
     }
 }

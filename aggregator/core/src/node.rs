@@ -2,9 +2,11 @@
 
 mod apply;
 mod cause;
+mod doubt;
 mod flip;
 mod instance;
 mod read;
+mod records;
 mod snapshot;
 
 use std::{sync::Arc, time::Duration};
@@ -15,11 +17,13 @@ use instance::Instance;
 use crate::{
     cause::CauseHistory,
     channel::ChannelHistory,
+    doubt::Doubt,
     event::{Channel, Losses},
     figures::Ready,
     gap::Gap,
     gap_chain::GapChain,
     gap_history::{GapBounds, GapHistory},
+    renewals::Renewals,
     snapshot::{Coverage, NodeCounters},
 };
 
@@ -34,6 +38,8 @@ pub struct NodeHistory {
     instance: Instance,
     channels: [ChannelHistory; 2],
     chain: GapChain,
+    doubt: Option<Doubt>,
+    renewals: Renewals,
     gaps: GapHistory,
     causes: CauseHistory,
     ready: Option<Ready>,
@@ -74,6 +80,8 @@ impl NodeHistory {
             instance: Instance::default(),
             channels: Channel::ALL.map(ChannelHistory::new),
             chain: GapChain::new(),
+            doubt: None,
+            renewals: Renewals::default(),
             gaps: GapHistory::new(bounds),
             causes: CauseHistory::default(),
             ready: None,
@@ -103,6 +111,13 @@ impl NodeHistory {
         let mut gaps: Vec<Gap> = self.gaps.exact().copied().collect();
         gaps.sort_unstable_by_key(|gap| std::cmp::Reverse((gap.end_time, gap.duration)));
         gaps
+    }
+
+    /// Long gaps that are in no figure: over reboots, and those of which too little is known because the agent was blind at
+    /// their ends.
+    pub fn uncounted_gaps(&self) -> impl Iterator<Item = &Gap> {
+        let reboots = self.reboots().iter().map(|reboot| &reboot.gap);
+        self.gaps.uncounted().iter().chain(reboots)
     }
 
     /// The flips seen last, oldest first.
@@ -181,6 +196,7 @@ impl NodeHistory {
         size_of::<Self>()
             + self.gaps.heap_bytes()
             + self.causes.heap_bytes()
+            + self.renewals.heap_bytes()
             + self.flips.capacity() * size_of::<SeenFlip>()
             + self
                 .channels

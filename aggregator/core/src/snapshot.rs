@@ -15,6 +15,10 @@ use crate::{
     node::SeenFlip,
     time::WallTime,
 };
+pub use crate::{
+    doubt::Doubt,
+    renewals::{Count, Renewals},
+};
 
 /// One node's history. What is open only while a stream is, is left out: after a restart no agent is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +33,10 @@ pub struct NodeSnapshot {
     pub channels: [ChannelSnapshot; 2],
     /// Both channels merged.
     pub chain: ChainSnapshot,
+    /// The late interval whose length is in doubt. Absent: there is none.
+    pub doubt: Option<Doubt>,
+    /// Renewals by the kubelet's own count.
+    pub renewals: Renewals,
     /// The gaps.
     pub gaps: GapsSnapshot,
     /// Why some were long.
@@ -109,6 +117,8 @@ pub struct ChannelSnapshot {
     pub awaits_baseline: bool,
     /// Span in which a heartbeat may have come unseen. Absent: there is none.
     pub blindness: Option<(Duration, Duration)>,
+    /// The last span in which it was not seen. Absent: there was none on this boot.
+    pub spell: Option<(Duration, Duration)>,
     /// What the agent sees of the channel. Absent: not looked at yet.
     pub view: Option<Visibility>,
 }
@@ -177,6 +187,8 @@ pub struct GapsSnapshot {
     pub dropped: u64,
     /// Intervals between heartbeats that were not counted as gaps.
     pub unmeasured: u64,
+    /// Gaps that are told and in no figure, oldest first.
+    pub uncounted: Vec<Gap>,
 }
 
 /// A distribution of durations.

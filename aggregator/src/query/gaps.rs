@@ -1,4 +1,4 @@
-//! `ListGaps`: the long gaps that were kept exactly.
+//! `ListGaps`: the long gaps that were kept exactly, and those that are told without being counted.
 //!
 //! A gap does not change once it is kept, so a page token is the place of the last gap shown, and nothing is remembered for
 //! it: gaps that come or go between two pages neither hide nor repeat another.
@@ -64,8 +64,7 @@ pub(super) async fn list(
         .visit(&names, |known| {
             let gaps = known.history.gaps();
             dropped_gaps += gaps.dropped();
-            let reboots = known.history.reboots().iter().map(|reboot| &reboot.gap);
-            let long = gaps.exact().chain(reboots);
+            let long = gaps.exact().chain(known.history.uncounted_gaps());
             for gap in long.filter(|gap| gap.duration >= shortest) {
                 let place = Place::of(gap, known.history.name(), figure, descending);
                 if after.as_ref().is_none_or(|after| place > *after) {
@@ -182,6 +181,7 @@ fn message(
         vantage: cause::vantage(why.and_then(|why| why.vantage)).into(),
         late_channels: late.map(|late| node::channel(late).into()).collect(),
         causes: why.map(cause::of_gap).unwrap_or_default(),
+        uncounted: gap.uncounted,
     }
 }
 
@@ -226,6 +226,7 @@ mod tests {
             earlier_posts: nodegrace_core::EarlierPosts::none(),
             uncertainty: Duration::ZERO,
             flip_seen: false,
+            uncounted: false,
         };
         let node = Arc::from("node");
         let place = |end, descending| Place::of(&gap(end), &node, Figure::EndTime, descending);

@@ -263,7 +263,7 @@ fn insert_gap(
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO gap (node, start_ns, end_ns, duration_ns, start_channel, end_channel, since_lease_ns,
-            uncertainty_ns, flip_seen, kept_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            uncertainty_ns, flip_seen, kept_ns, uncounted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             node,
@@ -276,6 +276,7 @@ fn insert_gap(
             nanos(what.uncertainty),
             what.flip_seen,
             kept.unix_nanos(),
+            what.uncounted,
         ])?;
     Ok(())
 }

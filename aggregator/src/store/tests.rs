@@ -28,12 +28,28 @@ use crate::{
 const NODES: u64 = 3;
 const BEATS: u64 = 8;
 
+/// The node whose agent is blind for most of each long gap.
+const CUT_OFF: u64 = 1;
+
 /// The batch of a node's heartbeat of this number: every third one follows a long gap.
 fn wire(node: u64, number: u64) -> Vec<u8> {
     let at = number * 10 + number / 3 * 20;
-    let since_boot = prost_types::Duration {
-        seconds: at.cast_signed(),
+    let seconds = |seconds: u64| prost_types::Duration {
+        seconds: seconds.cast_signed(),
         nanos: 0,
+    };
+    let since_boot = seconds(at);
+    let blind = node == CUT_OFF && number.is_multiple_of(3);
+    let spells_before = if node == CUT_OFF { (number - 1) / 3 } else { 0 };
+    let first = number + spells_before;
+    let spell = v1::BlindSpell {
+        sequence_number: first,
+        channel: v1::Channel::Lease.into(),
+        start_monotonic: Some(seconds(at.saturating_sub(25))),
+        end_monotonic: Some(since_boot),
+        reason: v1::BlindReason::Connection.into(),
+        resumed: true,
+        ..v1::BlindSpell::default()
     };
     let time = prost_types::Timestamp {
         seconds: at.cast_signed(),
@@ -47,15 +63,24 @@ fn wire(node: u64, number: u64) -> Vec<u8> {
             start_monotonic: Some(prost_types::Duration::default()),
             version: String::new(),
         }),
-        first_sequence_number: number,
+        first_sequence_number: first,
         sent_monotonic: Some(since_boot),
         sent_time: Some(time),
+        channel_views: [v1::Channel::Lease, v1::Channel::NodeStatus]
+            .map(|channel| v1::ChannelView {
+                channel: channel.into(),
+                visibility: v1::Visibility::Observed.into(),
+                ..v1::ChannelView::default()
+            })
+            .into(),
+        blind_spells: blind.then_some(spell).into_iter().collect(),
         heartbeats: vec![v1::Heartbeat {
-            sequence_number: number,
+            sequence_number: first + u64::from(blind),
             channel: v1::Channel::Lease.into(),
             stamp_time: Some(time),
             arrival_monotonic: Some(since_boot),
             arrival_time: Some(time),
+            arrival_uncertainty: blind.then(|| seconds(7)),
             resource_version: number.to_string(),
             ..v1::Heartbeat::default()
         }],
@@ -208,6 +233,11 @@ fn a_kill_at_any_write_point_leaves_all_that_was_acknowledged() {
             history.expect("known")
         })
         .collect();
+    for (node, history) in (0..).zip(&expected) {
+        let (counted, told) = (history.gaps.exact.len(), history.gaps.uncounted.len());
+        let cut_off = node == CUT_OFF;
+        assert_eq!((counted, told), if cut_off { (0, 2) } else { (2, 0) });
+    }
     let kills = kills.lock().expect("no panic");
     assert!(kills.len() > 60, "{} write points", kills.len());
     for kill in kills.iter() {

@@ -76,6 +76,36 @@ impl Agent {
         }
     }
 
+    /// A batch that tells that neither channel was seen since `blind` ago, and that a renewal came meanwhile, at most `uncertain` ago.
+    pub fn beat_after_blindness(
+        &mut self,
+        blind: Duration,
+        uncertain: Duration,
+    ) -> v1::ReportBatch {
+        let first = self.sequence + 1;
+        let spell = |(number, channel): (u64, v1::Channel)| v1::BlindSpell {
+            sequence_number: first + number,
+            channel: channel.into(),
+            start_monotonic: Some(wire(self.clock.now() - blind)),
+            end_monotonic: Some(wire(self.clock.now())),
+            reason: v1::BlindReason::Connection.into(),
+            resumed: true,
+            ..v1::BlindSpell::default()
+        };
+        let channels = [v1::Channel::Lease, v1::Channel::NodeStatus];
+        let spells: Vec<_> = (0..).zip(channels).map(spell).collect();
+        self.sequence += spells.len() as u64;
+        let mut batch = self.beat();
+        for heartbeat in &mut batch.heartbeats {
+            heartbeat.arrival_uncertainty = Some(wire(uncertain));
+        }
+        v1::ReportBatch {
+            first_sequence_number: first,
+            blind_spells: spells,
+            ..batch
+        }
+    }
+
     /// A batch that tells of a change of Ready, seen just now.
     pub fn ready(&mut self, status: v1::ConditionStatus) -> v1::ReportBatch {
         self.sequence += 1;

@@ -6,7 +6,8 @@ const FIRST: &str = include_str!("../../../tests/written/kubelet-metrics-1.txt")
 const SECOND: &str = include_str!("../../../tests/written/kubelet-metrics-2.txt");
 
 fn scrape(text: &str, at: u64) -> Scrape {
-    let mut scrape = Scrape::new(Duration::from_secs(at));
+    let at = Duration::from_secs(at);
+    let mut scrape = Scrape::new(at, at);
     text.lines().for_each(|line| scrape.take(line));
     scrape
 }
@@ -146,4 +147,19 @@ fn what_is_no_number_is_unknown() {
         let pods = format!("kubelet_running_pods {nonsense}\n");
         assert_eq!(scrape(&pods, 10).since(None, now()).running_pods, None);
     }
+}
+
+#[test]
+fn renewals_are_the_puts_that_succeeded_since_the_kubelets_start() {
+    let line = |method: &str, code: &str, count: u32| {
+        format!(
+            "rest_client_requests_total{{code=\"{code}\",host=\"a\",method=\"{method}\"}} {count}\n"
+        )
+    };
+    let text = line("PUT", "200", 40) + &line("PUT", "409", 2) + &line("PUT", "<error>", 3);
+    let metrics = scrape(&(text + &line("GET", "200", 99)), 20).since(None, now());
+    let count = metrics.renewals.unwrap();
+    assert_eq!(count.renewals, 40);
+    assert_eq!(count.answered_monotonic.unwrap().seconds, 20);
+    assert_eq!(scrape(FIRST, 20).since(None, now()).renewals, None);
 }

@@ -27,7 +27,7 @@ use crate::{
     journal::{BatchLimits, Journal},
     observe::{LeaseObserver, NodeObserver, Observer},
     rhythm::Rhythm,
-    watch::{Follower, Target},
+    watch::{Fellows, Follower, Target},
 };
 
 /// One answer of the server.
@@ -197,25 +197,44 @@ pub(super) async fn follow_stalled(
     .await
 }
 
+/// As [`follow`], and another watch gets an answer at these milliseconds.
+pub(super) async fn follow_beside(seconds: u64, script: Vec<Answer>, answered: &[u64]) -> Story {
+    let lease = (Target::lease("a"), LeaseObserver::default());
+    let fellows = Fellows::new();
+    let start = tokio::time::Instant::now();
+    follow_object(lease, seconds, script, &fellows, async |_| {
+        for at in answered {
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "the other watch's own time is tokio's"
+            )]
+            tokio::time::sleep_until(start + Duration::from_millis(*at)).await;
+            fellows.tell();
+        }
+    })
+    .await
+}
+
 async fn follow_while(
     seconds: u64,
     script: Vec<Answer>,
     meanwhile: impl AsyncFnOnce(&Clock),
 ) -> Story {
     let lease = (Target::lease("a"), LeaseObserver::default());
-    follow_object(lease, seconds, script, meanwhile).await
+    follow_object(lease, seconds, script, &Fellows::new(), meanwhile).await
 }
 
 /// As [`follow`], but a Node.
 pub(super) async fn follow_node(seconds: u64, script: Vec<Answer>) -> Story {
     let node = (Target::node("a"), NodeObserver::default());
-    follow_object(node, seconds, script, async |_| {}).await
+    follow_object(node, seconds, script, &Fellows::new(), async |_| {}).await
 }
 
 async fn follow_object<O: Observer + Send + Sync + 'static>(
     (target, observer): (Target, O),
     seconds: u64,
     script: Vec<Answer>,
+    fellows: &Fellows,
     meanwhile: impl AsyncFnOnce(&Clock),
 ) -> Story {
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
@@ -248,7 +267,8 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
         Arc::clone(&journal),
         Timeouts::default(),
         rhythm.clone(),
-    );
+    )
+    .beside(fellows);
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
     let end = clock.now() + Duration::from_secs(seconds);

@@ -1,6 +1,7 @@
 //! What a follower writes down through everything an API server may do, in virtual time and against a scripted server.
 
 mod blindness;
+mod fellows;
 mod hangs;
 mod kit;
 mod presence;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::figure::Figure;
-use crate::time::WallTime;
+use crate::{renewals::Count, time::WallTime};
 
 /// What the node looked like at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Facts {
     pub process: Option<KubeletSight>,
     /// When the kubelet started by its own metrics, on the node's wall clock. Absent: it did not say.
     pub metrics_start: Option<WallTime>,
+    /// How many renewals the kubelet had counted when it was asked last. Absent: it did not say, or was not asked anew.
+    pub renewals: Option<Count>,
     /// Sources that were read.
     pub read: Sources,
     /// Sources that are there and could not be read.
@@ -40,6 +42,7 @@ impl Facts {
             figures: Figures::none(),
             process: None,
             metrics_start: None,
+            renewals: None,
             read: Sources::NONE,
             failed: Sources::NONE,
         }

@@ -95,6 +95,32 @@ impl CauseHistory {
         before
     }
 
+    /// A heartbeat came after an interval that may be a late gap: what was recorded of it is put by until that is known. Gives the
+    /// late gap before, where that is explained only now.
+    pub(crate) fn doubt(&mut self, gap: Gap, beat: &Beat) -> Option<Explained> {
+        self.candidate = None;
+        self.quiet_since = beat.arrival;
+        let window = self.window.replace(Window::since(beat))?;
+        let before = self.conclude();
+        self.ended = Some(Box::new(Ended {
+            in_doubt: true,
+            ..window.end(gap, beat)
+        }));
+        before
+    }
+
+    /// The interval that was in doubt is this gap, or cannot be told. It is explained with the next sample.
+    pub(crate) fn settle(&mut self, gap: Option<Gap>) {
+        if self.ended.as_ref().is_some_and(|ended| ended.in_doubt) {
+            let settled = |(ended, gap): (Box<Ended>, Gap)| Ended {
+                gap,
+                in_doubt: false,
+                ..*ended
+            };
+            self.ended = self.ended.take().zip(gap).map(settled).map(Box::new);
+        }
+    }
+
     /// Takes a sample; gives the gap that it explains.
     pub(crate) fn sample(&mut self, facts: &Facts) -> Option<Explained> {
         let series = &mut self.series[usize::from(facts.fine)];

@@ -49,6 +49,7 @@ impl CauseHistory {
             // Before the agent was there the kubelet may have beaten, from the moment of booting on.
             uncertainty: end.since(booted).positive().unwrap_or_default(),
             flip_seen: false,
+            uncounted: true,
         };
         let cause = Cause {
             kind: CauseKind::NodeRebooted,

@@ -17,7 +17,7 @@ use crate::{
 /// A gap or a channel's period this much longer than usual is late, and says nothing of what is usual.
 pub(crate) const LATE: f64 = 1.25;
 /// A gap this much longer than usual is explained.
-const EXPLAINED: f64 = 1.5;
+pub(crate) const EXPLAINED: f64 = 1.5;
 /// Share of the lateness that an excess of delivery delay must make up for the stamp to have been on time.
 const DELIVERY_SHARE: f32 = 0.5;
 
@@ -64,6 +64,8 @@ pub(crate) struct Beat {
 pub struct Ended {
     /// The gap.
     pub gap: Gap,
+    /// True while too little is known of it to tell whether it is one; until then it is not explained.
+    pub in_doubt: bool,
     /// How much longer it was than usual.
     pub lateness: Duration,
     /// Where the lateness arose.
@@ -161,6 +163,7 @@ impl Window {
         let gone_since = self.replaced.map(|last_sight| last_sight.max(due));
         Ended {
             gap,
+            in_doubt: false,
             lateness,
             vantage,
             late: beat.late,

@@ -2,18 +2,11 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{FLIPS_KEPT, LastReport, NodeHistory, SeenFlip, instance::Arrival};
+use super::{LastReport, NodeHistory, instance::Arrival};
 use crate::{
-    GapStart,
-    cause::Beat,
     channel::ChannelHistory,
-    event::{
-        AgentId, BlindSpell, Channel, ConditionStatus, Heartbeat, Losses, ReadyChange, Record,
-        Report, Visibility,
-    },
-    figures::Ready,
+    event::{AgentId, BlindSpell, Channel, Losses, Record, Report, Visibility},
     fleet::Applied,
-    gap_chain::Link,
 };
 
 impl NodeHistory {
@@ -72,11 +65,9 @@ impl NodeHistory {
             if self.instance.keep(number) {
                 applied.accepted += 1;
                 applied.first_new.get_or_insert(number);
-                if let Record::Heartbeat(heartbeat) = &record {
-                    let arrival = heartbeat.arrival;
-                    while let Some(spell) = spells.pop_front_if(|spell| spell.start < arrival) {
-                        self.take_spell(&spell, tolerance);
-                    }
+                let time = record.time();
+                while let Some(spell) = spells.pop_front_if(|spell| spell.start < time) {
+                    self.take_spell(&spell, tolerance);
                 }
                 self.record(record, clocks, tolerance, &mut applied);
             } else {
@@ -86,6 +77,7 @@ impl NodeHistory {
         for spell in spells {
             self.take_spell(&spell, tolerance);
         }
+        self.settle(sent.sent, &mut applied);
         applied.explained.extend(self.causes.pass(sent.sent));
         self.counters.duplicate_records += applied.duplicates;
         self.instance
@@ -129,11 +121,15 @@ impl NodeHistory {
         match self.instance.take(agent, just_connected, live) {
             Arrival::Current | Arrival::First => return None,
             Arrival::Replaced { highest } => return Some(highest),
-            Arrival::Restarted => self
-                .channels
-                .iter_mut()
-                .for_each(ChannelHistory::await_baseline),
+            Arrival::Restarted => {
+                self.leave_unseen();
+                self.channels
+                    .iter_mut()
+                    .for_each(ChannelHistory::await_baseline);
+            }
             Arrival::Rebooted => {
+                self.drop_doubt();
+                self.renewals.forget();
                 self.channels
                     .iter_mut()
                     .for_each(ChannelHistory::forget_arrivals);
@@ -189,6 +185,7 @@ impl NodeHistory {
     }
 
     fn break_chains(&mut self) {
+        self.drop_doubt();
         self.channels
             .iter_mut()
             .for_each(ChannelHistory::break_chain);
@@ -245,127 +242,18 @@ impl NodeHistory {
     fn take_spell(&mut self, spell: &BlindSpell, tolerance: Duration) {
         let &BlindSpell { start, end, .. } = spell;
         let span = end.saturating_sub(start);
+        self.await_backlog(end);
         let asked = self.causes.rhythm.asked(spell.channel);
         let history = &mut self.channels[spell.channel.index()];
         let can_hide = history.can_hide(span, asked);
         if !spell.resumed && can_hide {
             history.blind(start, end);
             self.chain.blind(start, end);
+            self.may_hide(start);
         }
         // Events of a resumed watch come late, but come: until then they do not split the gaps of the other channel.
         if spell.resumed && can_hide && span > tolerance {
             self.chain.delayed(start, end);
         }
-    }
-
-    fn record(
-        &mut self,
-        record: Record,
-        clocks: LastReport,
-        tolerance: Duration,
-        applied: &mut Applied,
-    ) {
-        match record {
-            Record::Heartbeat(heartbeat) => {
-                let beat = self.beat(&heartbeat, clocks);
-                if let Some(reboot) = self.causes.see_after_reboot(&heartbeat, &beat) {
-                    applied.long_gaps.push(reboot.gap);
-                    applied.explained.push(reboot);
-                }
-                if heartbeat.baseline {
-                    self.baseline(&heartbeat);
-                } else {
-                    self.heartbeat(&heartbeat, &beat, tolerance, applied);
-                }
-            }
-            Record::BlindSpell(spell) => {
-                self.counters.blind_spells += 1;
-                self.counters.blind += spell.end.saturating_sub(spell.start);
-                self.causes.blind(&spell);
-            }
-            Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
-            Record::Sample(facts) => applied.explained.extend(self.causes.sample(&facts)),
-        }
-    }
-
-    fn baseline(&mut self, heartbeat: &Heartbeat) {
-        let nothing_missed = self.channels[heartbeat.channel.index()].take_baseline(heartbeat);
-        self.chain.begin();
-        if !nothing_missed {
-            self.chain.break_here();
-        }
-    }
-
-    /// Takes a heartbeat, and the gap it ended.
-    fn heartbeat(
-        &mut self,
-        heartbeat: &Heartbeat,
-        beat: &Beat,
-        tolerance: Duration,
-        applied: &mut Applied,
-    ) {
-        let index = heartbeat.channel.index();
-        // Until a restarted agent has found what it missed, any heartbeat may have had a neighbour.
-        if self
-            .channels
-            .iter()
-            .any(ChannelHistory::awaits_its_baseline)
-        {
-            self.chain.break_here();
-        }
-        self.channels[index].take(heartbeat);
-        let gap = match self.chain.take(heartbeat, self.has_lease(), tolerance) {
-            Link::First => None,
-            Link::Gap(gap) => {
-                self.gaps.insert(gap);
-                Some((gap, self.gaps.is_long(&gap)))
-            }
-            Link::Unmeasured => {
-                self.gaps.skip();
-                None
-            }
-        };
-        applied.explained.extend(self.causes.beat(gap, beat));
-        let long = gap.filter(|(_, is_long)| *is_long);
-        applied.long_gaps.extend(long.map(|(gap, _)| gap));
-    }
-
-    pub(super) fn has_lease(&self) -> bool {
-        let lease = &self.channels[Channel::Lease.index()];
-        lease.view() != Some(Visibility::Absent) && lease.was_seen()
-    }
-
-    /// Takes a change of Ready; gives the flip when it is one.
-    fn ready_change(&mut self, change: ReadyChange, clocks: LastReport) -> Option<SeenFlip> {
-        let was_unknown = self
-            .ready
-            .as_ref()
-            .is_some_and(|ready| ready.status == ConditionStatus::Unknown);
-        let turned_unknown =
-            change.status == ConditionStatus::Unknown && !was_unknown && !change.baseline;
-        let flip = turned_unknown.then(|| self.flip(&change, clocks));
-        self.ready = Some(Ready {
-            status: change.status,
-            reason: change.reason,
-            transition: change.transition,
-        });
-        flip
-    }
-
-    fn flip(&mut self, change: &ReadyChange, clocks: LastReport) -> SeenFlip {
-        self.flips_seen += 1;
-        self.chain.see_flip();
-        let running = self.chain.running();
-        if self.flips.len() == FLIPS_KEPT {
-            self.flips.remove(0);
-        }
-        let flip = SeenFlip {
-            after: running.and_then(|running| change.arrival.checked_sub(running.since)),
-            start: running.map_or(GapStart::Once, |running| running.start),
-            at: clocks.received_at(change.arrival),
-            time: change.arrival_time,
-        };
-        self.flips.push(flip);
-        flip
     }
 }

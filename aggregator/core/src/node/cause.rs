@@ -26,6 +26,8 @@ impl NodeHistory {
             Channel::Lease => 0.0,
             Channel::NodeStatus => STATUS_STAMP_EARLY,
         };
+        // Of an arrival that the agent's blindness hid, only the earliest moment is known.
+        let blind = heartbeat.arrival_uncertainty.as_secs_f32();
         let delay = heartbeat.arrival_time.since(heartbeat.stamp).seconds() as f32 - resolution;
         let usual_delay = channel
             .usual_delay()
@@ -36,7 +38,7 @@ impl NodeHistory {
             arrival_time: heartbeat.arrival_time,
             received: sent.received.saturating_sub(ago),
             late: self.late_channels(heartbeat.arrival),
-            delay: (delay, (usual_delay - resolution).max(0.0)),
+            delay: (delay - blind, (usual_delay - resolution).max(0.0)),
             uncredited: heartbeat.uncredited_renewals,
             credited: match heartbeat.channel {
                 Channel::Lease => Some(heartbeat.stamp),
@@ -47,7 +49,7 @@ impl NodeHistory {
     }
 
     /// How long gaps of the node usually are or, until that is known, what the settings ask for.
-    fn usual_gap(&self) -> Duration {
+    pub(super) fn usual_gap(&self) -> Duration {
         let gaps = self.gaps.sketch();
         let learned = gaps.count() >= GAPS_FOR_USUAL;
         let usual = gaps.quantile(USUAL_SHARE).filter(|_| learned);

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenFlip {
     /// Time from the arrival of the last heartbeat to the arrival of the change. Absent: the agent did not see the last
-    /// heartbeat arrive, or may have missed a later one.
+    /// heartbeat arrive, or may have missed a later one, or was blind and saw the change late.
     pub after: Option<Duration>,
     /// What the controller made of that last heartbeat.
     pub start: GapStart,

@@ -10,6 +10,7 @@ use nodegrace_core::{
         BlindReason, BlindSpell, Channel, ChannelView, Heartbeat, ReadyChange, Record, Rhythm,
         Visibility,
     },
+    snapshot::Count,
 };
 
 /// The name of every test's node.
@@ -219,7 +220,27 @@ impl Agent {
 
     /// The Lease was renewed up to `uncertainty` before `at`, when it was seen.
     pub(crate) fn late_lease(&mut self, at: f64, uncertainty: f64) {
-        let mut heartbeat = self.heartbeat(Channel::Lease, at);
+        self.late(Channel::Lease, at, uncertainty);
+    }
+
+    /// The same of the status.
+    pub(crate) fn late_status(&mut self, at: f64, uncertainty: f64) {
+        self.late(Channel::NodeStatus, at, uncertainty);
+    }
+
+    /// The kubelet was asked at `at` and had counted so many renewals.
+    pub(crate) fn count(&mut self, at: f64, renewals: u64) {
+        let mut facts = Facts::new(s(at), wall(self.boot + at), false, None);
+        facts.renewals = Some(Count {
+            asked: s(at - 0.1),
+            answered: s(at),
+            renewals,
+        });
+        self.sample(facts);
+    }
+
+    fn late(&mut self, channel: Channel, at: f64, uncertainty: f64) {
+        let mut heartbeat = self.heartbeat(channel, at);
         heartbeat.arrival_uncertainty = s(uncertainty);
         heartbeat.stamp = wall(at - uncertainty);
         self.push(Record::Heartbeat(heartbeat));

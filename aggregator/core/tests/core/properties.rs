@@ -94,6 +94,7 @@ fn gap(length: Duration, end: i64) -> Gap {
         earlier_posts: EarlierPosts::none(),
         uncertainty: Duration::ZERO,
         flip_seen: false,
+        uncounted: false,
     }
 }
 

@@ -11,6 +11,9 @@ enum Step {
     Lease(f64),
     Status(f64),
     Blind(f64),
+    /// Neither channel is seen for so long; nothing is missed of it, or its end alone is seen.
+    Outage(f64, bool),
+    Count,
     Flip,
     Restart,
     Reboot,
@@ -21,6 +24,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (1.0..60.0_f64).prop_map(Step::Lease),
         4 => (1.0..60.0_f64).prop_map(Step::Status),
         1 => (1.0..30.0_f64).prop_map(Step::Blind),
+        1 => (20.0..90.0_f64, any::<bool>()).prop_map(|(length, resumed)| Step::Outage(length, resumed)),
+        1 => Just(Step::Count),
         1 => Just(Step::Flip),
         1 => Just(Step::Restart),
         1 => Just(Step::Reboot),
@@ -50,6 +55,15 @@ fn live(steps: &[Step], restarts: &[bool]) -> (Fleet, Fleet, f64) {
                 at += length;
                 agent.blind(Channel::Lease, at - length, at, false);
             }
+            Step::Outage(length, resumed) => {
+                let since = at;
+                at += length;
+                for channel in Channel::ALL {
+                    agent.blind(channel, since, at, *resumed);
+                }
+                agent.late_lease(at, length.min(7.0));
+            }
+            Step::Count => agent.count(at, (at * 0.1) as u64),
             Step::Flip => {
                 agent.ready(ConditionStatus::Unknown, at);
                 agent.ready(ConditionStatus::True, at);
@@ -189,8 +203,13 @@ fn sending_any_batches_again_changes_nothing_but_the_count_of_duplicates() {
     let mut agent = Agent::new("boot-1", 1000.0);
     let mut batches = Vec::new();
     for beat in 1..20 {
-        let at = 1000.0 + f64::from(beat) * 10.0;
+        let outage = if beat > 15 { 60.0 } else { 0.0 };
+        let at = 1000.0 + f64::from(beat) * 10.0 + outage;
         agent.lease(at);
+        if beat == 15 {
+            agent.blind(Channel::Lease, at + 2.0, at + 60.0, true);
+            agent.late_lease(at + 60.0, 6.0);
+        }
         if beat == 10 {
             agent.view(Channel::NodeStatus, None);
         } else {
@@ -209,6 +228,7 @@ fn sending_any_batches_again_changes_nothing_but_the_count_of_duplicates() {
         history
     };
     let before = export(&fleet);
+    assert_eq!(before.gaps.uncounted.len(), 1);
     for prefix in 1..batches.len() {
         for batch in &batches[..prefix] {
             fleet.apply(batch.clone(), now(1300.0));

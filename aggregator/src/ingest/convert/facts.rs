@@ -5,6 +5,7 @@ use std::time::Duration;
 use nodegrace_core::{
     WallTime,
     cause::{Facts, Figure, Figures, KubeletSight, Source, Sources},
+    snapshot::Count,
 };
 use nodegrace_proto::{prost_types, v1};
 
@@ -69,9 +70,20 @@ pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts 
     figures.set_known(Figure::KubeletUnanswered, unanswered(sample));
     if let Some(metrics) = &sample.kubelet_metrics {
         kubelet_metrics(figures, metrics, covered);
+        facts.renewals = metrics.renewals.as_ref().and_then(renewals);
         facts.metrics_start = metrics.start_time.and_then(|time| wire::time(time).ok());
     }
     facts
+}
+
+/// The kubelet's count. Absent: its times are none.
+fn renewals(count: &v1::RenewalCount) -> Option<Count> {
+    let time = |time: Option<prost_types::Duration>| wire::duration(time?).ok();
+    Some(Count {
+        asked: time(count.asked_monotonic)?,
+        answered: time(count.answered_monotonic)?,
+        renewals: count.renewals,
+    })
 }
 
 /// Whether the kubelet left the question for its metrics unanswered: 1 or 0. Any answer is one, also that it may not be asked.

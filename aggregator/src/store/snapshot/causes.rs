@@ -174,6 +174,7 @@ fn wall(wall: &v1::WallClock) -> WallClock {
 fn to_late_gap(ended: &Ended) -> v1::LateGap {
     v1::LateGap {
         gap: Some(to_gap(&ended.gap)),
+        in_doubt: ended.in_doubt,
         lateness_nanos: nanos(ended.lateness),
         vantage: to_vantage(ended.vantage).into(),
         late: to_late(ended.late),
@@ -195,6 +196,7 @@ fn late_gap(ended: v1::LateGap) -> Result<Ended, Malformed> {
     let seen = ended.recorded.ok_or(Malformed("what was recorded"))?;
     Ok(Ended {
         gap: gap(&ended.gap.ok_or(Malformed("a late gap"))?)?,
+        in_doubt: ended.in_doubt,
         lateness: duration(ended.lateness_nanos),
         vantage,
         late,

@@ -86,6 +86,7 @@ pub(super) fn to_gap(gap: &Gap) -> v1::Gap {
         since_lease_nanos: gap.since_lease.map(nanos),
         uncertainty_nanos: nanos(gap.uncertainty),
         flip_seen: gap.flip_seen,
+        uncounted: gap.uncounted,
         earlier_post_micros: to_posts(gap.earlier_posts),
     }
 }
@@ -101,6 +102,7 @@ pub(super) fn gap(gap: &v1::Gap) -> Result<Gap, Malformed> {
         earlier_posts: posts(&gap.earlier_post_micros),
         uncertainty: duration(gap.uncertainty_nanos),
         flip_seen: gap.flip_seen,
+        uncounted: gap.uncounted,
     })
 }
 

@@ -6,13 +6,14 @@ use nodegrace_core::{
     AgentId, NodeSnapshot, Ready, WallTime,
     snapshot::{
         ChainSnapshot, ChannelSnapshot, Coverage, GapsSnapshot, InstanceSnapshot, LastArrival,
-        LastHeartbeat, NodeCounters,
+        LastHeartbeat, NodeCounters, Renewals,
     },
 };
 use nodegrace_proto::store::v1;
 
 use super::{
     Malformed, causes,
+    doubt::{doubt, renewal_count, to_count, to_doubt},
     figures::{
         channel, count, duration, flip, gap, losses, nanos, posts, since, sketch, status,
         to_channel, to_flip, to_gap, to_losses, to_posts, to_sketch, to_status, to_visibility,
@@ -27,6 +28,8 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
         instance,
         channels: [lease, node_status],
         chain,
+        doubt,
+        renewals,
         gaps,
         causes,
         ready,
@@ -52,12 +55,17 @@ pub(super) fn to_disk(node: NodeSnapshot) -> v1::NodeHistory {
         lease: Some(to_channel_history(lease)),
         node_status: Some(to_channel_history(node_status)),
         chain: Some(to_chain(&chain)),
+        doubt: doubt.as_ref().map(to_doubt),
+        first_count: renewals.first.map(to_count),
+        latest_count: renewals.latest.map(to_count),
+        renewals_seen: renewals.seen.into_iter().map(to_span).collect(),
         gaps: Some(v1::GapHistory {
             all: Some(to_sketch(gaps.all)),
             rest: Some(to_sketch(gaps.rest)),
             exact: gaps.exact.iter().map(to_gap).collect(),
             dropped: gaps.dropped,
             unmeasured: gaps.unmeasured,
+            uncounted: gaps.uncounted.iter().map(to_gap).collect(),
         }),
         ready: ready.map(|ready| v1::ReadyCondition {
             status: to_status(ready.status).into(),
@@ -101,12 +109,19 @@ pub(super) fn from_disk(name: &str, node: v1::NodeHistory) -> Result<NodeSnapsho
             channel_history(node.node_status.unwrap_or_default())?,
         ],
         chain: chain(&node.chain.ok_or(Malformed("chain"))?)?,
+        doubt: node.doubt.as_ref().map(doubt).transpose()?,
+        renewals: Renewals {
+            first: node.first_count.map(renewal_count),
+            latest: node.latest_count.map(renewal_count),
+            seen: node.renewals_seen.into_iter().map(span).collect(),
+        },
         gaps: GapsSnapshot {
             all: sketch(gaps.all)?,
             rest: sketch(gaps.rest)?,
             exact: gaps.exact.iter().map(gap).collect::<Result<_, _>>()?,
             dropped: count(gaps.dropped),
             unmeasured: count(gaps.unmeasured),
+            uncounted: gaps.uncounted.iter().map(gap).collect::<Result<_, _>>()?,
         },
         causes: node
             .causes
@@ -178,6 +193,7 @@ fn to_channel_history(channel: ChannelSnapshot) -> v1::ChannelHistory {
         continuous: channel.continuous,
         awaits_baseline: channel.awaits_baseline,
         blindness: channel.blindness.map(to_span),
+        spell: channel.spell.map(to_span),
         visibility: view.into(),
         blind_since_nanos,
     }
@@ -202,6 +218,7 @@ fn channel_history(channel: v1::ChannelHistory) -> Result<ChannelSnapshot, Malfo
         continuous: channel.continuous,
         awaits_baseline: channel.awaits_baseline,
         blindness: channel.blindness.map(span),
+        spell: channel.spell.map(span),
         view,
     })
 }

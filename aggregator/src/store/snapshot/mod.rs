@@ -1,6 +1,7 @@
 //! A node as its snapshot on disk, and back.
 
 mod causes;
+mod doubt;
 mod figures;
 mod history;
 

@@ -158,7 +158,10 @@ impl Fault {
     pub(super) fn alone(self, random: &mut StdRng) -> Vec<Part> {
         match self {
             // Short enough to be seen only in the heartbeats that meet it.
-            Self::ApiSlow | Self::Lossy => vec![self.part(random, 0.0, 60.0, 90.0)],
+            Self::ApiSlow => vec![self.part(random, 0.0, 60.0, 90.0)],
+            // Long enough for some heartbeat to meet it that is late beyond doubt: the agent, on the same network, sees both ends
+            // of a gap some seconds late.
+            Self::Lossy => vec![self.part(random, 0.0, 120.0, 150.0)],
             Self::SteppedBack => vec![step(-random.random_range(20.0..60.0), 0.0)],
             Self::SteppedAndBack => {
                 let seconds = random.random_range(20.0..60.0);

@@ -8,6 +8,7 @@ use crate::{
         explanation::{CauseTotal, Explanation},
         facts::{Facts, Source},
         judge,
+        window::Ended,
     },
     gap::Gap,
 };
@@ -17,8 +18,7 @@ impl CauseHistory {
     /// dearer figures, and finally by the next coarse one. One that had no answer from the kubelet is not the last word: whether
     /// it was started anew is known once it answers.
     pub(super) fn judge(&mut self, facts: &Facts) -> Option<Explained> {
-        let ended = self.ended.as_ref()?;
-        let end = ended.seen.until?;
+        let end = self.ended()?.seen.until?;
         if facts.at < end {
             return None;
         }
@@ -36,7 +36,7 @@ impl CauseHistory {
         if let Some(untold) = self.untold.take() {
             return Some(*untold);
         }
-        let end = self.ended.as_ref()?.seen.until?;
+        let end = self.ended()?.seen.until?;
         if at <= end + self.patience() {
             return None;
         }
@@ -46,15 +46,20 @@ impl CauseHistory {
     }
 
     /// How long a sample is waited for, by how often the node takes them.
-    fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         let [coarse, _] = &self.series;
         let interval = coarse.as_ref().map_or(Duration::ZERO, |last| last.interval);
         PATIENCE.max(interval.mul_f64(PATIENCE_INTERVALS))
     }
 
+    /// The late gap that ended last, and is one.
+    fn ended(&self) -> Option<&Ended> {
+        self.ended.as_deref().filter(|ended| !ended.in_doubt)
+    }
+
     /// Explains the late gap that ended last by what is known now.
     fn explain(&mut self) -> Option<Explained> {
-        let ended = self.ended.as_ref()?;
+        let ended = self.ended()?;
         let explained = Explained {
             gap: ended.gap,
             why: judge::explain(ended, &self.baseline),
@@ -73,7 +78,7 @@ impl CauseHistory {
 
     /// Nothing more is to be learned of the late gap that ended last: it counts. Gives it where no sample had explained it yet.
     pub(super) fn conclude(&mut self) -> Option<Explained> {
-        let ended = self.ended.as_ref()?;
+        let ended = self.ended()?;
         let known = self.explained.iter().find(|known| known.gap == ended.gap);
         let (explained, is_new) = match known.cloned() {
             Some(known) => (known, false),

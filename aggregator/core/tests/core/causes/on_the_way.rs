@@ -7,8 +7,9 @@ use nodegrace_core::{
 
 use super::{
     from,
-    kit::{Host, first, kinds},
+    kit::{Host, USUAL, first, kinds},
 };
+use crate::kit::s;
 
 #[test]
 fn a_slow_answer_to_a_starved_kubelet_is_its_own_slowness() {
@@ -129,4 +130,64 @@ fn an_api_server_that_restarts_refuses_the_kubelet_and_the_agent() {
         "{:?}",
         why.causes
     );
+}
+
+#[test]
+fn a_late_interval_next_to_blindness_is_explained_once_it_is_known_to_be_one() {
+    let mut host = Host::new().settle(30);
+    let lost = [
+        (Figure::ApiUnanswered, 0.9),
+        (Figure::ApiPutTime, 0.9),
+        (Figure::TcpTimeouts, 0.3),
+    ];
+    let counted = host.history().gaps().sketch().count();
+    host.pass(50, &|_| lost.to_vec());
+    host.blind(host.at - 47, BlindReason::Connection);
+    host.agent.late_lease(f64::from(host.at), 8.0);
+    host.send();
+    host.sample(false);
+    assert_eq!(host.given, [], "whether it is one is not known yet");
+    for _ in 0..2 {
+        host.pass(USUAL, &|_| Vec::new());
+        host.beat();
+    }
+    let node = host.history();
+    let told: Vec<_> = node.uncounted_gaps().collect();
+    let why = node.explanation(told[0]).expect("it is explained");
+    assert_eq!(first(why).kind, CauseKind::ConnectionLost, "{why:?}");
+    assert_eq!(why.lateness, s(40.0));
+    let given = host.given.last().map(|given| given.gap);
+    assert_eq!(given, Some(*told[0]), "and given to whoever keeps it");
+    assert_eq!(node.causes()[0].gaps, 1);
+    assert_eq!(node.gaps().sketch().count(), counted + 1);
+}
+
+#[test]
+fn an_interval_that_stays_unknown_is_not_explained() {
+    let mut host = Host::new().settle(30);
+    host.pass(50, &|_| vec![(Figure::ApiUnanswered, 0.9)]);
+    host.blind(host.at - 47, BlindReason::Connection);
+    host.agent.late_lease(f64::from(host.at), 40.0);
+    host.send();
+    for _ in 0..3 {
+        host.pass(USUAL, &|_| Vec::new());
+        host.beat();
+    }
+    assert_eq!(host.given, []);
+    assert_eq!(host.history().causes(), []);
+}
+
+#[test]
+fn what_the_agents_blindness_may_have_added_to_an_arrival_is_no_slow_delivery() {
+    let mut host = Host::new().settle(30);
+    host.pass(30, &|_| Vec::new());
+    host.agent.late_lease(f64::from(host.at), 4.0);
+    host.send();
+    for _ in 0..3 {
+        host.pass(USUAL, &|_| Vec::new());
+        host.beat();
+    }
+    let why = host.latest();
+    assert_eq!(kinds(&why), [CauseKind::Unknown], "{why:?}");
+    assert_eq!(why.vantage, Some(Vantage::Node));
 }

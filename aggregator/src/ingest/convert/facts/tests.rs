@@ -104,3 +104,31 @@ fn what_no_machine_does_is_not_believed() {
         assert_eq!(said(&sample, Figure::MajorFaults), None, "{value}");
     }
 }
+
+#[test]
+fn the_kubelets_count_of_its_renewals_needs_both_its_times() {
+    let second = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let renewals = |asked_monotonic| {
+        let count = v1::RenewalCount {
+            asked_monotonic,
+            answered_monotonic: second(12),
+            renewals: 40,
+        };
+        let sample = v1::Sample {
+            kubelet_metrics: Some(v1::KubeletMetrics {
+                renewals: Some(count),
+                ..v1::KubeletMetrics::default()
+            }),
+            ..v1::Sample::default()
+        };
+        let wall = WallTime::from_unix_nanos(0);
+        facts(&sample, Duration::from_secs(100), wall).renewals
+    };
+    let expected = Count {
+        asked: Duration::from_secs(11),
+        answered: Duration::from_secs(12),
+        renewals: 40,
+    };
+    assert_eq!(renewals(second(11)), Some(expected));
+    assert_eq!(renewals(None), None);
+}
