@@ -179,6 +179,24 @@ impl Host {
         host
     }
 
+    /// An agent as it is deployed by default: it sees the kubelet's metrics, the host's stalls and its own network.
+    pub(crate) fn in_a_pod() -> Self {
+        let mut host = Self::new();
+        host.process_start = None;
+        host.sources = Sources::NONE;
+        for source in [Source::KubeletMetrics, Source::Pressure, Source::Network] {
+            host.sources.add(source);
+        }
+        let of_pod = ["kubelet_metrics.", "pressure."];
+        host.ordinary.retain(|figure, _| {
+            of_pod
+                .iter()
+                .any(|source| figure.name().starts_with(source))
+        });
+        host.usually(Figure::AgentTimeouts, 0.0)
+            .usually(Figure::AgentRetransmits, 0.002)
+    }
+
     /// An agent that takes no samples at all.
     pub(crate) fn blindfolded() -> Self {
         let mut host = Self::restricted();

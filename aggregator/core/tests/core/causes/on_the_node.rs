@@ -137,6 +137,49 @@ fn memory_comes_before_the_disk_that_it_is_read_back_from() {
 }
 
 #[test]
+fn threads_in_state_d_wait_for_memory_where_memory_is_waited_for() {
+    let trouble = from(
+        5,
+        &[
+            (Figure::PressureMemoryFull, 0.3),
+            (Figure::PressureIoFull, 0.4),
+            (Figure::KubeletWaitsForIo, 1.0),
+        ],
+    );
+    let why = Host::new().settle(30).late(34, &trouble);
+    assert_eq!(
+        kinds(&why),
+        [CauseKind::MemoryPressure, CauseKind::IoStalled]
+    );
+    assert!(first(&why).share > 0.9, "{:?}", why.causes);
+}
+
+#[test]
+fn time_that_is_not_counted_while_the_agent_gets_on_is_taken_by_the_hypervisor() {
+    let uncounted = |held| {
+        let figures = vec![(Figure::CpuUncounted, 0.8), (Figure::AgentLateness, held)];
+        let host = Host::new().usually(Figure::AgentLateness, 0.0).settle(30);
+        let why = { host }.late(40, &|_| figures.clone());
+        first(&why).kind
+    };
+    assert_eq!(uncounted(0.1), CauseKind::CpuStarved);
+    assert_eq!(uncounted(0.8), CauseKind::NodePaused);
+}
+
+#[test]
+fn a_second_without_a_tick_is_no_sign_of_a_kubelet_that_does_nothing() {
+    // It runs for a tick every other second.
+    let idle = |second: u32| {
+        vec![(
+            Figure::KubeletCpu,
+            if second.is_multiple_of(2) { 0.01 } else { 0.0 },
+        )]
+    };
+    let why = Host::new().settle(30).late(40, &idle);
+    assert_eq!(kinds(&why), [CauseKind::Unknown]);
+}
+
+#[test]
 fn a_machine_that_stood_still_comes_before_what_that_brought_about() {
     let suspended = from(
         9,
