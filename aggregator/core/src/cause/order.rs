@@ -194,13 +194,15 @@ impl Order {
         alone >= CONVINCING * self.lateness || together >= CONVINCING_TOGETHER * self.lateness
     }
 
-    /// True when the first cause comes before the second one, because it brings that about. One that does not convince does not
-    /// come before one that does.
+    /// True when the first cause comes before the second one, because it brings that about, and is not told already by what has
+    /// its place. One that does not convince does not come before one that does.
     fn is_origin(&self, first: &Claim, second: &Claim) -> bool {
         let convincing = CONVINCING * self.lateness;
+        let [beside, later] = [first, second].map(|claim| self.seconds_beside(claim));
         self.brings_about(first, second)
             && first.is_weak <= second.is_weak
             && first.seconds >= BROUGHT_ABOUT * second.seconds
+            && beside >= BROUGHT_ABOUT * later
             && (first.seconds >= convincing || second.seconds < convincing)
     }
 

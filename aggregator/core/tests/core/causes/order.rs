@@ -60,6 +60,15 @@ fn the_disk_and_the_processors_that_want_of_memory_keeps_busy_come_last() {
         first_two(SHORT_OF_MEMORY, &refused),
         [CauseKind::MemoryPressure, CauseKind::ApiServerSlow]
     );
+    let mut host = Host::new().settle(30);
+    host.delay = 10.0;
+    let why = host.late(35, &|second| between(5, 25, SHORT_OF_MEMORY, second));
+    assert_eq!(
+        kinds(&why)[..2],
+        [CauseKind::MemoryPressure, CauseKind::ApiServerSlow],
+        "an answer that came late: {:?}",
+        why.causes
+    );
     let throttled = [(Figure::Throttled, 0.5)];
     assert_eq!(
         first_two(SHORT_OF_MEMORY, &throttled),
