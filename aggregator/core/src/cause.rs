@@ -7,6 +7,7 @@
 mod baseline;
 mod case;
 mod clock;
+mod consequences;
 mod delivery;
 mod explanation;
 mod facts;

@@ -5,13 +5,12 @@
 //! before it leave, and what one of them explains already comes after what has nothing to do with it. The seconds that are told
 //! of each are all that it accounts for.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use super::{
     case::{Claim, WEAK},
+    consequences::{brings_about, explains},
     explanation::Cause,
-    figure::Figure,
-    judge::is_before_stamp,
     kind::{CauseKind, Vantage},
 };
 
@@ -28,59 +27,6 @@ const WORTH_A_WORD: f32 = 0.1;
 const MOST_CAUSES: usize = 4;
 /// A cause that another one brings about comes after it where that accounts for at least this share of it.
 const BROUGHT_ABOUT: f32 = 0.5;
-
-/// Which causes bring others about: what waits for a processor waits for everything else as well.
-const CONSEQUENCES: [(CauseKind, &[CauseKind]); 6] = [
-    (
-        CauseKind::NodePaused,
-        &[
-            CauseKind::KubeletStopped,
-            CauseKind::CpuStarved,
-            CauseKind::IoStalled,
-            CauseKind::RuntimeSlow,
-            CauseKind::ApiServerSlow,
-            CauseKind::ConnectionLost,
-        ],
-    ),
-    (
-        CauseKind::KubeletStopped,
-        &[CauseKind::ApiServerSlow, CauseKind::ConnectionLost],
-    ),
-    (
-        CauseKind::KubeletRestarted,
-        &[
-            CauseKind::KubeletStopped,
-            CauseKind::ApiServerSlow,
-            CauseKind::ConnectionLost,
-        ],
-    ),
-    (
-        CauseKind::MemoryPressure,
-        &[
-            CauseKind::KubeletStopped,
-            CauseKind::CpuStarved,
-            CauseKind::IoStalled,
-            CauseKind::RuntimeSlow,
-            CauseKind::ApiServerSlow,
-        ],
-    ),
-    (
-        CauseKind::IoStalled,
-        &[
-            CauseKind::KubeletStopped,
-            CauseKind::RuntimeSlow,
-            CauseKind::ApiServerSlow,
-        ],
-    ),
-    (
-        CauseKind::CpuStarved,
-        &[
-            CauseKind::KubeletStopped,
-            CauseKind::RuntimeSlow,
-            CauseKind::ApiServerSlow,
-        ],
-    ),
-];
 
 /// Causes of `lateness` seconds, the most likely first.
 pub(super) fn ranked(
@@ -128,7 +74,7 @@ impl Order {
         let mut next = 0;
         for index in 1..claims.len() {
             // Of two that account for the same the one listed first comes first.
-            if self.comes_before(&claims[index], &claims[next]) {
+            if self.compare(&claims[index], &claims[next]).is_gt() {
                 next = index;
             }
         }
@@ -145,20 +91,16 @@ impl Order {
         next
     }
 
-    fn comes_before(&self, left: &Claim, right: &Claim) -> bool {
-        let key = |claim: &Claim| {
-            let explained = self.seconds_explained_of(claim) > 0.0;
-            let rank = [!claim.is_weak, !explained].map(u8::from);
-            (rank[0], self.seconds_beside(claim), rank[1], claim.seconds)
-        };
-        let (left, right) = (key(left), key(right));
-        let ordering = left
-            .0
-            .cmp(&right.0)
-            .then(left.1.total_cmp(&right.1))
-            .then(left.2.cmp(&right.2))
-            .then(left.3.total_cmp(&right.3));
-        ordering.is_gt()
+    /// How two claims compare: what is known before what is only hinted at, then by the seconds that the causes before them leave.
+    /// Of what is left nothing of, what none of those explains comes first.
+    fn compare(&self, left: &Claim, right: &Claim) -> Ordering {
+        let is_explained = |claim| self.seconds_explained_of(claim) > 0.0;
+        let known = right.is_weak.cmp(&left.is_weak);
+        let [one, other] = [left, right].map(|claim| self.seconds_beside(claim));
+        known
+            .then(one.total_cmp(&other))
+            .then(is_explained(right).cmp(&is_explained(left)))
+            .then(left.seconds.total_cmp(&right.seconds))
     }
 
     fn place(&mut self, claim: Claim) {
@@ -172,7 +114,7 @@ impl Order {
         let explaining = self
             .placed
             .iter()
-            .filter(|(first, _)| self.explains(first, claim));
+            .filter(|(first, _)| explains(first, claim, self.vantage));
         explaining
             .map(|(first, _)| first.seconds)
             .fold(0.0, f32::max)
@@ -199,79 +141,12 @@ impl Order {
     fn is_origin(&self, first: &Claim, second: &Claim) -> bool {
         let convincing = CONVINCING * self.lateness;
         let [beside, later] = [first, second].map(|claim| self.seconds_beside(claim));
-        self.brings_about(first, second)
+        brings_about(first, second, self.vantage)
             && first.is_weak <= second.is_weak
             && first.seconds >= BROUGHT_ABOUT * second.seconds
             && beside >= BROUGHT_ABOUT * later
             && (first.seconds >= convincing || second.seconds < convincing)
     }
-
-    /// True when the seconds of the second cause are explained by the first one. Between its stamp and its request a kubelet does
-    /// so little that waiting on the node explains only a small part of what passes before the answer.
-    fn explains(&self, first: &Claim, second: &Claim) -> bool {
-        let waits = matches!(
-            first.kind,
-            CauseKind::CpuStarved | CauseKind::IoStalled | CauseKind::MemoryPressure
-        );
-        let later = waits && is_on_the_way(second.kind);
-        self.brings_about(first, second) && !later || are_alternatives(first, second)
-    }
-
-    fn brings_about(&self, first: &Claim, second: &Claim) -> bool {
-        // What delayed the heartbeat after its stamp was not brought about by what delays stamps.
-        let after_stamp = self.vantage == Some(Vantage::Delivery)
-            && is_before_stamp(first.kind)
-            && is_on_the_way(second.kind);
-        let consequences = CONSEQUENCES.iter().filter(|(kind, _)| *kind == first.kind);
-        let mut kinds = consequences.flat_map(|(_, follow)| *follow);
-        !after_stamp && kinds.any(|kind| *kind == second.kind) && !is_seen_itself(first, second)
-    }
-}
-
-/// True when what speaks for the second cause is nothing that the first one could bring about.
-fn is_seen_itself(first: &Claim, second: &Claim) -> bool {
-    let Some(figure) = second.led_by() else {
-        return false;
-    };
-    match (first.kind, second.kind) {
-        // Short of memory, tasks crowd the processors; no quota is used up and no hypervisor takes time for that.
-        (CauseKind::MemoryPressure, CauseKind::CpuStarved) => matches!(
-            figure,
-            Figure::Throttled | Figure::CpuSteal | Figure::CpuUncounted
-        ),
-        // No want of anything puts a process into state T.
-        (
-            CauseKind::CpuStarved | CauseKind::IoStalled | CauseKind::MemoryPressure,
-            CauseKind::KubeletStopped,
-        ) => figure == Figure::KubeletStopped,
-        // Whatever the kubelet waited for: an error is the server's answer.
-        (_, CauseKind::ApiServerSlow) if is_an_error(figure) => true,
-        // A request that was under way when everything stood still took at least as long as that.
-        (
-            CauseKind::NodePaused | CauseKind::KubeletStopped,
-            CauseKind::ApiServerSlow | CauseKind::ConnectionLost,
-        ) => {
-            let took = matches!(figure, Figure::DeliveryDelay | Figure::ApiPut);
-            took && second.seconds < first.seconds
-        }
-        _ => false,
-    }
-}
-
-/// True when the same requests without an answer, or with a late one, speak for either.
-fn are_alternatives(first: &Claim, second: &Claim) -> bool {
-    let errors = [first, second]
-        .into_iter()
-        .any(|claim| claim.led_by().is_some_and(is_an_error));
-    first.kind != second.kind && is_on_the_way(first.kind) && is_on_the_way(second.kind) && !errors
-}
-
-const fn is_on_the_way(kind: CauseKind) -> bool {
-    matches!(kind, CauseKind::ApiServerSlow | CauseKind::ConnectionLost)
-}
-
-const fn is_an_error(figure: Figure) -> bool {
-    matches!(figure, Figure::ApiRefused | Figure::AgentRefused)
 }
 
 fn cause(claim: Claim, lateness: f32) -> Cause {
