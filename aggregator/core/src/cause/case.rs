@@ -45,7 +45,7 @@ pub(super) struct Claim {
     pub(super) seconds: f32,
     /// What they rest on, the most telling first.
     pub(super) evidence: Vec<Evidence>,
-    /// True when only weak figures speak for it.
+    /// True when only weak figures speak for it, or next to nothing else does.
     pub(super) is_weak: bool,
 }
 
@@ -148,6 +148,8 @@ impl Case<'_> {
             .iter()
             .map(|(seconds, _)| *seconds)
             .reduce(f32::max)?;
+        let strong = weighed.iter().filter(|(_, figure)| !figure.is_weak());
+        let backed = strong.map(|(seconds, _)| *seconds).fold(0.0, f32::max);
         // Stable: the order of the table stays among the strong ones, and among the others.
         weighed.sort_by_key(|(beside, _)| *beside < ABOUT_AS_MUCH * seconds);
         let mut evidence: Vec<Evidence> = weighed
@@ -159,7 +161,7 @@ impl Case<'_> {
         evidence.extend(self.remarkable(context));
         evidence.truncate(MOST_EVIDENCE);
         Some(Claim {
-            is_weak: weighed.iter().all(|(_, figure)| figure.is_weak()),
+            is_weak: !self.backs(backed),
             ..Claim::of(kind, seconds, evidence)
         })
     }

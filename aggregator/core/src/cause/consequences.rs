@@ -93,9 +93,12 @@ fn is_seen_itself(first: &Claim, second: &Claim) -> bool {
             figure,
             Figure::Throttled | Figure::CpuSteal | Figure::CpuUncounted
         ),
-        // No want of anything puts a process into state T.
+        // No want of anything puts a process into state T, nor does its end.
         (
-            CauseKind::CpuStarved | CauseKind::IoStalled | CauseKind::MemoryPressure,
+            CauseKind::CpuStarved
+            | CauseKind::IoStalled
+            | CauseKind::MemoryPressure
+            | CauseKind::KubeletRestarted,
             CauseKind::KubeletStopped,
         ) => figure == Figure::KubeletStopped,
         // Whatever the kubelet waited for: an error is the server's answer.

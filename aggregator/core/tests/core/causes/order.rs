@@ -51,6 +51,21 @@ fn what_explains_other_seconds_comes_before_what_explains_the_same_ones_again() 
         [CauseKind::CpuStarved, CauseKind::ConnectionLost],
         "and not the API server, of which the same requests speak"
     );
+    let why = Host::new().settle(30).late(50, &|second| {
+        let mut figures = dead.to_vec();
+        figures.extend(between(40, 50, &starved, second));
+        figures
+    });
+    assert_eq!(
+        kinds(&why),
+        [
+            CauseKind::ConnectionLost,
+            CauseKind::CpuStarved,
+            CauseKind::ApiServerSlow
+        ],
+        "although no second is left that is not explained: {:?}",
+        why.causes
+    );
 }
 
 #[test]
@@ -134,49 +149,68 @@ fn two_causes_that_convince_only_together_are_known() {
 }
 
 #[test]
-fn two_weak_figures_do_not_convince_together() {
-    let weak = from(5, &[(Figure::TcpTimeouts, 2.0), (Figure::DiskBusy, 1.0)]);
-    let why = Host::new().settle(30).late(40, &weak);
+fn weak_figures_do_not_convince_together() {
+    let weak = from(
+        5,
+        &[
+            (Figure::TcpTimeouts, 2.0),
+            (Figure::DiskBusy, 1.0),
+            (Figure::AgentLateness, 1.0),
+        ],
+    );
+    let host = Host::new().usually(Figure::AgentLateness, 0.0).settle(30);
+    let why = { host }.late(40, &weak);
     assert_eq!(first(&why).kind, CauseKind::Unknown, "{:?}", why.causes);
-    assert_eq!(why.causes.len(), 3, "{:?}", why.causes);
+    assert_eq!(why.causes.len(), 4, "{:?}", why.causes);
 }
 
 #[test]
 fn what_is_a_mere_hint_comes_after_what_accounts_for_less_and_is_known() {
-    let why = Host::new().settle(30).late(50, &|second| {
-        let mut figures = between(5, 40, &[(Figure::Throttled, 0.95)], second);
-        figures.extend(between(
-            40,
-            50,
-            &[(Figure::PressureMemoryFull, 0.8)],
-            second,
-        ));
-        figures.push((Figure::TcpTimeouts, 1.0));
-        figures
-    });
-    assert_eq!(
-        kinds(&why),
-        [
-            CauseKind::CpuStarved,
-            CauseKind::MemoryPressure,
-            CauseKind::ConnectionLost
-        ],
-        "{:?}",
-        why.causes
-    );
+    for (hint, kind) in [
+        ((Figure::TcpTimeouts, 1.0), CauseKind::ConnectionLost),
+        ((Figure::DiskBusy, 1.0), CauseKind::IoStalled),
+        ((Figure::AgentLateness, 1.0), CauseKind::CpuStarved),
+    ] {
+        let host = Host::new().usually(Figure::AgentLateness, 0.0).settle(30);
+        let why = { host }.late(50, &|second| {
+            let mut figures = between(5, 42, &[(Figure::ApiRefused, 0.95)], second);
+            figures.extend(between(42, 50, &[(Figure::KubeletStopped, 1.0)], second));
+            figures.push(hint);
+            figures
+        });
+        assert_eq!(
+            kinds(&why),
+            [CauseKind::ApiServerSlow, CauseKind::KubeletStopped, kind],
+            "{:?}",
+            why.causes
+        );
+    }
 }
 
 #[test]
 fn an_arrival_some_seconds_after_its_stamp_is_told_beside_what_delayed_the_stamp() {
-    let mut host = Host::new().settle(30);
-    host.delay = 8.0;
-    let paused = |second| between(8, 22, &[(Figure::CpuUncounted, 1.0)], second);
-    let why = host.late(30, &paused);
+    let told = |delay| {
+        let mut host = Host::new().settle(30);
+        host.delay = delay;
+        let why = host.late(30, &|second| {
+            let mut figures = between(8, 20, &[(Figure::CpuUncounted, 1.0)], second);
+            figures.extend(between(
+                20,
+                30,
+                &[(Figure::PressureMemoryFull, 0.3)],
+                second,
+            ));
+            figures
+        });
+        let mut kinds = kinds(&why);
+        kinds.truncate(2);
+        kinds
+    };
+    assert_eq!(told(8.0), [CauseKind::NodePaused, CauseKind::ApiServerSlow]);
     assert_eq!(
-        kinds(&why),
-        [CauseKind::NodePaused, CauseKind::ApiServerSlow],
-        "{:?}",
-        why.causes
+        told(9.9),
+        [CauseKind::NodePaused, CauseKind::MemoryPressure],
+        "a request that was under way when the machine stood still"
     );
 }
 
