@@ -101,3 +101,17 @@ fn a_kubelet_that_is_known_to_be_gone_did_not_stand_still_meanwhile() {
     let why = host.latest();
     assert_eq!(kinds(&why), [CauseKind::KubeletRestarted]);
 }
+
+#[test]
+fn metrics_that_could_not_be_read_are_a_mere_hint_beside_renewals_that_took_longer() {
+    let slower = [(Figure::KubeletUnanswered, 1.0), (Figure::ApiPutTime, 0.25)];
+    let why = Host::in_a_pod().settle(30).late(50, &|_| slower.to_vec());
+    assert_eq!(
+        kinds(&why),
+        [
+            CauseKind::Unknown,
+            CauseKind::ApiServerSlow,
+            CauseKind::KubeletStopped
+        ]
+    );
+}
