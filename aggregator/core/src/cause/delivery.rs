@@ -108,7 +108,7 @@ pub(super) fn connection(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     evidence.truncate(MOST_EVIDENCE);
     (seconds > 0.0).then(|| Claim {
         // That the network is in trouble is no sign yet that a heartbeat met it.
-        is_weak: asked <= WEAK * case.lateness && lost,
+        is_weak: lost && !case.backs(asked),
         ..Claim::of(CauseKind::ConnectionLost, seconds, evidence)
     })
 }

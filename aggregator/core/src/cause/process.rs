@@ -11,6 +11,10 @@ use super::{
 /// How much a kubelet that does nothing and does not answer counts: one that is frozen looks like that, and so does one whose
 /// own locks are stuck.
 const SILENT: f32 = 0.7;
+/// Share of the time that the kernel did not count for which the agent must have been held up for the whole machine to have stood
+/// still. It is known by how much later than planned a sample was taken, which leaves out up to the interval before it.
+const HELD: f32 = 0.2;
+
 /// The kubelet's process was stopped. That its metrics could not be read is a weak sign where nobody sees the process: one that is
 /// starved, or waits for a disk or for memory, does not answer either. And while it is known to be gone, nothing stood still.
 pub(super) fn stopped(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
@@ -60,9 +64,13 @@ pub(super) fn paused(case: &Case<'_>) -> Option<Claim> {
     let suspended = case.seconds(Figure::MachineSuspended);
     let uncounted = case.seconds(Figure::CpuUncounted);
     let held = case.seconds_in_all(Figure::AgentLateness);
-    let stood_still = held.map_or(uncounted, |held| uncounted.min(held));
+    let is_held = held.is_none_or(|held| held >= HELD * uncounted);
+    let uncounted = if is_held { uncounted } else { WEAK * uncounted };
     let shares = [(Figure::MachineSuspended, 1.0), (Figure::CpuUncounted, 1.0)];
     let claim = case.strongest(CauseKind::NodePaused, &shares, &[Figure::AgentLateness])?;
-    let seconds = suspended.max(stood_still);
-    (seconds > 0.0).then_some(Claim { seconds, ..claim })
+    Some(Claim {
+        seconds: suspended.max(uncounted),
+        is_weak: !is_held && suspended < uncounted,
+        ..claim
+    })
 }

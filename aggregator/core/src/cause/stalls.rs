@@ -13,9 +13,10 @@ use super::{
 /// waits for a page to be read back waits for both.
 const FOR_MEMORY: f32 = 0.5;
 
-/// How much it counts that the agent itself was kept waiting, where other figures say that processors were short: the agent has
-/// few shares, so it starves long before the kubelet does.
-const AGENT_WAITED: f32 = 0.5;
+/// How much it counts beside other figures that say that processors were short that the agent itself was kept waiting, or that
+/// the kernel did not count all time: the agent has few shares, so it starves long before the kubelet does, and time that was
+/// taken and not told as stolen need not have been the kubelet's.
+const BESIDE_OTHERS: f32 = 0.5;
 
 /// What takes a processor away comes before the waiting that it brings about.
 const CPU: [(Figure, f32); 5] = [
@@ -49,18 +50,17 @@ const MEMORY: [(Figure, f32); 4] = [
 pub(super) fn cpu(case: &Case<'_>, paused: Option<&Claim>) -> Option<Claim> {
     let context = [Figure::ThrottledPeriods, Figure::RunnablePerCpu];
     let claim = case.strongest(CauseKind::CpuStarved, &CPU, &context);
-    let stood_still = paused.map_or(0.0, |paused| paused.seconds);
-    // Time that was taken and not told as stolen.
-    let taken = case.seconds(Figure::CpuUncounted) - stood_still;
-    let claim = led_by(case, claim, Figure::CpuUncounted, taken);
     let others = claim.as_ref().map_or(0.0, |claim| claim.seconds);
-    let weight = if case.backs(others) {
-        AGENT_WAITED
-    } else {
-        WEAK
-    };
-    let agent = weight * (case.seconds(Figure::AgentLateness) - stood_still);
-    led_by(case, claim, Figure::AgentLateness, agent)
+    let known = paused.filter(|paused| !paused.is_weak);
+    let stood_still = known.map_or(0.0, |paused| paused.seconds);
+    let is_weak = !case.backs(others);
+    let weight = if is_weak { WEAK } else { BESIDE_OTHERS };
+    let figures = [Figure::CpuUncounted, Figure::AgentLateness];
+    let claim = figures.into_iter().fold(claim, |claim, figure| {
+        let seconds = weight * (case.seconds(figure) - stood_still);
+        led_by(case, claim, figure, seconds)
+    });
+    claim.map(|claim| Claim { is_weak, ..claim })
 }
 
 /// The claim of too few processors, led by a figure that accounts for these seconds where that is more than the others do.
@@ -72,10 +72,7 @@ fn led_by(case: &Case<'_>, others: Option<Claim>, figure: Figure, seconds: f32) 
     let mut evidence = others.map_or_else(Vec::new, |claim| claim.evidence);
     evidence.truncate(MOST_EVIDENCE - 1);
     evidence.splice(0..0, case.evidence(figure));
-    Some(Claim {
-        is_weak: figure.is_weak() && !case.backs(so_far),
-        ..Claim::of(CauseKind::CpuStarved, seconds, evidence)
-    })
+    Some(Claim::of(CauseKind::CpuStarved, seconds, evidence))
 }
 
 /// Tasks waited for memory.

@@ -155,15 +155,21 @@ fn threads_in_state_d_wait_for_memory_where_memory_is_waited_for() {
 }
 
 #[test]
-fn time_that_is_not_counted_while_the_agent_gets_on_is_taken_by_the_hypervisor() {
-    let uncounted = |held| {
-        let figures = vec![(Figure::CpuUncounted, 0.8), (Figure::AgentLateness, held)];
+fn time_that_is_not_counted_is_a_machine_that_stood_still_where_the_agent_was_held_up_as_well() {
+    let uncounted = |held, waited| {
+        let figures = vec![
+            (Figure::CpuUncounted, 0.8),
+            (Figure::AgentLateness, held),
+            (Figure::KubeletRunQueueWait, waited),
+        ];
         let host = Host::new().usually(Figure::AgentLateness, 0.0).settle(30);
         let why = { host }.late(40, &|_| figures.clone());
         first(&why).kind
     };
-    assert_eq!(uncounted(0.1), CauseKind::CpuStarved);
-    assert_eq!(uncounted(0.8), CauseKind::NodePaused);
+    // Samples are taken late by what is left of a pause when they are due.
+    assert_eq!(uncounted(0.3, 0.01), CauseKind::NodePaused);
+    assert_eq!(uncounted(0.05, 0.6), CauseKind::CpuStarved);
+    assert_eq!(uncounted(0.05, 0.01), CauseKind::Unknown);
 }
 
 #[test]

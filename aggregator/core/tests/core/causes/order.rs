@@ -69,6 +69,22 @@ fn what_explains_other_seconds_comes_before_what_explains_the_same_ones_again() 
 }
 
 #[test]
+fn few_requests_in_vain_on_a_network_in_trouble_are_no_mere_hint() {
+    let why = Host::new().settle(30).late(50, &|second| {
+        let mut figures = between(5, 40, &[(Figure::MachineSuspended, 1.0)], second);
+        let lost = [(Figure::ApiUnanswered, 1.0), (Figure::TcpTimeouts, 1.0)];
+        figures.extend(between(42, 50, &lost, second));
+        figures
+    });
+    assert_eq!(
+        kinds(&why)[..2],
+        [CauseKind::NodePaused, CauseKind::ConnectionLost],
+        "{:?}",
+        why.causes
+    );
+}
+
+#[test]
 fn the_disk_and_the_processors_that_want_of_memory_keeps_busy_come_last() {
     let refused = [(Figure::ApiRefused, 0.6)];
     assert_eq!(
