@@ -7,6 +7,7 @@
 mod baseline;
 mod case;
 mod clock;
+mod consequences;
 mod delivery;
 mod explanation;
 mod facts;
@@ -17,8 +18,10 @@ mod judge;
 mod kind;
 mod knobs;
 mod kubelet;
+mod order;
 mod process;
 mod reboot;
+mod requests;
 mod rhythm;
 mod seen;
 mod shared;

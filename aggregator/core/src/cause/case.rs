@@ -45,6 +45,25 @@ pub(super) struct Claim {
     pub(super) seconds: f32,
     /// What they rest on, the most telling first.
     pub(super) evidence: Vec<Evidence>,
+    /// True when only weak figures speak for it, or next to nothing else does.
+    pub(super) is_weak: bool,
+}
+
+impl Claim {
+    /// The claim of a cause for which more speaks than weak figures.
+    pub(super) const fn of(kind: CauseKind, seconds: f32, evidence: Vec<Evidence>) -> Self {
+        Self {
+            kind,
+            seconds,
+            evidence,
+            is_weak: false,
+        }
+    }
+
+    /// The figure that is told first. Absent: there is none.
+    pub(super) fn led_by(&self) -> Option<Figure> {
+        self.evidence.first().map(|evidence| evidence.figure)
+    }
 }
 
 impl Case<'_> {
@@ -77,6 +96,12 @@ impl Case<'_> {
         let recorded = self.seen.figure(figure).map_or(0.0, |(_, seconds)| seconds);
         let seconds = self.excess(figure).unwrap_or(0.0) * recorded;
         seconds.min(self.lateness)
+    }
+
+    /// The seconds that a share of time amounts to, what is usual of it included. Absent: it was not recorded.
+    pub(super) fn seconds_in_all(&self, figure: Figure) -> Option<f32> {
+        let (share, recorded) = self.seen.figure(figure)?;
+        Some((share * recorded).min(self.lateness))
     }
 
     /// What a figure usually is or, until that is known, what it is on a healthy node.
@@ -123,6 +148,8 @@ impl Case<'_> {
             .iter()
             .map(|(seconds, _)| *seconds)
             .reduce(f32::max)?;
+        let strong = weighed.iter().filter(|(_, figure)| !figure.is_weak());
+        let backed = strong.map(|(seconds, _)| *seconds).fold(0.0, f32::max);
         // Stable: the order of the table stays among the strong ones, and among the others.
         weighed.sort_by_key(|(beside, _)| *beside < ABOUT_AS_MUCH * seconds);
         let mut evidence: Vec<Evidence> = weighed
@@ -134,9 +161,8 @@ impl Case<'_> {
         evidence.extend(self.remarkable(context));
         evidence.truncate(MOST_EVIDENCE);
         Some(Claim {
-            kind,
-            seconds,
-            evidence,
+            is_weak: !self.backs(backed),
+            ..Claim::of(kind, seconds, evidence)
         })
     }
 

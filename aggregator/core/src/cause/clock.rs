@@ -18,10 +18,6 @@ pub(super) fn step(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
         let mut evidence = vec![Evidence::found(Figure::ClockBehind, behind, None, seconds)];
         let renewals = Evidence::found(Figure::UncreditedRenewals, uncredited, None, seconds);
         evidence.extend((ended.uncredited > 0).then_some(renewals));
-        Claim {
-            kind: CauseKind::ClockStep,
-            seconds,
-            evidence,
-        }
+        Claim::of(CauseKind::ClockStep, seconds, evidence)
     })
 }

@@ -94,8 +94,11 @@ figures! {
     Throttled               "kubelet_cgroup.throttled"              Ratio Mean 0.0
     Retransmits             "network.retransmits"                   Ratio Mean 0.01
     TcpTimeouts             "network.timeouts"                      PerSecond Mean 0.0
+    AgentRetransmits        "agent.network.retransmits"             Ratio Mean 0.01
+    AgentTimeouts           "agent.network.timeouts"                PerSecond Mean 0.0
     KubeletUnanswered       "kubelet_metrics.unanswered"            Ratio Mean 0.0
     ApiUnanswered           "kubelet_metrics.api_unanswered"        Ratio Mean 0.0
+    ApiSilent               "kubelet_metrics.api_silent"            Ratio Mean 0.0
     ApiRefused              "kubelet_metrics.api_refused"           Ratio Mean 0.0
     RuntimeFailed           "runtime.failed_calls"                  Ratio Mean 0.0
 
@@ -177,6 +180,8 @@ impl Figure {
                 | Self::DiskBusy
                 | Self::TcpTimeouts
                 | Self::Retransmits
+                | Self::AgentRetransmits
+                | Self::AgentTimeouts
         )
     }
 

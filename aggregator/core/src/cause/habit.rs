@@ -12,8 +12,8 @@ use super::{
     explanation::Cause,
     figure::Figure,
     history::CauseHistory,
-    judge,
     kind::CauseKind,
+    order,
     seen::{Part, Seen},
     stalls,
 };
@@ -54,11 +54,10 @@ impl CauseHistory {
             seen: &seen,
             usual: &healthy,
         };
-        let memory = stalls::memory(&case);
         let runtime = (channel == Channel::NodeStatus).then(|| delivery::runtime_of_status(&case));
         let claims = [
-            stalls::io(&case, memory.as_ref()),
-            memory,
+            stalls::memory(&case),
+            stalls::io(&case),
             stalls::cpu(&case, None),
             api_server(&case, channel),
             runtime.flatten(),
@@ -68,7 +67,7 @@ impl CauseHistory {
             channel,
             period,
             nominal,
-            causes: judge::ranked(claims, lateness, None),
+            causes: order::ranked(claims, lateness, None),
         })
     }
 }
@@ -76,10 +75,9 @@ impl CauseHistory {
 /// Each renewal waits for its answer, and the next one comes that much later.
 fn api_server(case: &Case<'_>, channel: Channel) -> Option<Claim> {
     let slower = case.excess(Figure::ApiPut)?.min(case.lateness);
-    (channel == Channel::Lease && slower > 0.0).then(|| Claim {
-        kind: CauseKind::ApiServerSlow,
-        seconds: slower,
-        evidence: case.evidence(Figure::ApiPut).into_iter().collect(),
+    (channel == Channel::Lease && slower > 0.0).then(|| {
+        let evidence = case.evidence(Figure::ApiPut).into_iter().collect();
+        Claim::of(CauseKind::ApiServerSlow, slower, evidence)
     })
 }
 

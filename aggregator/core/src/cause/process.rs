@@ -2,37 +2,33 @@
 
 use super::{
     case::{Case, Claim, WEAK},
-    delivery,
     explanation::Evidence,
     figure::Figure,
-    kind::{CauseKind, Vantage},
+    kind::CauseKind,
     window::Ended,
 };
 
 /// How much a kubelet that does nothing and does not answer counts: one that is frozen looks like that, and so does one whose
 /// own locks are stuck.
 const SILENT: f32 = 0.7;
-/// How much it counts that the kubelet's metrics could not be read, where nobody sees its process, but its stamps are late and
-/// the way to the API server is well: then it is inferred that the kubelet did not run. An API server that is away and a token
-/// that has expired make the metrics unreadable as well.
-const INFERRED: f32 = 0.5;
+/// Share of the time that the kernel did not count for which the agent must have been held up for the whole machine to have stood
+/// still. It is known by how much later than planned a sample was taken, which leaves out up to the interval before it.
+const HELD: f32 = 0.2;
 
-/// The kubelet's process was stopped.
+/// The kubelet's process was stopped. That its metrics could not be read is a weak sign where nobody sees the process: one that is
+/// starved, or waits for a disk or for memory, does not answer either. And while it is known to be gone, nothing stood still.
 pub(super) fn stopped(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     let stopped = case.seconds(Figure::KubeletStopped);
-    let (still, unanswered) = (
-        case.seconds(Figure::KubeletStill),
-        case.seconds(Figure::KubeletUnanswered),
-    );
+    let still = case.seconds(Figure::KubeletStill);
+    let unanswered = case.seconds(Figure::KubeletUnanswered);
     let of_process = case.seen.figure(Figure::KubeletStill).is_some();
-    let silent = if of_process {
-        (SILENT * still.min(unanswered.max(stopped))).max(WEAK * still)
-    } else if ended.vantage == Some(Vantage::Node) && delivery::is_well(case, ended) {
-        INFERRED * unanswered
+    let both = SILENT * still.min(unanswered.max(stopped));
+    let one = if of_process {
+        WEAK * still
     } else {
-        WEAK * unanswered
+        WEAK * (unanswered - ended.gone.as_secs_f32()).max(0.0)
     };
-    let seconds = stopped.max(silent);
+    let seconds = stopped.max(both).max(one);
     let figures = [
         Figure::KubeletStopped,
         Figure::KubeletUnanswered,
@@ -41,11 +37,14 @@ pub(super) fn stopped(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     let off = |figure: &Figure| case.seconds(*figure) > 0.0;
     let evidence = figures.iter().filter(|figure| off(figure));
     (seconds > 0.0).then(|| Claim {
-        kind: CauseKind::KubeletStopped,
-        seconds,
-        evidence: evidence
-            .filter_map(|figure| case.evidence(*figure))
-            .collect(),
+        is_weak: one > stopped.max(both),
+        ..Claim::of(
+            CauseKind::KubeletStopped,
+            seconds,
+            evidence
+                .filter_map(|figure| case.evidence(*figure))
+                .collect(),
+        )
     })
 }
 
@@ -53,19 +52,25 @@ pub(super) fn stopped(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
 pub(super) fn restarted(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     let gone = ended.gone.as_secs_f32().min(case.lateness);
     (gone > 0.0).then(|| {
-        let gone = Evidence::found(Figure::KubeletGone, gone, None, gone);
-        let mut evidence = vec![gone];
+        let mut evidence = vec![Evidence::found(Figure::KubeletGone, gone, None, gone)];
         evidence.extend(case.remarkable(&[Figure::OomKills]));
-        Claim {
-            kind: CauseKind::KubeletRestarted,
-            seconds: gone.value,
-            evidence,
-        }
+        Claim::of(CauseKind::KubeletRestarted, gone, evidence)
     })
 }
 
-/// The machine stood still: it was suspended, or its processors counted no time.
+/// The machine stood still: it was suspended, or its processors counted no time while the agent, too, got no further. A guest
+/// whose hypervisor does not tell the time that it takes counts as little, but whoever waits there gets his turn in between.
 pub(super) fn paused(case: &Case<'_>) -> Option<Claim> {
+    let suspended = case.seconds(Figure::MachineSuspended);
+    let uncounted = case.seconds(Figure::CpuUncounted);
+    let held = case.seconds_in_all(Figure::AgentLateness);
+    let is_held = held.is_none_or(|held| held >= HELD * uncounted);
+    let uncounted = if is_held { uncounted } else { WEAK * uncounted };
     let shares = [(Figure::MachineSuspended, 1.0), (Figure::CpuUncounted, 1.0)];
-    case.strongest(CauseKind::NodePaused, &shares, &[Figure::AgentLateness])
+    let claim = case.strongest(CauseKind::NodePaused, &shares, &[Figure::AgentLateness])?;
+    Some(Claim {
+        seconds: suspended.max(uncounted),
+        is_weak: !is_held && suspended < uncounted,
+        ..claim
+    })
 }

@@ -4,20 +4,19 @@
 //! it need not be the kubelet that waits.
 
 use super::{
-    case::{Case, Claim, WEAK},
+    case::{Case, Claim, MOST_EVIDENCE, WEAK},
     figure::Figure,
     kind::CauseKind,
 };
 
-/// Share of an IO stall that is told as one even where memory accounts for all of it: the disk is what is waited for.
-const IO_BESIDE_MEMORY: f32 = 0.3;
+/// Share of the waiting for a disk that waiting for memory must amount to for threads in state D to have waited for memory: what
+/// waits for a page to be read back waits for both.
+const FOR_MEMORY: f32 = 0.5;
 
-/// Most figures named beside the agent's own waiting.
-const MOST_BESIDE_AGENT: usize = 3;
-
-/// How much it counts that the agent itself was kept waiting, where other figures say that processors were short: the agent has
-/// few shares, so it starves long before the kubelet does.
-const AGENT_WAITED: f32 = 0.5;
+/// How much it counts beside other figures that say that processors were short that the agent itself was kept waiting, or that
+/// the kernel did not count all time: the agent has few shares, so it starves long before the kubelet does, and time that was
+/// taken and not told as stolen need not have been the kubelet's.
+const BESIDE_OTHERS: f32 = 0.5;
 
 /// What takes a processor away comes before the waiting that it brings about.
 const CPU: [(Figure, f32); 5] = [
@@ -28,8 +27,8 @@ const CPU: [(Figure, f32); 5] = [
     (Figure::PressureCpuSome, 0.6),
 ];
 
-/// Beside these a thread of the kubelet in state D counts: alone it may as well wait for a lock of the kernel, a network file
-/// system or the freezer, and need not be the one that renews the Lease.
+/// Beside these, or beside waiting for memory, a thread of the kubelet in state D counts: alone it may as well wait for a lock of
+/// the kernel, a network file system or the freezer, and need not be the one that renews the Lease.
 const IO: [(Figure, f32); 7] = [
     (Figure::CgroupPressureIoFull, 1.0),
     (Figure::DiskStands, 1.0),
@@ -51,25 +50,29 @@ const MEMORY: [(Figure, f32); 4] = [
 pub(super) fn cpu(case: &Case<'_>, paused: Option<&Claim>) -> Option<Claim> {
     let context = [Figure::ThrottledPeriods, Figure::RunnablePerCpu];
     let claim = case.strongest(CauseKind::CpuStarved, &CPU, &context);
-    let stood_still = paused.map_or(0.0, |paused| paused.seconds);
     let others = claim.as_ref().map_or(0.0, |claim| claim.seconds);
-    let weight = if case.backs(others) {
-        AGENT_WAITED
-    } else {
-        WEAK
-    };
-    let agent = weight * (case.seconds(Figure::AgentLateness) - stood_still);
-    if agent <= others {
-        return claim;
+    let known = paused.filter(|paused| !paused.is_weak);
+    let stood_still = known.map_or(0.0, |paused| paused.seconds);
+    let is_weak = !case.backs(others);
+    let weight = if is_weak { WEAK } else { BESIDE_OTHERS };
+    let figures = [Figure::CpuUncounted, Figure::AgentLateness];
+    let claim = figures.into_iter().fold(claim, |claim, figure| {
+        let seconds = weight * (case.seconds(figure) - stood_still);
+        led_by(case, claim, figure, seconds)
+    });
+    claim.map(|claim| Claim { is_weak, ..claim })
+}
+
+/// The claim of too few processors, led by a figure that accounts for these seconds where that is more than the others do.
+fn led_by(case: &Case<'_>, others: Option<Claim>, figure: Figure, seconds: f32) -> Option<Claim> {
+    let so_far = others.as_ref().map_or(0.0, |claim| claim.seconds);
+    if seconds <= so_far {
+        return others;
     }
-    let mut evidence = claim.map_or_else(Vec::new, |claim| claim.evidence);
-    evidence.truncate(MOST_BESIDE_AGENT);
-    evidence.splice(0..0, case.evidence(Figure::AgentLateness));
-    Some(Claim {
-        kind: CauseKind::CpuStarved,
-        seconds: agent,
-        evidence,
-    })
+    let mut evidence = others.map_or_else(Vec::new, |claim| claim.evidence);
+    evidence.truncate(MOST_EVIDENCE - 1);
+    evidence.splice(0..0, case.evidence(figure));
+    Some(Claim::of(CauseKind::CpuStarved, seconds, evidence))
 }
 
 /// Tasks waited for memory.
@@ -80,19 +83,32 @@ pub(super) fn memory(case: &Case<'_>) -> Option<Claim> {
         Figure::DirectReclaims,
         Figure::MajorFaults,
     ];
-    case.strongest(CauseKind::MemoryPressure, &MEMORY, &context)
+    let thread = (Figure::KubeletWaitsForIo, 1.0);
+    let beside = threads_wait_for_memory(case).then_some(thread);
+    let shares: Vec<_> = MEMORY.into_iter().chain(beside).collect();
+    case.strongest(CauseKind::MemoryPressure, &shares, &context)
 }
 
-/// Tasks waited for a disk. What waits for memory to be read back or written out waits for a disk as well, so the seconds that
-/// memory accounts for are taken off.
-pub(super) fn io(case: &Case<'_>, memory: Option<&Claim>) -> Option<Claim> {
+/// Tasks waited for a disk.
+pub(super) fn io(case: &Case<'_>) -> Option<Claim> {
     let context = [Figure::DiskRequestTime, Figure::KubeletMajorFaults];
-    let of_disk = case.strongest(CauseKind::IoStalled, &IO, &[]);
-    let backed = case.backs(of_disk.map_or(0.0, |claim| claim.seconds));
-    let thread = (Figure::KubeletWaitsForIo, if backed { 1.0 } else { WEAK });
-    let shares: Vec<_> = std::iter::once(thread).chain(IO).collect();
-    let claim = case.strongest(CauseKind::IoStalled, &shares, &context)?;
-    let of_memory = memory.map_or(0.0, |memory| memory.seconds);
-    let seconds = (claim.seconds - of_memory).max(IO_BESIDE_MEMORY * claim.seconds);
-    Some(Claim { seconds, ..claim })
+    let weight = if case.backs(of(case, &IO)) { 1.0 } else { WEAK };
+    let thread = (Figure::KubeletWaitsForIo, weight);
+    let beside = (!threads_wait_for_memory(case)).then_some(thread);
+    let shares: Vec<_> = beside.into_iter().chain(IO).collect();
+    case.strongest(CauseKind::IoStalled, &shares, &context)
+}
+
+/// True when memory is what threads in state D wait for.
+fn threads_wait_for_memory(case: &Case<'_>) -> bool {
+    let memory = of(case, &MEMORY);
+    case.backs(memory) && memory >= FOR_MEMORY * of(case, &IO)
+}
+
+/// What the strongest of these shares of time accounts for.
+fn of(case: &Case<'_>, shares: &[(Figure, f32)]) -> f32 {
+    let seconds = shares
+        .iter()
+        .map(|(figure, weight)| weight * case.seconds(*figure));
+    seconds.fold(0.0, f32::max)
 }

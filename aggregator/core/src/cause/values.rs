@@ -10,8 +10,14 @@ use super::{
 /// Processor use below which the kubelet is taken to do nothing at all: even an idle one lists its pods every second, which
 /// takes some milliseconds.
 const NO_CPU: f32 = 0.001;
+/// Seconds that must pass without any use of a processor: the kernel counts that in ticks of 10 ms, and of an idle kubelet most
+/// single seconds hold none.
+const WITHOUT_A_TICK: f32 = 5.0;
 /// Mean waiting below which nothing is taken to have waited.
 const NO_WAIT: f32 = 0.02;
+/// Share of the requests to the API server that must have gone unanswered for it to be called silent: an interval at whose edge a
+/// connection died, or came back, holds some that were answered.
+const NEARLY_ALL: f32 = 0.9;
 
 /// One value for each figure that a sample can carry; not a number where there is none.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +44,10 @@ impl Values {
     }
 
     /// The kubelet lives, is neither stopped nor waiting for anything, and does nothing.
-    fn is_still(&self) -> Option<bool> {
+    fn is_still(&self, interval: Duration) -> Option<bool> {
+        if interval.as_secs_f32() < WITHOUT_A_TICK {
+            return None;
+        }
         let waits = |figure| self.get(figure).is_some_and(|share| share > NO_WAIT);
         let waiting = waits(Figure::KubeletRunQueueWait)
             || waits(Figure::Throttled)
@@ -72,8 +81,12 @@ impl Series {
                 values.set(figure, value as f32);
             }
         }
-        if let Some(still) = values.is_still() {
-            values.set(Figure::KubeletStill, f32::from(u8::from(still)));
+        let flag = |set: bool| f32::from(u8::from(set));
+        if let Some(still) = values.is_still(facts.interval.unwrap_or_default()) {
+            values.set(Figure::KubeletStill, flag(still));
+        }
+        if let Some(unanswered) = values.get(Figure::ApiUnanswered) {
+            values.set(Figure::ApiSilent, flag(unanswered >= NEARLY_ALL));
         }
         values
     }

@@ -22,6 +22,10 @@ pub struct WallClock {
     pub most_ahead: i64,
     /// When it was looked at last, since boot.
     pub seen: Duration,
+    /// How much it was ahead then.
+    pub ahead: i64,
+    /// When it was found to have been stepped last, since boot. Zero: it was not.
+    pub stepped: Duration,
     /// When a renewal can count again, since boot. Zero: it always could.
     pub hidden_until: Duration,
     /// How far it was behind at most.
@@ -39,6 +43,8 @@ impl WallClock {
             least_ahead: ahead,
             most_ahead: ahead,
             seen: beat.arrival,
+            ahead,
+            stepped: Duration::ZERO,
             hidden_until: Duration::ZERO,
             most_behind: Duration::ZERO,
             hidden: Duration::ZERO,
@@ -54,6 +60,12 @@ impl WallClock {
         let ahead = ahead(at, wall);
         self.least_ahead = self.least_ahead.min(ahead);
         self.most_ahead = self.most_ahead.max(ahead);
+        if at >= self.seen {
+            if self.ahead.abs_diff(ahead) > STEP_NANOS.unsigned_abs() {
+                self.stepped = at;
+            }
+            self.ahead = ahead;
+        }
         let hidden_until = self.hidden_until.min(at);
         self.hidden += hidden_until.saturating_sub(self.seen.max(due));
         let behind = behind(self.credited, wall);
@@ -71,6 +83,11 @@ impl WallClock {
     /// True when it was stepped, forward or back.
     pub(super) fn was_stepped(&self) -> bool {
         self.most_ahead.saturating_sub(self.least_ahead) > STEP_NANOS
+    }
+
+    /// True when a stamp that was written `before` this arrival, since boot, and the arrival are by the same clock.
+    pub(super) fn is_steady(&self, before: Duration, arrival: Duration) -> bool {
+        arrival.saturating_sub(before) >= self.stepped
     }
 }
 

@@ -72,8 +72,8 @@ pub struct Ended {
     pub vantage: Option<Vantage>,
     /// The channels that were late.
     pub late: LateChannels,
-    /// Seconds from the stamp of the heartbeat that ended it to its arrival, and what is usual of that. The first is not to be
-    /// believed where there is no vantage.
+    /// Seconds from the stamp of the heartbeat that ended it to its arrival, and what is usual of that. The same where the wall
+    /// clock was stepped between the two: then that it was late says nothing.
     pub delay: (f32, f32),
     /// Renewals that the controller did not credit.
     pub uncredited: u32,
@@ -152,7 +152,13 @@ impl Window {
         let mut seen = self.seen.unwrap_or_else(|| Box::new(Seen::new(due)));
         seen.until = Some(beat.arrival);
         let lateness = beat.arrival.saturating_sub(due);
-        let excess = beat.delay.0 - beat.delay.1;
+        let under_way = Duration::try_from_secs_f32(beat.delay.0).unwrap_or_default();
+        let delay = if self.wall.is_steady(under_way, beat.arrival) {
+            beat.delay
+        } else {
+            (beat.delay.1, beat.delay.1)
+        };
+        let excess = delay.0 - delay.1;
         let on_time = excess >= DELIVERY_SHARE * lateness.as_secs_f32();
         let vantage = if on_time {
             Vantage::Delivery
@@ -167,7 +173,7 @@ impl Window {
             lateness,
             vantage,
             late: beat.late,
-            delay: beat.delay,
+            delay,
             uncredited: beat.uncredited,
             hidden: self.wall.hidden,
             behind: self.wall.most_behind,

@@ -8,11 +8,12 @@ use std::{fmt::Write as _, time::Duration};
 use self::phrases::PHRASES;
 use super::{
     explanation::{Cause, Evidence, Explanation},
-    facts::{Source, Sources},
+    facts::Source,
     figure::{Figure, Unit},
     habit::Habit,
     kind::CauseKind,
 };
+use crate::event::Channel;
 
 /// Figures that a sentence names at most; the others stand beside it.
 const MOST_FIGURES: usize = 3;
@@ -22,9 +23,29 @@ impl Explanation {
     pub fn sentence(&self, cause: &Cause) -> String {
         let of = format!("{} that the heartbeat was late", seconds(self.lateness));
         match cause.kind {
-            CauseKind::Unknown => unknown(cause, &of, self.recorded, self.read),
+            CauseKind::Unknown => self.unknown(cause, &of),
             _ => known(cause, &of),
         }
+    }
+
+    fn unknown(&self, cause: &Cause, of: &str) -> String {
+        if self.recorded.is_zero() {
+            return format!("Not known: of the {of} no sample was taken.");
+        }
+        let time = seconds(cause.accounts_for);
+        let mut sentence =
+            format!("Not known: of the {of}, {time} have no cause in what was recorded.");
+        // A Lease does not wait for the runtime, and between two heartbeats it need not have been asked.
+        let telling = |source| source != Source::Runtime || self.late.has(Channel::NodeStatus);
+        let missing: Vec<&str> = TELLING
+            .iter()
+            .filter(|(source, _)| telling(*source) && !self.read.has(*source))
+            .map(|(_, name)| *name)
+            .collect();
+        if !missing.is_empty() {
+            let _ = write!(sentence, " Nothing was recorded of {}.", missing.join(", "));
+        }
+        sentence
     }
 }
 
@@ -55,7 +76,7 @@ fn known(cause: &Cause, of: &str) -> String {
     };
     let mut sentence = match cause.kind {
         CauseKind::KubeletStopped if is_inferred(cause) => format!(
-            "Nobody saw the kubelet's process, but it is inferred that it stood still for {time}, because its stamps were late while the way to the API server was well"
+            "It may be that the kubelet's process stood still for {time}, which is inferred, since nobody saw it"
         ),
         CauseKind::KubeletStopped => format!("The kubelet's process stood still for {time}"),
         CauseKind::KubeletRestarted => {
@@ -107,7 +128,7 @@ fn is_inferred(cause: &Cause) -> bool {
 }
 
 /// Events so rare that a rate says nothing to people: told by their number.
-const RARE: [Figure; 2] = [Figure::OomKills, Figure::TcpTimeouts];
+const RARE: [Figure; 3] = [Figure::OomKills, Figure::TcpTimeouts, Figure::AgentTimeouts];
 
 /// "processes killed for want of memory: 1 in 24.0 s".
 fn number(evidence: &Evidence) -> String {
@@ -137,33 +158,14 @@ fn phrase(evidence: &Evidence) -> Option<String> {
     Some(phrase)
 }
 
-fn unknown(cause: &Cause, of: &str, recorded: Duration, read: Sources) -> String {
-    let time = seconds(cause.accounts_for);
-    if recorded.is_zero() {
-        return format!("Not known: of the {of} no sample was taken.");
-    }
-    let missing: Vec<&str> = TELLING
-        .iter()
-        .filter(|(source, _)| !read.has(*source))
-        .map(|(_, name)| *name)
-        .collect();
-    if missing.is_empty() {
-        return format!("Not known: of the {of}, {time} have no cause in what was recorded.");
-    }
-    format!(
-        "Not known: of the {of}, {time} have no cause in what was recorded. Could not be read: {}.",
-        missing.join(", ")
-    )
-}
-
 /// Sources that tell most causes, by the names that people know.
 const TELLING: [(Source, &str); 6] = [
     (Source::KubeletProcess, "the kubelet's process"),
     (Source::KubeletCgroup, "its cgroup"),
     (Source::KubeletMetrics, "its metrics"),
-    (Source::Pressure, "pressure stall information"),
+    (Source::Pressure, "pressure stalls"),
     (Source::Network, "TCP counters"),
-    (Source::Runtime, "the runtime's socket"),
+    (Source::Runtime, "the runtime"),
 ];
 
 fn seconds(duration: Duration) -> String {

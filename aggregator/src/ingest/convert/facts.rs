@@ -17,8 +17,12 @@ const ALL_THE_TIME: f64 = 0.99;
 /// Seconds to which the kernel's count of each processor's time is exact: two ticks.
 const TICKS: f64 = 0.02;
 
-/// What `sample`, taken at these times, says.
-pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts {
+/// A sample that had to wait for longer than this until it was sent was taken while the agent could not reach the aggregator:
+/// otherwise each is sent before the next one is taken.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// What `sample`, taken at these times and sent at `sent`, says.
+pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime, sent: Duration) -> Facts {
     let interval = seconds(sample.interval).map(Duration::from_secs_f64);
     let mut facts = Facts::new(at, wall, sample.fine, interval);
     (facts.read, facts.failed) = sources(&sample.sources);
@@ -62,7 +66,7 @@ pub(super) fn facts(sample: &v1::Sample, at: Duration, wall: WallTime) -> Facts 
         }
     }
     if let Some(network) = &sample.network {
-        self::network(figures, network);
+        self::network(figures, network, sent.saturating_sub(at) <= PROMPT);
     }
     if let Some(runtime) = &sample.runtime {
         self::runtime(figures, runtime);
@@ -226,18 +230,20 @@ fn kubelet(figures: &mut Figures, process: &v1::KubeletProcess) {
     figures.set_known(Figure::KubeletMajorFaults, process.major_faults_per_second);
 }
 
-/// In a network namespace of its own the agent has two connections: one that loses segments may as well be the one to the
-/// aggregator. But where neither does, the one to the API server does not.
-fn network(figures: &mut Figures, network: &v1::Network) {
-    let timeouts = network.timeouts_per_second;
-    if !network.host {
-        figures.set_known(Figure::TcpTimeouts, timeouts.filter(|rate| *rate == 0.0));
+/// In a network namespace of its own the agent has few connections, which take the node's network as well: to the API server, and
+/// to the aggregator. What was lost while the latter was away says nothing of the former.
+fn network(figures: &mut Figures, network: &v1::Network, prompt: bool) {
+    let [retransmits, timeouts] = if network.host {
+        [Figure::Retransmits, Figure::TcpTimeouts]
+    } else if prompt {
+        [Figure::AgentRetransmits, Figure::AgentTimeouts]
+    } else {
         return;
-    }
+    };
     let sent = network.segments_per_second;
     let again = network.retransmits_per_second;
-    figures.set_known(Figure::Retransmits, (sent > 0.0).then(|| again / sent));
-    figures.set_known(Figure::TcpTimeouts, timeouts);
+    figures.set_known(retransmits, (sent > 0.0).then(|| again / sent));
+    figures.set_known(timeouts, network.timeouts_per_second);
 }
 
 fn runtime(figures: &mut Figures, runtime: &v1::Runtime) {

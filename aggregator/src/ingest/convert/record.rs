@@ -112,7 +112,7 @@ impl WireRecord for v1::Sample {
             source(report).map_err(|invalid| invalid.within(format!("sources[{index}]")))?;
         }
         sample::check(self)?;
-        Ok(Record::Sample(Box::new(facts(self, at, wall))))
+        Ok(Record::Sample(Box::new(facts(self, at, wall, sent))))
     }
 }
 

@@ -156,6 +156,8 @@ fn to_wall(wall: &WallClock) -> v1::WallClock {
         hidden_until_nanos: nanos(wall.hidden_until),
         most_behind_nanos: nanos(wall.most_behind),
         hidden_nanos: nanos(wall.hidden),
+        ahead_nanos: wall.ahead,
+        stepped_nanos: nanos(wall.stepped),
     }
 }
 
@@ -165,6 +167,8 @@ fn wall(wall: &v1::WallClock) -> WallClock {
         least_ahead: wall.least_ahead_nanos,
         most_ahead: wall.most_ahead_nanos,
         seen: duration(wall.seen_nanos),
+        ahead: wall.ahead_nanos,
+        stepped: duration(wall.stepped_nanos),
         hidden_until: duration(wall.hidden_until_nanos),
         most_behind: duration(wall.most_behind_nanos),
         hidden: duration(wall.hidden_nanos),

@@ -141,6 +141,16 @@ pub(super) const PHRASES: &[(Figure, &str, &str)] = &[
         "",
     ),
     (
+        Figure::AgentRetransmits,
+        "the agent's own connections lost",
+        " of their segments",
+    ),
+    (
+        Figure::AgentTimeouts,
+        "segments of the agent's own that nobody acknowledged:",
+        "",
+    ),
+    (
         Figure::KubeletUnanswered,
         "its metrics could not be read",
         " of the time",

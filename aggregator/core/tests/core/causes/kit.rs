@@ -1,16 +1,19 @@
 //! A host written down second by second, and the samples that an agent would take of it.
 
+mod meter;
+mod views;
+
 use std::collections::BTreeMap;
 
 use nodegrace_core::{
     Fleet, NodeHistory,
     cause::{
-        Cause, CauseKind, Explained, Explanation, Facts, Figure, KubeletSight, Reading, Source,
-        Sources,
+        Cause, CauseKind, Explained, Explanation, Facts, Figure, KubeletSight, Source, Sources,
     },
     event::{BlindReason, Channel},
 };
 
+use self::meter::Meter;
 use crate::kit::{Agent, NODE, fleet, s, wall};
 
 /// Time between coarse samples, in seconds.
@@ -51,58 +54,6 @@ pub(crate) struct Host {
     held_back: Option<Vec<Facts>>,
     /// Seconds until the aggregator restarts. Absent: it does not.
     restart_in: Option<u32>,
-}
-
-/// What one series of samples has measured since its last sample.
-#[derive(Clone, Default)]
-struct Meter {
-    last: Option<u32>,
-    sums: BTreeMap<Figure, f64>,
-    totals: BTreeMap<Figure, f64>,
-    now: BTreeMap<Figure, f64>,
-}
-
-impl Meter {
-    fn second(&mut self, figures: &BTreeMap<Figure, f64>) {
-        for (figure, value) in figures {
-            *self.totals.entry(*figure).or_default() += value;
-            let sum = self.sums.entry(*figure).or_default();
-            if figure.reading() == Reading::Peak {
-                *sum = sum.max(*value);
-            } else {
-                *sum += value;
-            }
-        }
-        self.now.clone_from(figures);
-    }
-
-    /// The sample taken now.
-    fn facts(&mut self, at: u32, fine: bool, stepped: f64) -> Facts {
-        let interval = self.last.replace(at).map(|last| f64::from(at - last));
-        let time = wall(f64::from(at) + stepped);
-        let mut facts = Facts::new(s(f64::from(at)), time, fine, interval.map(s));
-        for (figure, now) in &self.now {
-            let sum = self.sums.get(figure).copied().unwrap_or_default();
-            let value = match figure.reading() {
-                Reading::Total => Some(self.totals[figure]),
-                Reading::Moment => Some(*now),
-                Reading::Peak => Some(sum),
-                _ => interval.map(|interval| sum / interval),
-            };
-            if !(fine && is_dear(*figure)) {
-                facts.figures.set_known(*figure, value);
-            }
-        }
-        self.sums.clear();
-        facts
-    }
-}
-
-/// Figures that fine samples do not carry.
-fn is_dear(figure: Figure) -> bool {
-    ["runtime.", "kubelet_metrics."]
-        .iter()
-        .any(|source| figure.name().starts_with(source))
 }
 
 impl Host {
@@ -157,34 +108,6 @@ impl Host {
             held_back: None,
             restart_in: None,
         }
-    }
-
-    /// A node without a Lease: its Node status alone keeps it ready.
-    pub(crate) fn without_lease() -> Self {
-        let mut host = Self::new();
-        host.agent = Agent::without_lease("boot-1", 990.0);
-        host.channel = Channel::NodeStatus;
-        host
-    }
-
-    /// An agent that sees nothing but what the kubelet's metrics say.
-    pub(crate) fn restricted() -> Self {
-        let mut host = Self::new();
-        host.sources = Sources::NONE;
-        host.sources.add(Source::KubeletMetrics);
-        host.process_start = None;
-        host.fine = false;
-        let of_metrics = |figure: &Figure| figure.name().starts_with("kubelet_metrics.");
-        host.ordinary.retain(|figure, _| of_metrics(figure));
-        host
-    }
-
-    /// An agent that takes no samples at all.
-    pub(crate) fn blindfolded() -> Self {
-        let mut host = Self::restricted();
-        host.sources = Sources::NONE;
-        host.ordinary.clear();
-        host
     }
 
     /// What a figure is on this node as a rule.

@@ -6,6 +6,8 @@ mod judging;
 mod kit;
 mod on_the_node;
 mod on_the_way;
+mod order;
+mod pod_view;
 mod properties;
 mod shared;
 mod weak;

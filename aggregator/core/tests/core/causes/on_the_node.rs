@@ -137,6 +137,61 @@ fn memory_comes_before_the_disk_that_it_is_read_back_from() {
 }
 
 #[test]
+fn threads_in_state_d_wait_for_memory_where_memory_is_waited_for() {
+    let trouble = from(
+        5,
+        &[
+            (Figure::PressureMemoryFull, 0.3),
+            (Figure::PressureIoFull, 0.4),
+            (Figure::KubeletWaitsForIo, 1.0),
+        ],
+    );
+    let why = Host::new().settle(30).late(34, &trouble);
+    assert_eq!(
+        kinds(&why),
+        [CauseKind::MemoryPressure, CauseKind::IoStalled]
+    );
+    assert!(first(&why).share > 0.9, "{:?}", why.causes);
+}
+
+#[test]
+fn time_that_is_not_counted_is_a_machine_that_stood_still_where_the_agent_was_held_up_as_well() {
+    let uncounted = |held, waited| {
+        let figures = vec![
+            (Figure::CpuUncounted, 0.8),
+            (Figure::AgentLateness, held),
+            (Figure::KubeletRunQueueWait, waited),
+        ];
+        let host = Host::new().usually(Figure::AgentLateness, 0.0).settle(30);
+        let why = { host }.late(40, &|_| figures.clone());
+        first(&why).kind
+    };
+    // Samples are taken late by what is left of a pause when they are due.
+    assert_eq!(uncounted(0.3, 0.01), CauseKind::NodePaused);
+    assert_eq!(uncounted(0.05, 0.6), CauseKind::CpuStarved);
+    assert_eq!(uncounted(0.05, 0.01), CauseKind::Unknown);
+}
+
+#[test]
+fn a_second_without_a_tick_is_no_sign_of_a_kubelet_that_does_nothing() {
+    // It runs for a tick every other second.
+    let idle = |second: u32| {
+        vec![(
+            Figure::KubeletCpu,
+            if second.is_multiple_of(2) { 0.01 } else { 0.0 },
+        )]
+    };
+    let mut host = Host::new().settle(30);
+    // Only fine samples cover the lateness.
+    host.coarse = 100_000;
+    host.pass(40, &idle);
+    host.beat();
+    host.pass(1, &idle);
+    host.sample(true);
+    assert_eq!(kinds(&host.latest()), [CauseKind::Unknown]);
+}
+
+#[test]
 fn a_machine_that_stood_still_comes_before_what_that_brought_about() {
     let suspended = from(
         9,

@@ -82,9 +82,15 @@ fn a_connection_that_is_dead_for_long_times_out_less_and_less_and_is_dead_all_th
 
 #[test]
 fn refused_requests_are_the_api_server() {
-    let refused = [(Figure::ApiRefused, 0.9)];
+    let refused = [
+        (Figure::ApiRefused, 0.9),
+        (Figure::ApiPutTime, 0.1),
+        (Figure::ApiPut, 0.2),
+    ];
     let why = Host::new().settle(30).late(40, &|_| refused.to_vec());
     assert_eq!(kinds(&why), [CauseKind::ApiServerSlow]);
+    let evidence = &first(&why).evidence;
+    assert_eq!(evidence[0].figure, Figure::ApiRefused, "{evidence:?}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn what_acts_on_a_starved_kubelet_depends_on_what_it_waits_for() {
 }
 
 #[test]
-fn what_is_not_known_says_what_could_not_be_read() {
+fn what_is_not_known_says_of_what_nothing_was_recorded() {
     let why = Host::new().settle(30).late(34, &|_| Vec::new());
     assert_eq!(
         sentence(&why),
@@ -41,7 +41,7 @@ fn what_is_not_known_says_what_could_not_be_read() {
     );
     let why = Host::restricted().settle(30).late(34, &|_| Vec::new());
     assert!(sentence(&why).ends_with(
-        "Could not be read: the kubelet's process, its cgroup, pressure stall information, TCP counters, the runtime's socket."
+        "Nothing was recorded of the kubelet's process, its cgroup, pressure stalls, TCP counters."
     ));
     let why = Host::blindfolded().settle(30).late(34, &|_| Vec::new());
     assert!(sentence(&why).ends_with("no sample was taken."));

@@ -7,10 +7,15 @@ use nodegrace_core::cause::Figure;
 use super::*;
 
 fn said(sample: &v1::Sample, figure: Figure) -> Option<f64> {
+    said_after(sample, figure, 1)
+}
+
+/// What is known of a sample that is sent so many seconds after it was taken.
+fn said_after(sample: &v1::Sample, figure: Figure, seconds: u64) -> Option<f64> {
     let wall = WallTime::from_unix_nanos(0);
-    facts(sample, Duration::from_secs(100), wall)
-        .figures
-        .get(figure)
+    let at = Duration::from_secs(100);
+    let facts = facts(sample, at, wall, at + Duration::from_secs(seconds));
+    facts.figures.get(figure)
 }
 
 /// A sample whose question for the kubelet's metrics failed like this.
@@ -73,22 +78,28 @@ fn a_tick_that_was_not_counted_is_no_machine_that_stood_still() {
 }
 
 #[test]
-fn timeouts_in_the_agents_own_namespace_may_be_those_of_its_way_to_the_aggregator() {
-    let timeouts = |host, rate| {
-        let sample = v1::Sample {
-            network: Some(v1::Network {
-                host,
-                segments_per_second: 10.0,
-                timeouts_per_second: Some(rate),
-                ..v1::Network::default()
-            }),
-            ..v1::Sample::default()
-        };
-        said(&sample, Figure::TcpTimeouts)
+fn what_the_agents_own_namespace_lost_while_the_aggregator_was_away_says_nothing() {
+    let sample = |host| v1::Sample {
+        network: Some(v1::Network {
+            host,
+            segments_per_second: 10.0,
+            retransmits_per_second: 1.0,
+            timeouts_per_second: Some(0.5),
+        }),
+        ..v1::Sample::default()
     };
-    assert_eq!(timeouts(true, 0.5), Some(0.5));
-    assert_eq!(timeouts(false, 0.5), None);
-    assert_eq!(timeouts(false, 0.0), Some(0.0));
+    let of_host = [Figure::TcpTimeouts, Figure::Retransmits];
+    let of_agent = [Figure::AgentTimeouts, Figure::AgentRetransmits];
+    let told = |figures: [Figure; 2], host, after| {
+        figures.map(|figure| said_after(&sample(host), figure, after))
+    };
+    let known = [Some(0.5), Some(f64::from(0.1_f32))];
+    assert_eq!(told(of_host, true, 1), known);
+    assert_eq!(told(of_host, true, 40), known);
+    assert_eq!(told(of_agent, true, 1), [None; 2]);
+    assert_eq!(told(of_agent, false, 1), known);
+    assert_eq!(told(of_host, false, 1), [None; 2]);
+    assert_eq!(told(of_agent, false, 40), [None; 2], "it waited to be sent");
 }
 
 #[test]
