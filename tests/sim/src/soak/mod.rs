@@ -35,6 +35,9 @@ const SAMPLE: Duration = Duration::from_secs(5);
 /// Measurements between two lines of the table.
 const LINE_EVERY: u32 = 12;
 
+/// What the manifests of both programs set: one heap for all threads, as told in `deploy/base`.
+const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+
 /// Plays a role in this process.
 ///
 /// # Errors
@@ -147,6 +150,7 @@ fn aggregator(listen: SocketAddr, history: &Path, logs: &Path) -> Program {
     program
         .arguments
         .extend(["--data-dir".into(), history.into()]);
+    program.environment.push(ONE_ARENA);
     program
 }
 
@@ -167,8 +171,8 @@ fn agents_program(
         ("--crashes-per-second", args.crashes_per_second.to_string()),
     ];
     let flags = flags.iter().flat_map(|(name, value)| [*name, value]);
-    Program::new(
-        std::iter::once("agents").chain(flags),
-        logs.join("agents.log"),
-    )
+    let arguments = std::iter::once("agents").chain(flags);
+    let mut program = Program::new(arguments, logs.join("agents.log"));
+    program.environment.push(ONE_ARENA);
+    program
 }

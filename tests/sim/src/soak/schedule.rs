@@ -12,7 +12,7 @@ use super::Args;
 /// Time over which the agents start, as those of a cluster that is rolled out.
 pub(super) const ROLLOUT: Duration = Duration::from_secs(10);
 /// How often each agent crashes in the warm-up.
-pub(super) const ROUNDS: u32 = 3;
+pub(super) const ROUNDS: u32 = 4;
 /// When the aggregator is killed for the first time: all agents report by then.
 const FIRST_KILL: Duration = Duration::from_secs(30);
 /// Least time for which a run of the aggregator is measured: shorter ones say nothing of a slope.
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn the_warm_up_lasts_until_every_agent_has_crashed_often_enough() {
         let schedule = schedule(&["--agents", "1000", "--crashes-per-second", "10"]);
-        assert_eq!(schedule.warm_up, seconds(30 + 3 * 100));
+        assert_eq!(schedule.warm_up, seconds(30 + 4 * 100));
         assert_eq!(schedule.end, schedule.warm_up + seconds(20 * 60));
         assert!(!schedule.is_measured(schedule.warm_up - seconds(1), seconds(0)));
         assert!(schedule.is_measured(schedule.warm_up, seconds(0)));
@@ -92,8 +92,8 @@ mod tests {
         let kills: Vec<Duration> = schedule.kills().collect();
         assert_eq!(kills, [seconds(30), schedule.warm_up + seconds(600)]);
         let started = kills[1] + seconds(3);
-        assert!(!schedule.is_measured(started + seconds(149), started));
-        assert!(schedule.is_measured(started + seconds(150), started));
+        assert!(!schedule.is_measured(started + seconds(199), started));
+        assert!(schedule.is_measured(started + seconds(200), started));
     }
 
     #[test]
