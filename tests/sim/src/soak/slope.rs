@@ -133,9 +133,9 @@ mod tests {
         Slope::of(&points(value)).expect("enough points")
     }
 
-    /// As large as `size`, and another one for every minute.
+    /// Up to `size` either way, another one for every minute and without a pattern.
     fn noise(size: f64, minute: f64) -> f64 {
-        size * (minute.floor() * 37.0).sin()
+        size * (2.0 * (minute.floor() * 0.618_034).fract() - 1.0)
     }
 
     #[test]
