@@ -37,7 +37,9 @@ async fn answers(world: &World) -> (Vec<v1::Node>, Vec<v1::Gap>, v1::Fleet) {
     let mut fleet = world.fleet().await;
     fleet.states.clear();
     fleet.connected_agents = 0;
-    fleet.history.as_mut().expect("a history").start_time = None;
+    let history = fleet.history.as_mut().expect("a history");
+    // These are about the run, not about what it knows.
+    (history.start_time, history.node_history_bytes) = (None, 0);
     (nodes, world.gaps().await, fleet)
 }
 

@@ -104,3 +104,25 @@ async fn more_watches_than_may_be_open_are_refused() {
         .expect_err("a refusal");
     assert_eq!(status.code(), Code::ResourceExhausted);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_of_nodes_is_counted_and_bounded() {
+    let world = World::new();
+    assert_eq!(remembered(&world).await, 0);
+    let mut agent = world.agent("node-1").await;
+    agent.beats(2, seconds(10)).await;
+    let calm = remembered(&world).await;
+    for late in 0..300 {
+        agent.beats(1, seconds(16 + late % 90)).await;
+    }
+    let troubled = remembered(&world).await;
+    assert!(
+        0 < calm && calm < troubled && troubled <= 34 << 10,
+        "{calm} and {troubled} bytes"
+    );
+}
+
+async fn remembered(world: &World) -> u64 {
+    let history = world.fleet().await.history;
+    history.expect("a history").node_history_bytes
+}

@@ -1,6 +1,8 @@
 //! The wire of nodegrace: the `nodegrace.v1` API, the slice of the CRI the agent reads, their descriptors, and what the
 //! aggregator keeps on disk.
 
+pub mod codec;
+
 pub use prost_types;
 
 /// Package `nodegrace.v1`: what agents report and what people ask. See `proto/nodegrace/v1/*.proto`.

@@ -77,7 +77,8 @@ impl Session {
             batch = self.batches.message() => batch.map_err(malformed).transpose()?,
         };
         let outcome = match batch {
-            Ok(batch) => self.take(batch).await,
+            // Boxed: a stream that waits for its next batch needs no room for what becomes of one.
+            Ok(batch) => Box::pin(self.take(batch)).await,
             Err(status) => Err(status),
         };
         match outcome {

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use nodegrace_core::{ControllerSettings, Fleet, InferredGrace, cause::Scope, infer_fleet_grace};
+use nodegrace_core::{
+    ControllerSettings, Fleet, InferredGrace, NodeHistory, cause::Scope, infer_fleet_grace,
+};
 use nodegrace_proto::v1;
 use tonic::Status;
 
@@ -24,9 +26,10 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             fleet.figures(now),
             controller(fleet),
             fleet.shared_causes(now, of),
+            fleet.histories().map(NodeHistory::bytes).sum::<usize>(),
         )
     };
-    let (figures, controller, shared) = computer.answer(register, question).await?;
+    let (figures, controller, shared, bytes) = computer.answer(register, question).await?;
     let states = figures.states.iter().map(|&(state, nodes)| v1::StateCount {
         state: node::state(state).into(),
         nodes,
@@ -53,6 +56,7 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             late_records: figures.late_records,
             store_error: store.error(),
             store_failures: store.failures(),
+            node_history_bytes: bytes as u64,
         }),
         shared_causes: shared
             .iter()

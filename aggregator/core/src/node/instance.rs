@@ -1,5 +1,7 @@
 //! Which run of the agent reports, which of its records are kept, and whether its stream is open.
 
+use std::sync::Arc;
+
 use crate::{event::AgentId, snapshot::InstanceSnapshot};
 
 /// Replaced instances remembered, the oldest forgotten first: enough that what a restart, a reboot or a crash loop left on
@@ -91,7 +93,14 @@ impl Instance {
         // One that comes back keeps its numbers: another boot may only have been seen in between.
         let known = replaced(AgentId::eq).map_or(0, |(_, highest)| *highest);
         self.replaced.retain(|(replaced, _)| replaced != agent);
-        if let Some(current) = self.current.replace(agent.clone()) {
+        let mut agent = agent.clone();
+        if let Some(current) = &self.current
+            && current.boot_id == agent.boot_id
+        {
+            // One name for all agents of a boot, as most that are remembered are.
+            agent.boot_id = Arc::clone(&current.boot_id);
+        }
+        if let Some(current) = self.current.replace(agent) {
             if self.replaced.len() == REPLACED_KEPT {
                 self.replaced.remove(0);
             }

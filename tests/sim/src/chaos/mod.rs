@@ -47,7 +47,7 @@ pub use self::{
     args::Args,
     disk::isolate,
     process::{Process, Program},
-    role::{AggregatorRole, Role, play},
+    role::{AggregatorRole, Role, play, play_on},
 };
 
 /// How often processes are looked after, in real time.

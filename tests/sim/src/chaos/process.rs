@@ -20,6 +20,8 @@ use tokio::{
 pub struct Program {
     /// The role and its flags.
     pub arguments: Vec<OsString>,
+    /// What its environment has besides this one's.
+    pub environment: Vec<(&'static str, &'static str)>,
     /// File that takes what it logs, appended.
     pub log: PathBuf,
 }
@@ -39,6 +41,7 @@ impl Program {
     {
         Self {
             arguments: arguments.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
             log,
         }
     }
@@ -57,6 +60,7 @@ impl Program {
             .with_context(|| format!("log {}", self.log.display()))?;
         let child = Command::new(program)
             .args(&self.arguments)
+            .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

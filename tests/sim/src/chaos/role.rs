@@ -113,11 +113,30 @@ impl Role {
     }
 }
 
-/// Runs a part in this process until it ends or SIGTERM asks it to. The process does not outlive the one that started it.
+/// Runs a part in this process, on one thread, until it ends or SIGTERM asks it to. The process does not outlive the one that
+/// started it.
 ///
 /// # Errors
 /// When the part fails.
 pub fn play<Part>(part: impl FnOnce(CancellationToken) -> Part) -> anyhow::Result<()>
+where
+    Part: Future<Output = anyhow::Result<()>>,
+{
+    // One thread a process: what matters here is that there are many.
+    play_on(
+        Builder::new_current_thread().max_blocking_threads(MOST_BLOCKING),
+        part,
+    )
+}
+
+/// The same on the threads that `runtime` says.
+///
+/// # Errors
+/// When the part fails.
+pub fn play_on<Part>(
+    runtime: &mut Builder,
+    part: impl FnOnce(CancellationToken) -> Part,
+) -> anyhow::Result<()>
 where
     Part: Future<Output = anyhow::Result<()>>,
 {
@@ -127,12 +146,7 @@ where
         .with_ansi(false)
         .with_writer(std::io::stderr)
         .init();
-    // One thread a process: what matters here is that there are many.
-    let runtime = Builder::new_current_thread()
-        .max_blocking_threads(MOST_BLOCKING)
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    runtime.enable_all().build()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
         let stop = CancellationToken::new();
         let mut part = std::pin::pin!(part(stop.clone()));

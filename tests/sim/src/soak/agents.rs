@@ -1,24 +1,36 @@
-//! All the agents of a soak in one process: real ones, one of which crashes and comes back every few seconds.
+//! All the agents of a soak in one process: real ones, some of which crash and come back every second.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use anyhow::Context as _;
 use nodegrace_agent::{Config, kube_client};
 use nodegrace_clock::Clock;
 use nodegrace_sim_cluster::kubelet;
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::args::AgentsRole;
+use super::{
+    args::AgentsRole,
+    schedule::{ROLLOUT, ROUNDS},
+};
 
-/// Time over which the agents start, as those of a cluster that is rolled out.
-const ROLLOUT: Duration = Duration::from_secs(10);
 /// Time between a crash and the start of the next run: a container's restart.
 const AWAY: Duration = Duration::from_secs(1);
 
-/// From one agent that crashes to the next: not in the order of their names.
-const STRIDE: usize = 37;
+/// The agents, in the order in which they crash.
+struct Agents<'a> {
+    role: &'a AgentsRole,
+    running: JoinSet<anyhow::Result<()>>,
+    /// Each with the node it runs on.
+    all: Vec<(String, AbortHandle)>,
+    /// Those that crashed, and when each starts again.
+    away: VecDeque<(Duration, usize)>,
+    /// Crashes so far.
+    crashes: usize,
+    stop: CancellationToken,
+}
 
 impl AgentsRole {
     /// Runs them until `stop`.
@@ -29,42 +41,91 @@ impl AgentsRole {
         kube_client::install_crypto();
         open_many_files()?;
         let clock = Clock::real();
-        let mut running = JoinSet::new();
-        let mut agents = Vec::new();
-        for spec in kubelet::fleet(self.agents as usize, self.seed) {
-            let handle = self.start(&mut running, &spec.name, &stop)?;
-            agents.push((spec.name, handle));
-            clock.sleep(ROLLOUT / self.agents).await;
-        }
-        let every = Duration::from_secs(self.crash_every);
-        let mut next = clock.now() + every;
-        let mut turn = 0;
+        let mut agents = Agents::roll_out(&self, &clock, stop.clone()).await?;
+        let every = Duration::from_secs(1) / self.crashes_per_second;
+        let mut next_crash = clock.now() + every;
         while !stop.is_cancelled() {
+            let next_start = agents.away.front().map_or(Duration::MAX, |(at, _)| *at);
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(ended) = running.join_next() => match ended {
-                    Err(failure) if failure.is_cancelled() => {}
-                    ended => ended.context("an agent")?.context("an agent")?,
-                },
-                () = clock.sleep_until(next) => {
-                    next += every;
-                    agents[turn].1.abort();
-                    clock.sleep(AWAY).await;
-                    agents[turn].1 = self.start(&mut running, &agents[turn].0, &stop)?;
-                    turn = (turn + STRIDE) % agents.len();
+                Some(ended) = agents.running.join_next() => came_home(ended)?,
+                () = clock.sleep_until(next_crash.min(next_start)) => {
+                    let now = clock.now();
+                    if now >= next_start {
+                        agents.start_again()?;
+                    } else {
+                        next_crash += every;
+                        agents.crash(now + AWAY);
+                    }
                 }
             }
         }
-        while running.join_next().await.is_some() {}
+        while let Some(ended) = agents.running.join_next().await {
+            came_home(ended)?;
+        }
         Ok(())
     }
+}
 
-    fn start(
+impl<'a> Agents<'a> {
+    async fn roll_out(
+        role: &'a AgentsRole,
+        clock: &Clock,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let mut nodes = kubelet::fleet(role.agents as usize, role.seed);
+        // Not in the order in which they started: what one leaves behind lies between what others hold.
+        nodes.shuffle(&mut StdRng::seed_from_u64(role.seed));
+        let mut running = JoinSet::new();
+        let mut all = Vec::new();
+        for node in nodes {
+            let handle = running.spawn(role.agent(&node.name, &stop)?);
+            all.push((node.name, handle));
+            clock.sleep(ROLLOUT / role.agents).await;
+        }
+        Ok(Self {
+            role,
+            running,
+            all,
+            away: VecDeque::new(),
+            crashes: 0,
+            stop,
+        })
+    }
+
+    /// Lets the next one crash: of all of them in the warm-up, of the first half after that.
+    fn crash(&mut self, back: Duration) {
+        let warm_up = ROUNDS as usize * self.all.len();
+        let most = if self.crashes < warm_up {
+            self.all.len()
+        } else {
+            self.all.len() / 2
+        };
+        let turn = self.crashes % most;
+        self.crashes += 1;
+        // Of very few agents the next one may not be back yet.
+        if self.away.iter().all(|(_, away)| *away != turn) {
+            self.all[turn].1.abort();
+            self.away.push_back((back, turn));
+        }
+    }
+
+    /// Starts the one that crashed first.
+    fn start_again(&mut self) -> anyhow::Result<()> {
+        if let Some((_, turn)) = self.away.pop_front() {
+            let (node, handle) = &mut self.all[turn];
+            *handle = self.running.spawn(self.role.agent(node, &self.stop)?);
+        }
+        Ok(())
+    }
+}
+
+impl AgentsRole {
+    fn agent(
         &self,
-        running: &mut JoinSet<anyhow::Result<()>>,
         node: &str,
         stop: &CancellationToken,
-    ) -> anyhow::Result<AbortHandle> {
+    ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send + use<>> {
         let mut config = Config::new(node);
         config.boot_id = Some(format!("boot of {node}"));
         config.proc_root = "/nowhere".into();
@@ -75,14 +136,22 @@ impl AgentsRole {
         let url = format!("http://{}", self.aggregator);
         let aggregator = nodegrace_agent::channel(&url, &config.timeouts)?;
         // A child: an agent that ends takes only itself.
-        let agent = nodegrace_agent::run(
+        let stop = stop.child_token();
+        Ok(nodegrace_agent::run(
             config,
             client,
             aggregator,
             Clock::real(),
-            stop.child_token(),
-        );
-        Ok(running.spawn(agent))
+            stop,
+        ))
+    }
+}
+
+/// An agent ended: one that crashed may, any other is a failure.
+fn came_home(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    match ended {
+        Err(failure) if failure.is_cancelled() => Ok(()),
+        ended => ended.context("an agent")?.context("an agent"),
     }
 }
 

@@ -3,6 +3,8 @@
 mod agents;
 mod args;
 mod report;
+mod schedule;
+mod side;
 mod slope;
 mod usage;
 
@@ -12,53 +14,43 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
 use nodegrace_sim_cluster::{Cluster, ClusterSpec, kubelet};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Builder};
 
 pub use self::args::{Args, Role};
 use self::{
-    report::Table,
-    slope::Point,
-    usage::{Usage, bytes_below},
+    report::{Counts, Histories, Outcome, Table},
+    schedule::{ROUNDS, Schedule},
+    side::Side,
+    usage::bytes_below,
 };
-use crate::chaos::{Process, Program, play};
+use crate::chaos::{Program, play, play_on};
 
 /// Time between two measurements.
 const SAMPLE: Duration = Duration::from_secs(5);
-/// Time after a start in which a process is still filling what it keeps: not part of the slope.
-const SETTLING: Duration = Duration::from_secs(60);
-/// How long the aggregator stays away after each SIGKILL.
-const AWAY: Duration = Duration::from_secs(3);
 /// Measurements between two lines of the table.
-const LINE_EVERY: usize = 12;
+const LINE_EVERY: u32 = 12;
 
-/// One side of the system.
-struct Side {
-    program: Program,
-    process: Option<Process>,
-    started: Duration,
-    run: usize,
-    points: Vec<Point>,
-}
+/// What the manifests of both programs set: one heap for all threads, as told in `deploy/base`.
+const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
 /// Plays a role in this process.
 ///
 /// # Errors
 /// When the part fails.
 pub fn play_role(role: Role) -> anyhow::Result<()> {
-    play(|stop| async move {
-        match role {
-            Role::Aggregator(role) => {
-                agents::open_many_files()?;
-                role.run(stop).await
-            }
-            Role::Agents(role) => role.run(stop).await,
-        }
-    })
+    match role {
+        // On as many threads as its own program has: each may keep memory of its own.
+        Role::Aggregator(role) => play_on(&mut Builder::new_multi_thread(), |stop| async move {
+            agents::open_many_files()?;
+            role.run(stop).await
+        }),
+        Role::Agents(role) => play(|stop| role.run(stop)),
+    }
 }
 
 /// Runs the soak and prints what was measured; true when the memory of both sides is flat.
@@ -84,91 +76,61 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
         &clock,
     )?;
 
+    let schedule = Schedule::of(args);
     let start = clock.now();
-    let end = start + Duration::from_secs(60 * u64::from(args.minutes));
-    let kill_every = Duration::from_secs(args.kill_aggregator_every);
-    let mut next_kill = start + kill_every;
+    let mut kills = schedule.kills().peekable();
     let mut table = Table::new();
-    let mut sample = 0;
-    while clock.now() < end {
-        clock.sleep_until(start + SAMPLE * (sample + 1)).await;
-        sample += 1;
-        let now = clock.now();
-        let (of_aggregator, of_agents) = (aggregator.measure(now)?, agents.measure(now)?);
-        if (sample as usize).is_multiple_of(LINE_EVERY) {
+    let mut warm = None;
+    let mut histories = Histories::default();
+    for sample in 1.. {
+        clock.sleep_until(start + SAMPLE * sample).await;
+        let now = clock.now() - start;
+        let (of_aggregator, of_agents) = (aggregator.usage()?, agents.usage()?);
+        if sample.is_multiple_of(LINE_EVERY) {
             let files = (bytes_below(&history), bytes_below(&spools));
             let fleet = fleet(aggregator_address).await.ok();
-            table.line(now - start, of_aggregator, of_agents, files, fleet.as_ref());
+            histories.latest = fleet.as_ref().map_or(histories.latest, history_bytes);
+            table.line(now, of_aggregator, of_agents, files, fleet.as_ref());
         }
-        // None at the very end: what it leaves behind could not be seen.
-        if now >= next_kill && now + kill_every / 2 < end {
-            next_kill += kill_every;
+        if now >= schedule.end {
+            break;
+        }
+        if schedule.is_measured(now, Duration::ZERO) {
+            if warm.is_none() {
+                warm = Some(Counts::of(&agents)?);
+                histories.warm = histories.latest;
+                table.end_of_warm_up();
+            }
+            agents.note(now, of_agents, 0);
+        }
+        if schedule.is_measured(now, aggregator.started().saturating_sub(start)) {
+            aggregator.note(now, of_aggregator, histories.latest);
+        }
+        if kills.next_if(|kill| now >= *kill).is_some() {
             aggregator.restart(&clock).await?;
         }
     }
-    let half = start + (end - start) / 2;
-    let fleet = fleet(aggregator_address).await.context("the aggregator")?;
-    let (text, flat) = report::conclusion(
-        args,
-        &table,
-        [("aggregator", &aggregator), ("agents", &agents)].map(|(name, side)| {
-            let second_half: Vec<Point> = side
-                .points
-                .iter()
-                .filter(|point| point.at >= half)
-                .copied()
-                .collect();
-            (name, side.run, second_half)
-        }),
-        &fleet,
+    let warm = warm.context("a measured part")?;
+    let in_turn = args.agents as usize * (1 + ROUNDS as usize);
+    anyhow::ensure!(
+        warm.starts * 100 >= in_turn * 95,
+        "the warm-up saw {} agents start instead of {in_turn}: this machine is too slow for so many",
+        warm.starts
     );
+    let counts = [warm, Counts::of(&agents)?];
+    let fleet = fleet(aggregator_address).await.context("the aggregator")?;
+    histories.latest = history_bytes(&fleet);
+    let sides = [("aggregator", &aggregator), ("agents", &agents)];
+    let outcome = Outcome {
+        sides,
+        counts,
+        histories,
+        fleet,
+    };
+    let (text, flat) = outcome.conclude(args, &schedule, &table);
     println!("{text}");
     cluster.stop().await;
     Ok(flat)
-}
-
-impl Side {
-    fn start(program: Program, clock: &Clock) -> anyhow::Result<Self> {
-        Ok(Self {
-            process: Some(program.start()?),
-            program,
-            started: clock.now(),
-            run: 0,
-            points: Vec::new(),
-        })
-    }
-
-    /// What the process takes; noted for the slope once it has settled.
-    fn measure(&mut self, now: Duration) -> anyhow::Result<Usage> {
-        let process = self.process.as_mut().context("a process")?;
-        if let Some(status) = process.ended()? {
-            let said = std::fs::read_to_string(&self.program.log).unwrap_or_default();
-            let last = said.lines().last().unwrap_or_default();
-            bail!("a process ended by itself with {status}: {last}");
-        }
-        let id = process.id().context("a process without an id")?;
-        let usage = Usage::of(id).context("a process that runs")?;
-        if now >= self.started + SETTLING {
-            self.points.push(Point {
-                at: now,
-                run: self.run,
-                value: usage.private_kib as f64,
-            });
-        }
-        Ok(usage)
-    }
-
-    /// Kills it with SIGKILL and starts it again.
-    async fn restart(&mut self, clock: &Clock) -> anyhow::Result<()> {
-        if let Some(process) = self.process.take() {
-            process.kill().await?;
-        }
-        clock.sleep(AWAY).await;
-        self.process = Some(self.program.start()?);
-        self.started = clock.now();
-        self.run += 1;
-        Ok(())
-    }
 }
 
 async fn fleet(address: SocketAddr) -> anyhow::Result<v1::Fleet> {
@@ -177,12 +139,18 @@ async fn fleet(address: SocketAddr) -> anyhow::Result<v1::Fleet> {
     Ok(client.get_fleet(v1::GetFleetRequest {}).await?.into_inner())
 }
 
+fn history_bytes(fleet: &v1::Fleet) -> u64 {
+    let history = fleet.history.as_ref();
+    history.map_or(0, |history| history.node_history_bytes)
+}
+
 fn aggregator(listen: SocketAddr, history: &Path, logs: &Path) -> Program {
     let mut program = Program::new(["aggregator", "--listen"], logs.join("aggregator.log"));
     program.arguments.push(listen.to_string().into());
     program
         .arguments
         .extend(["--data-dir".into(), history.into()]);
+    program.environment.push(ONE_ARENA);
     program
 }
 
@@ -200,11 +168,11 @@ fn agents_program(
         ("--aggregator", aggregator.to_string()),
         ("--spools", spools.display().to_string()),
         ("--spool-bytes", args.spool_bytes.to_string()),
-        ("--crash-every", args.crash_agent_every.to_string()),
+        ("--crashes-per-second", args.crashes_per_second.to_string()),
     ];
     let flags = flags.iter().flat_map(|(name, value)| [*name, value]);
-    Program::new(
-        std::iter::once("agents").chain(flags),
-        logs.join("agents.log"),
-    )
+    let arguments = std::iter::once("agents").chain(flags);
+    let mut program = Program::new(arguments, logs.join("agents.log"));
+    program.environment.push(ONE_ARENA);
+    program
 }

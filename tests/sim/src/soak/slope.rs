@@ -22,20 +22,25 @@ pub(super) struct Slope {
     pub(super) error: f64,
     /// Mean of the values.
     pub(super) mean: f64,
-    /// Minutes from the first point to the last.
-    pub(super) minutes: f64,
 }
 
-/// A growth over the whole span below this share of the mean is none.
-const FLAT_SHARE: f64 = 0.01;
-/// A slope within so many standard errors of zero is none.
-const FLAT_ERRORS: f64 = 2.0;
+/// How many standard errors a slope is taken to be off at most.
+const MOST_ERRORS: f64 = 2.0;
+/// A growth that adds no more than this share in a day does not matter.
+pub(super) const MOST_A_DAY: f64 = 0.1;
+/// Most that a slope which cannot be told from none may be at its upper end, as a share in a minute: what hides in the noise.
+pub(super) const MOST_HIDDEN: f64 = 0.001;
+
+const MINUTES_A_DAY: f64 = 1440.0;
 
 impl Slope {
     /// The least-squares slope that all runs share, each with a level of its own (a restart changes the level, not the leak).
     /// Absent: too few points.
+    ///
+    /// It is laid through the means of whole minutes: neighbours seconds apart are much alike, and would make it look surer than
+    /// it is.
     pub(super) fn of(points: &[Point]) -> Option<Self> {
-        let (first, last) = (points.first()?, points.last()?);
+        let points = &minutes(points);
         let runs = points.iter().map(|point| point.run).max()? + 1;
         let (mut xx, mut xy, mut yy, mut used) = (0.0, 0.0, 0.0, 0.0);
         for run in 0..runs {
@@ -65,15 +70,40 @@ impl Slope {
             per_minute,
             error: (residual / free / xx).sqrt(),
             mean: points.iter().map(|point| point.value).sum::<f64>() / points.len() as f64,
-            minutes: last.minute() - first.minute(),
         })
     }
 
-    /// Whether it is none: not above zero by more than two standard errors, or less than 1 % of the mean over the whole span.
-    pub(super) fn is_flat(&self) -> bool {
-        self.per_minute <= FLAT_ERRORS * self.error
-            || self.per_minute * self.minutes <= FLAT_SHARE * self.mean
+    /// Per cent of the mean in an hour.
+    pub(super) fn percent_an_hour(&self) -> f64 {
+        100.0 * 60.0 * self.per_minute / self.mean
     }
+
+    /// Whether it is none: at its upper end it would add at most [`MOST_A_DAY`] in a day, or it cannot be told from zero and is
+    /// at most [`MOST_HIDDEN`] at its upper end, so that noise does not hide a leak.
+    pub(super) fn is_flat(&self) -> bool {
+        let off = MOST_ERRORS * self.error;
+        let upper = (self.per_minute + off) / self.mean;
+        upper * MINUTES_A_DAY <= MOST_A_DAY || (self.per_minute <= off && upper <= MOST_HIDDEN)
+    }
+}
+
+/// The mean of each minute of each run.
+fn minutes(points: &[Point]) -> Vec<Point> {
+    let same = |one: &Point, next: &Point| {
+        let minute = |point: &Point| point.at.as_secs() / 60;
+        one.run == next.run && minute(one) == minute(next)
+    };
+    let means = points.chunk_by(same).map(|minute| {
+        let number = minute.len() as f64;
+        let at = minute.iter().map(|point| point.at.as_secs_f64());
+        let value = minute.iter().map(|point| point.value);
+        Point {
+            at: Duration::from_secs_f64(at.sum::<f64>() / number),
+            run: minute[0].run,
+            value: value.sum::<f64>() / number,
+        }
+    });
+    means.collect()
 }
 
 impl Point {
@@ -86,38 +116,67 @@ impl Point {
 mod tests {
     use super::*;
 
+    /// Twenty minutes of a process that was restarted in the middle, every five seconds.
     fn points(value: impl Fn(f64, usize) -> f64) -> Vec<Point> {
-        (0..120_u64)
-            .map(|number| {
-                let run = usize::from(number >= 60);
-                Point {
-                    at: Duration::from_secs(number * 5),
-                    run,
-                    value: value(number as f64 / 12.0, run),
-                }
-            })
-            .collect()
+        let point = |number: u64| {
+            let run = usize::from(number >= 120);
+            Point {
+                at: Duration::from_secs(number * 5),
+                run,
+                value: value(number as f64 / 12.0, run),
+            }
+        };
+        (0..240).map(point).collect()
+    }
+
+    fn slope(value: impl Fn(f64, usize) -> f64) -> Slope {
+        Slope::of(&points(value)).expect("enough points")
+    }
+
+    /// Up to `size` either way, another one for every minute and without a pattern.
+    fn noise(size: f64, minute: f64) -> f64 {
+        size * (2.0 * (minute.floor() * 0.618_034).fract() - 1.0)
     }
 
     #[test]
     fn a_leak_is_found_across_a_restart_that_frees_it() {
-        let leak = points(|minute, run| 50_000.0 + 200.0 * minute - 900.0 * run as f64);
-        let slope = Slope::of(&leak).expect("enough points");
-        assert!((slope.per_minute - 200.0).abs() < 1e-6 && slope.error < 1e-6);
-        assert!(!slope.is_flat());
+        let leak = slope(|minute, run| 50_000.0 + 200.0 * minute - 900.0 * run as f64);
+        assert!((leak.per_minute - 200.0).abs() < 1e-6 && leak.error < 1e-6);
+        assert!((leak.percent_an_hour() - 23.0).abs() < 1.0);
+        assert!(!leak.is_flat());
     }
 
     #[test]
     fn a_restart_alone_is_no_slope() {
-        let steps = points(|_, run| 50_000.0 + 9_000.0 * run as f64);
-        let slope = Slope::of(&steps).expect("enough points");
-        assert!(slope.per_minute.abs() < 1e-6 && slope.is_flat());
+        let steps = slope(|_, run| 50_000.0 + 9_000.0 * run as f64);
+        assert!(steps.per_minute.abs() < 1e-6 && steps.is_flat());
     }
 
     #[test]
-    fn noise_is_flat_and_too_little_of_it_says_nothing() {
-        let noise = points(|minute, _| 50_000.0 + 300.0 * (minute * 37.0).sin());
-        assert!(Slope::of(&noise).expect("enough points").is_flat());
-        assert_eq!(Slope::of(&noise[..2]), None);
+    fn a_growth_that_a_day_does_not_show_is_flat_however_sure_it_is() {
+        let day = 24.0 * 60.0;
+        assert!(slope(|minute, _| 50_000.0 + 4_000.0 / day * minute).is_flat());
+        assert!(!slope(|minute, _| 50_000.0 + 6_000.0 / day * minute).is_flat());
+    }
+
+    #[test]
+    fn noise_is_flat_as_long_as_it_hides_no_leak() {
+        assert!(slope(|minute, _| 50_000.0 + noise(100.0, minute)).is_flat());
+        let wild = slope(|minute, _| 50_000.0 + noise(3_000.0, minute));
+        assert!(wild.per_minute.abs() < MOST_ERRORS * wild.error && !wild.is_flat());
+    }
+
+    #[test]
+    fn neighbours_that_are_alike_do_not_make_it_surer() {
+        let wandering = points(|minute, _| 50_000.0 + noise(300.0, minute));
+        let rare: Vec<Point> = wandering.iter().step_by(12).copied().collect();
+        let (all, rare) = (Slope::of(&wandering), Slope::of(&rare));
+        let (all, rare) = (all.expect("enough"), rare.expect("enough"));
+        assert!((all.error - rare.error).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_few_minutes_say_nothing() {
+        assert_eq!(Slope::of(&points(|_, _| 1.0)[..24]), None);
     }
 }
