@@ -116,6 +116,9 @@ fn build(
     let http = Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
+        // A connection that only has watches open counts as idle. Forgotten after a while, as is usual, it would stay as long as
+        // they do, beside another one for whatever is asked next.
+        .pool_idle_timeout(None)
         .http2_only(http2_only)
         .http2_keep_alive_interval(timeouts.keepalive_interval)
         .http2_keep_alive_timeout(timeouts.keepalive_timeout)

@@ -76,19 +76,32 @@ async fn two_watches_that_start_at_once_share_one_connection() {
     let (first, second) = tokio::join!(watch("/nodes?watch=true"), watch("/leases?watch=true"));
     let (_first, _second) = (first.unwrap(), second.unwrap());
     client.request_text(get("/version")).await.unwrap();
+    assert_one_connection(&server, 3);
+}
+
+#[tokio::test]
+async fn what_is_asked_after_minutes_of_watching_goes_over_the_same_connection() {
+    let server = TlsServer::start().await;
+    let client = server.client("token: sesame").await;
+    let watch = client.request_events::<serde_json::Value>(get("/nodes?watch=true"));
+    let _open = watch.await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(300)).await;
+    // What answers is outside of this time.
+    tokio::time::resume();
+    client.request_text(get("/version")).await.unwrap();
+    assert_one_connection(&server, 2);
+}
+
+/// Asserts that so many requests came, all over one connection.
+fn assert_one_connection(server: &TlsServer, requests: usize) {
     let seen = server.seen.lock().unwrap();
     let connections: Vec<_> = seen
         .requests
         .iter()
         .map(|request| request.connection.number)
         .collect();
-    assert_eq!(connections.len(), 3);
-    assert!(
-        connections
-            .iter()
-            .all(|&connection| connection == connections[0]),
-        "{connections:?}"
-    );
+    assert_eq!(connections, vec![connections[0]; requests]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Memory that was never used costs nothing until it is: the buffers of a connection are taken from fresh pages at first, most
 //! of which are never written to, and later from pages that other connections have written to. So a process takes more and
 //! more, up to what it has allocated, until each of its connections was closed and opened again a few times. That is no leak,
-//! and it is over when the warm-up is.
+//! and most of it is over when the warm-up is.
 
 use std::time::Duration;
 
