@@ -133,7 +133,13 @@ fn the_kubelets_count_of_its_renewals_needs_both_its_times() {
             ..v1::Sample::default()
         };
         let wall = WallTime::from_unix_nanos(0);
-        facts(&sample, Duration::from_secs(100), wall).renewals
+        facts(
+            &sample,
+            Duration::from_secs(100),
+            wall,
+            Duration::from_secs(100),
+        )
+        .renewals
     };
     let expected = Count {
         asked: Duration::from_secs(11),
