@@ -11,7 +11,7 @@ use tokio::{
     sync::mpsc::{self, Permit},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, metadata::MetadataMap};
 use tracing::{error, info};
@@ -140,10 +140,12 @@ impl Session<'_> {
     async fn run(&mut self, sealed: &CancellationToken) -> Result<(), Trouble> {
         let mut changes = self.uplink.shared.journal.changes();
         let patience = self.uplink.shared.timeouts.acknowledgement;
-        // One batch waits for the connection; the rest waits in the spool.
-        let (sender, outgoing) = mpsc::channel(1);
+        // One batch waits for the connection; the rest waits in the spool. Boxed, for a channel sets whole blocks of places
+        // apart, two or three of them in the course of a stream.
+        let (sender, outgoing) = mpsc::channel::<Box<ReportBatch>>(1);
+        let outgoing = ReceiverStream::new(outgoing).map(|batch| *batch);
         let mut client = self.uplink.client.clone();
-        let opening = client.report(ReceiverStream::new(outgoing));
+        let opening = client.report(outgoing);
         let acks = match timeout(patience, opening).await {
             Ok(Ok(answer)) => answer,
             // This is about the stream, such as that there are too many of them: no verdict on a batch.
@@ -209,8 +211,8 @@ impl Session<'_> {
     /// Waits until the next batch is due and may go. `None`: the stream is closed.
     async fn ready<'s>(
         &self,
-        open: Option<&'s mpsc::Sender<ReportBatch>>,
-    ) -> Option<Permit<'s, ReportBatch>> {
+        open: Option<&'s mpsc::Sender<Box<ReportBatch>>>,
+    ) -> Option<Permit<'s, Box<ReportBatch>>> {
         let Some(sender) = open else {
             return pending().await;
         };
@@ -219,7 +221,7 @@ impl Session<'_> {
     }
 
     /// Sends what comes next, if it is of this stream's run.
-    async fn send(&mut self, permit: Permit<'_, ReportBatch>) -> Result<(), String> {
+    async fn send(&mut self, permit: Permit<'_, Box<ReportBatch>>) -> Result<(), String> {
         let shared = &self.uplink.shared;
         let (mut reader, limits) = (self.reader.clone(), self.standing.limits(shared.limits));
         let reading = shared.journal.aside(move |journal| {
@@ -259,7 +261,7 @@ impl Session<'_> {
             let losses = batch.losses.get_or_insert_with(Losses::default);
             losses.rejected_records = refused;
         }
-        permit.send(batch);
+        permit.send(Box::new(batch));
         if !self.under_way.is_empty() && self.deadline.is_none() {
             self.deadline = Some(Instant::now() + shared.timeouts.acknowledgement);
         }
