@@ -1,14 +1,19 @@
 //! `soak`: many real agents and a real aggregator for some minutes, and what they take.
 
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
 
+use cap::Cap;
 use clap::Parser as _;
 use nodegrace_sim::soak::{self, Args};
+
+/// Counts what is allocated; its limit is none.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 fn main() -> ExitCode {
     let mut args = Args::parse();
     let outcome = match args.role.take() {
-        Some(role) => soak::play_role(role).map(|()| true),
+        Some(role) => soak::play_role(role, || HEAP.allocated()).map(|()| true),
         None => drive(&args),
     };
     match outcome {

@@ -21,7 +21,7 @@ pub struct Program {
     /// The role and its flags.
     pub arguments: Vec<OsString>,
     /// What its environment has besides this one's.
-    pub environment: Vec<(&'static str, &'static str)>,
+    pub environment: Vec<(&'static str, OsString)>,
     /// File that takes what it logs, appended.
     pub log: PathBuf,
 }
@@ -60,7 +60,7 @@ impl Program {
             .with_context(|| format!("log {}", self.log.display()))?;
         let child = Command::new(program)
             .args(&self.arguments)
-            .envs(self.environment.iter().copied())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -2,6 +2,7 @@
 
 mod agents;
 mod args;
+mod heap;
 mod report;
 mod schedule;
 mod side;
@@ -35,14 +36,12 @@ const SAMPLE: Duration = Duration::from_secs(5);
 /// Measurements between two lines of the table.
 const LINE_EVERY: u32 = 12;
 
-/// What the manifests of both programs set: one heap for all threads, as told in `deploy/base`.
-const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
-
-/// Plays a role in this process.
+/// Plays a role in this process, which has `allocated` so many bytes.
 ///
 /// # Errors
 /// When the part fails.
-pub fn play_role(role: Role) -> anyhow::Result<()> {
+pub fn play_role(role: Role, allocated: fn() -> usize) -> anyhow::Result<()> {
+    heap::tell(allocated)?;
     match role {
         // On as many threads as its own program has: each may keep memory of its own.
         Role::Aggregator(role) => play_on(&mut Builder::new_multi_thread(), |stop| async move {
@@ -150,7 +149,6 @@ fn aggregator(listen: SocketAddr, history: &Path, logs: &Path) -> Program {
     program
         .arguments
         .extend(["--data-dir".into(), history.into()]);
-    program.environment.push(ONE_ARENA);
     program
 }
 
@@ -172,7 +170,5 @@ fn agents_program(
     ];
     let flags = flags.iter().flat_map(|(name, value)| [*name, value]);
     let arguments = std::iter::once("agents").chain(flags);
-    let mut program = Program::new(arguments, logs.join("agents.log"));
-    program.environment.push(ONE_ARENA);
-    program
+    Program::new(arguments, logs.join("agents.log"))
 }

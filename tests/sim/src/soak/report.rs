@@ -6,9 +6,9 @@ use nodegrace_proto::v1;
 
 use super::{
     Args,
-    schedule::{ROUNDS, Schedule},
+    schedule::{LIFE, ROUNDS, Schedule},
     side::Side,
-    slope::{MOST_A_DAY, MOST_HIDDEN, Slope},
+    slope::{MOST_A_DAY, MOST_HIDDEN, MOST_TOUCHED, Slope},
     usage::Usage,
 };
 
@@ -43,8 +43,8 @@ impl Table {
     pub(super) fn new() -> Self {
         let mut table = Self(String::new());
         table.add(
-            "        aggregator                       agents                           reporting  heartbeats\n\
-             minute  rss      anonymous fds    files    rss      anonymous fds    files",
+            "        aggregator                                agents                                    reporting  heartbeats\n\
+             minute  rss      anonymous heap     fds    files    rss      anonymous heap     fds    files",
         );
         table
     }
@@ -60,9 +60,10 @@ impl Table {
     ) {
         let side = |usage: Usage, bytes: u64| {
             format!(
-                "{:<9}{:<10}{:<7}{:<9}",
+                "{:<9}{:<10}{:<9}{:<7}{:<9}",
                 mib(usage.rss_kib),
                 mib(usage.anonymous_kib),
+                mib(usage.allocated_kib),
                 usage.descriptors,
                 mib(bytes >> 10)
             )
@@ -133,17 +134,17 @@ impl Outcome<'_> {
         );
         let mut all_flat = true;
         for (name, side) in self.sides {
-            let slope = Slope::of(side.points());
-            all_flat &= slope.is_some_and(|slope| slope.is_flat());
-            let words = slope.map_or_else(
-                || "too few measurements for a slope: NOT flat".to_owned(),
-                in_words,
-            );
+            let heap = Slope::of(side.allocated());
+            let anonymous = Slope::of(side.anonymous());
+            let (heap_flat, settled) = (heap.map(Slope::is_flat), anonymous.map(Slope::is_settled));
+            all_flat &= heap_flat == Some(true) && settled == Some(true);
             let resident = side.resident();
             // Writing to a string does not fail.
             let _ = writeln!(
                 text,
-                "{name}: {words}\n  rss first {}, last {}, most {}; process killed {} times",
+                "{name}\n  heap:      {}\n  anonymous: {}\n  rss first {}, last {}, most {}; process killed {} times",
+                in_words(heap, heap_flat),
+                in_words(anonymous, settled),
                 mib(resident.first),
                 mib(resident.last),
                 mib(resident.most),
@@ -181,24 +182,35 @@ impl Outcome<'_> {
 /// What the figures mean.
 fn explanation() -> String {
     format!(
-        "The slope is that of anonymous memory: the least-squares line that all runs of a process share, through the means of \
-         each\nminute, +- its standard error. Not measured: the warm-up, in which the aggregator is killed and then every agent \
-         crashes {ROUNDS}\ntimes, and as much after each later kill, for the aggregator. Flat: with two standard errors on top \
-         less than {:.0} % would be\nadded in a day; or the slope cannot be told from zero, and with two standard errors on top \
-         is below {:.1} % a minute.",
+        "A slope is that of the least-squares line that all runs of a process share, through the means of each minute, +- its \
+         standard\nerror. Not measured: the warm-up, in which the aggregator is killed, every agent crashes {ROUNDS} times, and those \
+         that then live on\ndo so for {} minutes; nor, after each later kill, as many crashes, for the aggregator.\nHeap is what the \
+         process has allocated and not given back. It is flat when with two standard errors on top less than {:.0} % would\nbe \
+         added in a day, or when its slope cannot be told from zero and with two standard errors on top is below {:.1} % a \
+         minute.\nAnonymous memory is what the machine gives for it, pages that were touched once included. It is flat when with two \
+         standard\nerrors on top it grows by less than {:.2} % a minute.",
+        LIFE.as_secs() / 60,
         100.0 * MOST_A_DAY,
-        100.0 * MOST_HIDDEN
+        100.0 * MOST_HIDDEN,
+        100.0 * MOST_TOUCHED
     )
 }
 
-fn in_words(slope: Slope) -> String {
+fn in_words(slope: Option<Slope>, flat: Option<bool>) -> String {
+    let Some(slope) = slope else {
+        return "too few measurements for a slope: NOT flat".to_owned();
+    };
     format!(
         "{:+.1} +- {:.1} KiB a minute ({:+.2} % an hour) at {:.1} MiB: {}",
         slope.per_minute,
         slope.error,
         slope.percent_an_hour(),
         slope.mean / 1024.0,
-        if slope.is_flat() { "flat" } else { "NOT flat" }
+        if flat == Some(true) {
+            "flat"
+        } else {
+            "NOT flat"
+        }
     )
 }
 

@@ -13,6 +13,9 @@ use super::Args;
 pub(super) const ROLLOUT: Duration = Duration::from_secs(10);
 /// How often each agent crashes in the warm-up.
 pub(super) const ROUNDS: u32 = 4;
+/// How long those agents that crash no more live on before anything is measured: what an agent gathers comes to its bound by
+/// then. A watch is opened again after five minutes at most, and a stream has its second block of places after some 32 batches.
+pub(super) const LIFE: Duration = Duration::from_secs(8 * 60);
 /// When the aggregator is killed for the first time: all agents report by then.
 const FIRST_KILL: Duration = Duration::from_secs(30);
 /// Least time for which a run of the aggregator is measured: shorter ones say nothing of a slope.
@@ -21,7 +24,7 @@ const LEAST_MEASURED: Duration = Duration::from_secs(120);
 /// When what happens, since the start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
-    /// Until each agent has crashed [`ROUNDS`] times after the aggregator was killed.
+    /// Until each agent has crashed [`ROUNDS`] times after the aggregator was killed, and half of them have lived for [`LIFE`].
     pub(super) warm_up: Duration,
     /// The end of all.
     pub(super) end: Duration,
@@ -34,7 +37,7 @@ impl Schedule {
     /// The schedule that these flags ask for.
     pub(super) fn of(args: &Args) -> Self {
         let round = Duration::from_secs(args.agents.into()) / args.crashes_per_second;
-        let warm_up = FIRST_KILL + ROUNDS * round;
+        let warm_up = FIRST_KILL + ROUNDS * round + LIFE;
         Self {
             warm_up,
             end: warm_up + Duration::from_secs(60 * u64::from(args.minutes)),
@@ -80,7 +83,7 @@ mod tests {
     #[test]
     fn the_warm_up_lasts_until_every_agent_has_crashed_often_enough() {
         let schedule = schedule(&["--agents", "1000", "--crashes-per-second", "10"]);
-        assert_eq!(schedule.warm_up, seconds(30 + 4 * 100));
+        assert_eq!(schedule.warm_up, seconds(30 + 4 * 100) + LIFE);
         assert_eq!(schedule.end, schedule.warm_up + seconds(20 * 60));
         assert!(!schedule.is_measured(schedule.warm_up - seconds(1), seconds(0)));
         assert!(schedule.is_measured(schedule.warm_up, seconds(0)));

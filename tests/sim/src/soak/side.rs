@@ -1,12 +1,15 @@
 //! One side of the system: its process, restarted or not, and what it took over time.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use nodegrace_clock::Clock;
 
-use super::{slope::Point, usage::Usage};
+use super::{heap, slope::Point, usage::Usage};
 use crate::chaos::{Process, Program};
+
+/// What the manifests of both programs set: one heap for all threads, as told in `deploy/base`.
+const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
 /// How long a process stays away after SIGKILL.
 const AWAY: Duration = Duration::from_secs(3);
@@ -15,10 +18,13 @@ const AWAY: Duration = Duration::from_secs(3);
 pub(super) struct Side {
     program: Program,
     process: Option<Process>,
+    /// Where the process tells what it has allocated.
+    heap: PathBuf,
     started: Duration,
     run: usize,
     resident: Resident,
-    points: Vec<Point>,
+    anonymous: Vec<Point>,
+    allocated: Vec<Point>,
 }
 
 /// Resident memory, in KiB.
@@ -34,14 +40,20 @@ pub(super) struct Resident {
 
 impl Side {
     /// Starts the process.
-    pub(super) fn start(program: Program, clock: &Clock) -> anyhow::Result<Self> {
+    pub(super) fn start(mut program: Program, clock: &Clock) -> anyhow::Result<Self> {
+        let heap = program.log.with_extension("heap");
+        let (name, value) = ONE_ARENA;
+        program.environment.push((name, value.into()));
+        program.environment.push((heap::FILE, heap.clone().into()));
         Ok(Self {
             process: Some(program.start()?),
             program,
+            heap,
             started: clock.now(),
             run: 0,
             resident: Resident::default(),
-            points: Vec::new(),
+            anonymous: Vec::new(),
+            allocated: Vec::new(),
         })
     }
 
@@ -54,22 +66,27 @@ impl Side {
             bail!("a process ended by itself with {status}: {last}");
         }
         let id = process.id().context("a process without an id")?;
-        let usage = Usage::of(id).context("a process that runs")?;
+        let mut usage = Usage::of(id).context("a process that runs")?;
+        usage.allocated_kib = heap::told(&self.heap).unwrap_or_default();
         self.resident.most = self.resident.most.max(usage.rss_kib);
         Ok(usage)
     }
 
     /// Notes what it takes `now`, for the slope, but for this many bytes of it.
     pub(super) fn note(&mut self, now: Duration, usage: Usage, but_for: u64) {
-        if self.points.is_empty() {
+        if self.anonymous.is_empty() {
             self.resident.first = usage.rss_kib;
         }
         self.resident.last = usage.rss_kib;
-        self.points.push(Point {
+        let point = |kib: u64| Point {
             at: now,
             run: self.run,
-            value: usage.anonymous_kib as f64 - but_for as f64 / 1024.0,
-        });
+            value: kib as f64 - but_for as f64 / 1024.0,
+        };
+        self.anonymous.push(point(usage.anonymous_kib));
+        // A process that was just started has told nothing yet.
+        let told = (usage.allocated_kib > 0).then(|| point(usage.allocated_kib));
+        self.allocated.extend(told);
     }
 
     /// Kills it with SIGKILL and starts it again.
@@ -100,8 +117,13 @@ impl Side {
     }
 
     /// The anonymous memory that was noted, in KiB.
-    pub(super) fn points(&self) -> &[Point] {
-        &self.points
+    pub(super) fn anonymous(&self) -> &[Point] {
+        &self.anonymous
+    }
+
+    /// What it had allocated when that was noted, in KiB.
+    pub(super) fn allocated(&self) -> &[Point] {
+        &self.allocated
     }
 
     /// Lines of its log that hold `words`.

@@ -31,6 +31,10 @@ pub(super) const MOST_A_DAY: f64 = 0.1;
 /// Most that a slope which cannot be told from none may be at its upper end, as a share in a minute: what hides in the noise.
 pub(super) const MOST_HIDDEN: f64 = 0.001;
 
+/// Most that anonymous memory may grow by at the upper end of its slope, as a share in a minute: 1 % in the twenty minutes. Freed
+/// pages are kept and others touched for the first time for long after the heap has settled.
+pub(super) const MOST_TOUCHED: f64 = 0.0005;
+
 const MINUTES_A_DAY: f64 = 1440.0;
 
 impl Slope {
@@ -80,10 +84,15 @@ impl Slope {
 
     /// Whether it is none: at its upper end it would add at most [`MOST_A_DAY`] in a day, or it cannot be told from zero and is
     /// at most [`MOST_HIDDEN`] at its upper end, so that noise does not hide a leak.
-    pub(super) fn is_flat(&self) -> bool {
+    pub(super) fn is_flat(self) -> bool {
         let off = MOST_ERRORS * self.error;
         let upper = (self.per_minute + off) / self.mean;
         upper * MINUTES_A_DAY <= MOST_A_DAY || (self.per_minute <= off && upper <= MOST_HIDDEN)
+    }
+
+    /// Whether memory that is never given back has settled: at its upper end it grows by [`MOST_TOUCHED`] at most.
+    pub(super) fn is_settled(self) -> bool {
+        (self.per_minute + MOST_ERRORS * self.error) / self.mean <= MOST_TOUCHED
     }
 }
 
@@ -157,6 +166,12 @@ mod tests {
         let day = 24.0 * 60.0;
         assert!(slope(|minute, _| 50_000.0 + 4_000.0 / day * minute).is_flat());
         assert!(!slope(|minute, _| 50_000.0 + 6_000.0 / day * minute).is_flat());
+    }
+
+    #[test]
+    fn what_grows_by_less_than_a_hundredth_in_twenty_minutes_has_settled() {
+        assert!(slope(|minute, _| 50_000.0 + 20.0 * minute).is_settled());
+        assert!(!slope(|minute, _| 50_000.0 + 30.0 * minute).is_settled());
     }
 
     #[test]

@@ -10,6 +10,9 @@ pub(super) struct Usage {
     /// What of it is no file's: heap and stacks, all that a program can leak. The rest is mostly the program itself, which the
     /// kernel keeps or not as it sees fit. In KiB.
     pub(super) anonymous_kib: u64,
+    /// What the process has allocated and not given back, by its own count; C libraries not included. In KiB; 0: it told nothing
+    /// yet.
+    pub(super) allocated_kib: u64,
     /// Open file descriptors.
     pub(super) descriptors: usize,
 }
@@ -29,6 +32,7 @@ impl Usage {
         Ok(Self {
             rss_kib: kib("Rss:"),
             anonymous_kib: kib("Anonymous:"),
+            allocated_kib: 0,
             descriptors: fs::read_dir(format!("/proc/{id}/fd"))?.count(),
         })
     }
