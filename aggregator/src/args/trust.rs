@@ -127,3 +127,39 @@ fn account(text: &str) -> Result<(String, String), String> {
         _ => Err("must be NAMESPACE/NAME".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::{super::Args, *};
+
+    #[test]
+    fn beyond_loopback_agents_show_their_node_unless_told_otherwise() {
+        use AgentAuthKind::{Certificate, None, Token};
+        let beyond = "--listen=0.0.0.0:4850";
+        let tls = ["--tls-cert=a", "--tls-key=b"];
+        let by_certificate = "--tls-client-ca=c";
+        for (flags, meant) in [
+            (&[][..], None),
+            (&tls, None),
+            (&[beyond, "--insecure"], None),
+            (&[beyond, tls[0], tls[1]], Token),
+            (&[beyond, tls[0], tls[1], by_certificate], Certificate),
+            (&[tls[0], tls[1], by_certificate], Certificate),
+            (&[beyond, tls[0], tls[1], "--agent-auth=none"], None),
+            (&["--agent-auth=token"], Token),
+        ] {
+            let args = Args::try_parse_from([&["nodegrace-aggregator"], flags].concat());
+            assert_eq!(args.unwrap().agent_auth(), Ok(meant), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_a_namespace_and_a_name() {
+        assert_eq!(account("a/b"), Ok(("a".into(), "b".into())));
+        for text in ["", "a", "/b", "a/"] {
+            assert!(account(text).is_err(), "{text:?}");
+        }
+    }
+}
