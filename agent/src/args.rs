@@ -1,11 +1,14 @@
 //! The command line, and what it means.
 
+mod aggregator;
+
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
 use http::Uri;
 
+pub use self::aggregator::AggregatorArgs;
 use crate::{
     config::{Config, FineAfter, KubeletProcessName},
     logging::LogFormat,
@@ -31,15 +34,9 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_NODE_NAME", value_name = "NAME")]
     node_name: Option<String>,
 
-    /// URL of the aggregator's gRPC port. A DNS name is looked up every 30s, and every address behind it is reported to as a
-    /// replica of its own: give the name of a headless Service.
-    #[arg(
-        long,
-        env = "NODEGRACE_AGGREGATOR",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:4850"
-    )]
-    pub aggregator: String,
+    /// Where the aggregator is, and how the two know each other.
+    #[command(flatten)]
+    pub aggregator: AggregatorArgs,
 
     /// kubeconfig that reaches the API server. Default: the pod's service account when running in a pod; else $KUBECONFIG or
     /// ~/.kube/config.
@@ -186,6 +183,9 @@ impl Args {
         config.spool_dir.clone_from(&self.spool_dir);
         config.spool_bytes = self.spool_bytes;
         config.batch_records = self.batch_records.into();
+        config
+            .aggregator_token
+            .clone_from(&self.aggregator.token_file);
         Ok(config)
     }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub batch_bytes: usize,
     /// Longest time without a batch, on the agent's clock. Default: 10 s: the aggregator takes a node as stale after 45 s.
     pub report_interval: Duration,
+    /// File with the token that is shown to aggregators, read again for every batch. Absent: none is shown.
+    pub aggregator_token: Option<PathBuf>,
     /// Timeouts of the connections.
     pub timeouts: Timeouts,
 }
@@ -107,6 +109,7 @@ impl Config {
             batch_records: 256,
             batch_bytes: 64 << 10,
             report_interval: Duration::from_secs(10),
+            aggregator_token: None,
             timeouts: Timeouts::default(),
         }
     }

@@ -23,10 +23,10 @@ mod watch;
 mod wire;
 
 pub use self::{
-    args::{Args, complaint},
+    args::{AggregatorArgs, Args, complaint},
     config::{Config, FineAfter, KubeletProcessName, Timeouts},
     run::run,
     sources::{HostFiles, Series},
-    uplink::{Aggregators, Directory, channel},
+    uplink::{Aggregators, Directory, TlsFiles, channel},
     wire::one_line,
 };

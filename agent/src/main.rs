@@ -62,11 +62,11 @@ async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregato
     logging::start(&args.log, args.log_format)?;
     kube_client::install_crypto();
     let config = args.config()?;
+    let aggregators = args.aggregator.aggregators(&config.timeouts)?;
     let cluster =
         kube_client::configuration(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     let client = kube_client::connect(&cluster, &config.timeouts).context("API server")?;
-    let aggregators = Aggregators::at(&args.aggregator, &config.timeouts)?;
-    info!(api_server = %cluster.cluster_url, aggregator = args.aggregator, node = config.node_name, "reports from here");
+    info!(api_server = %cluster.cluster_url, aggregator = args.aggregator.url, node = config.node_name, "reports from here");
     Ok((config, client, aggregators))
 }
 

@@ -32,7 +32,7 @@ use crate::{
 /// has come: what its spool holds on disk is delivered by the next one.
 ///
 /// # Errors
-/// When the boot id cannot be read, the kubelet's credentials cannot be used, the spool's bounds are too tight, or a task
+/// When the boot id or the token for aggregators cannot be read, the kubelet's credentials cannot be used, the spool's bounds are too tight, or a task
 /// ended that should not have.
 pub async fn run(
     config: Config,
@@ -95,7 +95,7 @@ async fn start(
         &runtime,
         &kubelet,
     );
-    let uplinks = Uplinks::new(&config, agent, aggregators, Arc::clone(&journal), clock);
+    let uplinks = Uplinks::new(&config, agent, aggregators, Arc::clone(&journal), clock)?;
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
 
     let mut writers = JoinSet::new();

@@ -7,11 +7,11 @@ use nodegrace_clock::Clock;
 use nodegrace_core::SettingsError;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpIncoming;
 
 use crate::{
     Config, OpenError,
     register::Register,
+    seldom::Seldom,
     store::{Database, Status, Store, restore},
     timeline::Timeline,
 };
@@ -34,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) timeline: Timeline,
     pub(crate) register: Register,
     pub(crate) store: Store,
+    /// Streams that are refused.
+    pub(crate) refusals: Seldom,
 }
 
 /// Why an aggregator cannot start.
@@ -71,6 +73,7 @@ impl Aggregator {
         };
         Ok(Self {
             parts: Arc::new(Parts {
+                refusals: Seldom::new(clock.clone()),
                 config,
                 clock,
                 timeline,
@@ -148,13 +151,19 @@ pub async fn run(
     let aggregator = Aggregator::new(config, clock)?;
     let mut tasks = JoinSet::new();
     let (serving, stop) = (aggregator.clone(), shutdown.clone());
+    tasks.spawn(async move { serving.listen_grpc(grpc, stop).await });
+    let (serving, stop) = (aggregator.clone(), shutdown.clone());
     tasks.spawn(async move {
-        // Acks are small and wait for nothing.
-        let incoming = TcpIncoming::from(grpc).with_nodelay(Some(true));
-        serving.serve_grpc(incoming, stop).await
+        serving.serve_http(http, stop).await;
+        Ok(())
     });
-    let stop = shutdown.clone();
-    tasks.spawn(async move { aggregator.serve_http(http, stop).await });
+    if let Some(tls) = aggregator.parts.config.tls.clone() {
+        let (clock, stop) = (aggregator.parts.clock.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            stop.run_until_cancelled(tls.keep_up(&clock)).await;
+            Ok(())
+        });
+    }
 
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {

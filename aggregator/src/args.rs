@@ -2,20 +2,24 @@
 
 mod store;
 mod thresholds;
+mod tls;
+mod trust;
 
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
+use nodegrace_clock::Clock;
 use nodegrace_core::{ControllerSettings, PassDuration, SettingsError};
 use tracing_subscriber::EnvFilter;
 
-pub use self::{store::StoreArgs, thresholds::ThresholdArgs};
-use crate::Config;
+use self::trust::AgentAuthKind;
+pub use self::{store::StoreArgs, thresholds::ThresholdArgs, tls::TlsArgs, trust::TrustArgs};
+use crate::{AgentAuth, Config};
 
 /// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
 ///
-/// With --data-dir its history survives restarts; without, it is in memory only. Until it speaks TLS it listens on loopback
-/// unless told --insecure.
+/// With --data-dir its history survives restarts; without, it is in memory only. Beyond loopback it listens with --tls-cert and
+/// --tls-key, or when told --insecure.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "nodegrace-aggregator", version)]
 pub struct Args {
@@ -37,7 +41,15 @@ pub struct Args {
     )]
     pub http: SocketAddr,
 
-    /// Listen beyond loopback without TLS: whoever reaches the ports can report and query.
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
+    /// Who is believed.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+
+    /// Listen beyond loopback without TLS: whoever is on the way reads along.
     #[arg(long, env = "NODEGRACE_INSECURE")]
     pub insecure: bool,
 
@@ -131,19 +143,34 @@ impl Args {
         Ok((args, config))
     }
 
-    /// What the arguments mean.
+    fn agent_auth(&self) -> Result<AgentAuthKind, &'static str> {
+        self.trust.kind(&self.tls, self.listen.ip().is_loopback())
+    }
+
+    /// How agents show which node they are on, for a configuration of these arguments. Nothing is reached yet.
     ///
     /// # Errors
-    /// For values that make no sense together or by themselves.
+    /// When it is not said how to reach the API server that is to be asked.
+    pub async fn agents(&self, clock: &Clock) -> anyhow::Result<AgentAuth> {
+        let kind = self.agent_auth().map_err(anyhow::Error::msg)?;
+        self.trust.agents(kind, clock).await
+    }
+
+    /// What the arguments mean, but for [`Args::agents`].
+    ///
+    /// # Errors
+    /// For values that make no sense together or by themselves, and for files that are not what they should be.
     pub fn config(&self) -> Result<Config, clap::Error> {
+        let tls = self.tls.tls().map_err(refusal)?;
         for (flag, address) in [("--listen", self.listen), ("--http", self.http)] {
-            if !address.ip().is_loopback() && !self.insecure {
+            if !address.ip().is_loopback() && tls.is_none() && !self.insecure {
                 return Err(refusal(format_args!(
-                    "{flag} {address} can be reached from other machines and there is no TLS yet: say --insecure if that is \
-                     meant"
+                    "{flag} {address} can be reached from other machines: give --tls-cert and --tls-key, or say --insecure if \
+                     it is meant to be without TLS"
                 )));
             }
         }
+        self.agent_auth().map_err(refusal)?;
         let controller = ControllerSettings {
             pass: PassDuration {
                 shortest: self.pass_duration,
@@ -171,6 +198,7 @@ impl Args {
                 ..nodegrace_core::Config::default()
             },
             store: self.store.store(),
+            tls,
             ..Config::default()
         })
     }
@@ -250,6 +278,8 @@ mod tests {
             ("--retain-for=ever", "--retain-for"),
             ("--log=info,x=loud", "--log"),
             ("--http=0.0.0.0:4851", "--http 0.0.0.0:4851 can be reached"),
+            ("--tls-cert=tls.crt", "--tls-key"),
+            ("--agent-auth=certificate", "--agent-auth certificate needs"),
         ] {
             let error = parsed(&[argument]).expect_err(wanted);
             assert!(error.contains(wanted), "{argument}: {error}");
@@ -260,6 +290,9 @@ mod tests {
     fn beyond_loopback_needs_a_word() {
         assert!(parsed(&["--listen=[::]:4850"]).is_err());
         assert!(parsed(&["--listen=[::]:4850", "--insecure"]).is_ok());
+        let error = parsed(&["--tls-cert=/nowhere.crt", "--tls-key=/nowhere.key"]).err();
+        let error = error.expect("there are no such files");
+        assert!(error.contains("--tls-client-ca: /nowhere.crt"), "{error}");
         assert!(parsed(&["--listen=[::1]:4850", "--http=127.0.0.2:1"]).is_ok());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::{AgentAuth, Tls};
+
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -11,6 +13,10 @@ pub struct Config {
     pub limits: Limits,
     /// Where history is kept. Absent: in memory only, and a restart forgets it.
     pub store: Option<StoreConfig>,
+    /// How connections are encrypted. Absent: they are not.
+    pub tls: Option<Tls>,
+    /// How agents show which node they are on. Default: they need not.
+    pub agent_auth: AgentAuth,
 }
 
 /// Where history is kept, and how much of it.

@@ -11,12 +11,16 @@ pub mod fuzzing;
 mod ingest;
 mod query;
 mod register;
+mod seldom;
 mod serve;
 mod store;
 mod timeline;
+mod trust;
 mod wire;
 
 pub use aggregator::{Aggregator, StartError, run};
-pub use args::{Args, LogFormat, StoreArgs, ThresholdArgs};
+pub use args::{Args, LogFormat, StoreArgs, ThresholdArgs, TlsArgs, TrustArgs};
 pub use config::{Config, Limits, StoreConfig};
+pub use serve::{Tls, TlsFiles};
 pub use store::OpenError;
+pub use trust::{AgentAuth, Reviewer};

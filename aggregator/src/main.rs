@@ -37,7 +37,24 @@ fn main() -> ExitCode {
     let outcome = Runtime::new()
         .context("cannot start the runtime")
         .and_then(|runtime| {
-            let outcome = runtime.block_on(bind_and_run(&args, config));
+            let outcome = runtime.block_on(async {
+                match args.agents(&Clock::real()).await {
+                    Ok(agent_auth) => {
+                        bind_and_run(
+                            &args,
+                            Config {
+                                agent_auth,
+                                ..config
+                            },
+                        )
+                        .await
+                    }
+                    Err(error) => {
+                        eprintln!("error: {error:#}; see --help");
+                        Ok(ExitCode::from(BAD_ARGUMENTS))
+                    }
+                }
+            });
             // A what-if that is still being computed has nobody left to answer.
             runtime.shutdown_background();
             outcome

@@ -7,6 +7,7 @@ mod processes;
 mod replicas;
 mod restarts;
 mod schedule;
+mod trust;
 
 #[cfg(feature = "real")]
 mod real;

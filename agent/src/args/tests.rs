@@ -3,6 +3,7 @@
 use clap::CommandFactory as _;
 
 use super::*;
+use crate::Timeouts;
 
 fn parse(args: &[&str]) -> Result<Args, clap::Error> {
     Args::try_parse_from(std::iter::once("nodegrace-agent").chain(args.iter().copied()))
@@ -169,6 +170,26 @@ fn a_token_is_not_sent_in_plain_text() {
     };
     assert_eq!(kubelet("https://10.0.0.7:10250").as_deref(), Some("/token"));
     assert_eq!(kubelet("http://10.0.0.7:10255"), None);
+}
+
+#[tokio::test]
+async fn a_token_for_the_aggregator_goes_in_plain_text_only_where_it_is_meant() {
+    let refused = |args: &[&str]| {
+        let args = parse(&[&["--node-name", "a", "--token-file", "/token"], args].concat());
+        let aggregators = args.unwrap().aggregator;
+        let error = aggregators.aggregators(&Timeouts::default()).err();
+        error.map(|error| error.to_string())
+    };
+    for local in [
+        "http://127.0.0.1:4850",
+        "http://[::1]:4850",
+        "http://localhost",
+    ] {
+        assert_eq!(refused(&["--aggregator", local]), None);
+    }
+    let afar = ["--aggregator", "http://127.0.0.1.example.org:4850"];
+    assert!(refused(&afar).unwrap().contains("say --insecure"));
+    assert_eq!(refused(&[afar[0], afar[1], "--insecure"]), None);
 }
 
 #[test]

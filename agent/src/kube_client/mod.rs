@@ -31,7 +31,7 @@ use kube::{
 };
 use tower::{BoxError, ServiceBuilder};
 
-use self::token_file::TokenFile;
+pub(crate) use self::token_file::TokenFile;
 use crate::{config::Timeouts, wire::one_line};
 
 /// How servers see the agent in their logs.

@@ -3,9 +3,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use anyhow::Context as _;
+use http::Uri;
 use tonic::transport::{Channel, Endpoint};
 
-use super::directory::{Directory, DnsName};
+use super::{
+    directory::{Directory, DnsName},
+    tls::{self, Tls, TlsFiles},
+};
 use crate::config::Timeouts;
 
 /// The aggregator replicas an agent reports to, each with its own stream and its own cursor.
@@ -32,24 +36,33 @@ impl Aggregators {
         Self(Kind::Listed(directory))
     }
 
-    /// Every replica at `url`: one for an IP address; for a DNS name one for each of its addresses. Nothing is reached yet.
+    /// Every replica at `url`: one for an IP address; for a DNS name one for each of its addresses. Nothing is reached yet. With
+    /// `https` the certificate must be for the name in the URL, whichever address is behind it, or for the one in `tls`.
     ///
     /// # Errors
-    /// When `url` is none that can be spoken to: something else than `http://host:port`.
-    pub fn at(url: &str, timeouts: &Timeouts) -> anyhow::Result<Self> {
+    /// When `url` is none that can be spoken to: something else than `http://host:port` or `https://host:port`. When a file of
+    /// `tls` cannot be used.
+    pub fn at(url: &str, tls: &TlsFiles, timeouts: &Timeouts) -> anyhow::Result<Self> {
         let endpoint = endpoint(url, timeouts)?;
         let url = endpoint.uri().clone();
         let host = url.host().unwrap_or_default();
-        let port = url.port_u16().unwrap_or(HTTP_PORT);
-        // A URL has an IPv6 address in brackets.
-        let address = host.trim_start_matches('[').trim_end_matches(']');
+        let tls = encryption(&url, tls, timeouts)?;
+        let usual_port = if tls.is_some() { HTTPS_PORT } else { HTTP_PORT };
+        let port = url.port_u16().unwrap_or(usual_port);
         Ok(
-            if address.parse::<IpAddr>().is_ok() || host == "localhost" {
+            if bare_host(&url).parse::<IpAddr>().is_ok() || host == "localhost" {
                 // This machine is one replica, on whichever of its addresses it listens.
-                Self::given([(format!("{host}:{port}"), endpoint.connect_lazy())])
+                let channel = tls::channel(&endpoint, tls.as_ref());
+                Self::given([(format!("{host}:{port}"), channel)])
             } else {
                 let host = host.to_owned();
-                Self::listed_by(Arc::new(DnsName::new(url, host, port, timeouts.clone())))
+                Self::listed_by(Arc::new(DnsName::new(
+                    url,
+                    host,
+                    port,
+                    tls,
+                    timeouts.clone(),
+                )))
             },
         )
     }
@@ -62,15 +75,32 @@ impl From<Channel> for Aggregators {
     }
 }
 
-/// The port of a URL without one.
+/// The ports of URLs without one.
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// A channel to the aggregator at `url` that connects when it is first used: an unreachable aggregator is no error here.
 ///
 /// # Errors
-/// When `url` is none that can be spoken to: something else than `http://host:port`.
-pub fn channel(url: &str, timeouts: &Timeouts) -> anyhow::Result<Channel> {
-    Ok(endpoint(url, timeouts)?.connect_lazy())
+/// As [`Aggregators::at`].
+pub fn channel(url: &str, tls: &TlsFiles, timeouts: &Timeouts) -> anyhow::Result<Channel> {
+    let endpoint = endpoint(url, timeouts)?;
+    let tls = encryption(endpoint.uri(), tls, timeouts)?;
+    Ok(tls::channel(&endpoint, tls.as_ref()))
+}
+
+/// The TLS that a URL asks for. Absent: none.
+fn encryption(url: &Uri, tls: &TlsFiles, timeouts: &Timeouts) -> anyhow::Result<Option<Tls>> {
+    let encrypted = url.scheme_str() == Some("https");
+    encrypted
+        .then(|| Tls::open(tls, bare_host(url), timeouts))
+        .transpose()
+}
+
+/// The host of a URL, which has an IPv6 address in brackets.
+fn bare_host(url: &Uri) -> &str {
+    let host = url.host().unwrap_or_default();
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 pub(super) fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoint> {
@@ -78,8 +108,8 @@ pub(super) fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoin
         Endpoint::from_shared(url.to_owned()).with_context(|| format!("aggregator URL {url:?}"))?;
     let (scheme, host) = (endpoint.uri().scheme_str(), endpoint.uri().host());
     anyhow::ensure!(
-        scheme == Some("http") && host.is_some(),
-        "aggregator URL {url:?}: must be http://HOST:PORT"
+        matches!(scheme, Some("http" | "https")) && host.is_some(),
+        "aggregator URL {url:?}: must be https://HOST:PORT or http://HOST:PORT"
     );
     Ok(endpoint
         .connect_timeout(timeouts.connect)
@@ -89,8 +119,6 @@ pub(super) fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoin
 
 #[cfg(test)]
 mod tests {
-    use http::Uri;
-
     use super::*;
 
     impl Aggregators {
@@ -100,13 +128,15 @@ mod tests {
                 Uri::from_static("http://localhost"),
                 "localhost".into(),
                 port,
+                None,
                 Timeouts::default(),
             )))
         }
     }
 
     fn at(url: &str) -> anyhow::Result<Kind> {
-        Aggregators::at(url, &Timeouts::default()).map(|aggregators| aggregators.0)
+        Aggregators::at(url, &TlsFiles::default(), &Timeouts::default())
+            .map(|aggregators| aggregators.0)
     }
 
     #[tokio::test]
@@ -134,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_spoken_to_is_refused() {
-        for url in ["", "10.0.0.7:4850", "https://aggregator:4850", "ftp://a"] {
+        for url in ["", "10.0.0.7:4850", "https://", "ftp://a"] {
             assert!(at(url).is_err(), "{url:?}");
         }
     }

@@ -6,7 +6,10 @@ use futures::future::BoxFuture;
 use http::Uri;
 use tonic::transport::Channel;
 
-use super::aggregators::endpoint;
+use super::{
+    aggregators::endpoint,
+    tls::{self, Tls},
+};
 use crate::config::Timeouts;
 
 /// Says which aggregators a name stands for, and reaches them. The cluster's DNS is one, and what stands for it where there is
@@ -33,16 +36,25 @@ pub(super) struct DnsName {
     /// The DNS name in it.
     host: String,
     port: u16,
+    /// Absent: none, it is an `http` URL.
+    tls: Option<Tls>,
     timeouts: Timeouts,
 }
 
 impl DnsName {
     /// The name `host` of `url`, whose addresses listen on `port`.
-    pub(super) const fn new(url: Uri, host: String, port: u16, timeouts: Timeouts) -> Self {
+    pub(super) const fn new(
+        url: Uri,
+        host: String,
+        port: u16,
+        tls: Option<Tls>,
+        timeouts: Timeouts,
+    ) -> Self {
         Self {
             url,
             host,
             port,
+            tls,
             timeouts,
         }
     }
@@ -64,10 +76,11 @@ impl Directory for DnsName {
 
     /// A channel that still calls the aggregator by the name.
     fn channel(&self, address: SocketAddr) -> Channel {
-        endpoint(&format!("http://{address}"), &self.timeouts)
+        let scheme = self.url.scheme_str().unwrap_or("http");
+        let endpoint = endpoint(&format!("{scheme}://{address}"), &self.timeouts)
             .expect("an address makes a URL")
-            .origin(self.url.clone())
-            .connect_lazy()
+            .origin(self.url.clone());
+        tls::channel(&endpoint, self.tls.as_ref())
     }
 }
 

@@ -7,10 +7,13 @@ mod roster;
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 mod under_way;
 
 use std::{panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
+use http::HeaderValue;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{AgentInstance, ingest_client::IngestClient};
 use tokio::{
@@ -26,11 +29,13 @@ use self::{aggregators::Kind, session::Ending};
 pub use self::{
     aggregators::{Aggregators, channel},
     directory::Directory,
+    tls::TlsFiles,
 };
 use crate::{
     condition::Condition,
     config::{Config, Timeouts},
     journal::{BatchLimits, Journal},
+    kube_client::TokenFile,
     pauses::Pauses,
 };
 
@@ -54,6 +59,8 @@ struct Shared {
     limits: BatchLimits,
     report_interval: Duration,
     timeouts: Timeouts,
+    /// What is shown to aggregators. Absent: nothing.
+    token: Option<TokenFile>,
     /// Told when a stream broke: its aggregator may be somewhere else now.
     trouble: Notify,
 }
@@ -114,8 +121,9 @@ impl Uplinks {
         aggregators: Aggregators,
         journal: Arc<Journal>,
         clock: Clock,
-    ) -> Self {
-        Self {
+    ) -> anyhow::Result<Self> {
+        let token = config.aggregator_token.as_deref().map(TokenFile::open);
+        Ok(Self {
             aggregators,
             shared: Arc::new(Shared {
                 journal,
@@ -125,9 +133,10 @@ impl Uplinks {
                 limits: config.batch_limits(),
                 report_interval: config.report_interval,
                 timeouts: config.timeouts.clone(),
+                token: token.transpose().context("token for aggregators")?,
                 trouble: Notify::new(),
             }),
-        }
+        })
     }
 
     /// Delivers the journal to every aggregator until `sealed` says that nothing more is written to it, and then what is left,
@@ -161,6 +170,11 @@ fn came_home(ended: Result<(), JoinError>) {
 }
 
 impl Shared {
+    /// The value of the Authorization header now. Absent: there is nothing to show.
+    fn authorization(&self) -> Option<HeaderValue> {
+        self.token.as_ref().map(TokenFile::authorization)
+    }
+
     fn uplink(self: &Arc<Self>, replica: String, channel: Channel) -> Uplink {
         Uplink {
             replica,
@@ -205,7 +219,10 @@ impl Uplink {
             standing.judge(trouble.verdict);
             if standing.condition.fails(&trouble.error) {
                 let error = trouble.error;
-                if trouble.verdict == Some(Code::InvalidArgument) {
+                if matches!(
+                    trouble.verdict,
+                    Some(Code::InvalidArgument | Code::PermissionDenied)
+                ) {
                     error!(error, "the aggregator refuses what is sent, trying again");
                 } else {
                     warn!(error, "no stream to the aggregator, trying again");

@@ -2,6 +2,7 @@
 
 use std::{future::pending, mem, time::Duration};
 
+use http::{HeaderValue, header::AUTHORIZATION};
 use nodegrace_proto::{
     HISTORY_ID,
     v1::{Losses, ReportAck, ReportBatch},
@@ -13,7 +14,7 @@ use tokio::{
 };
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, metadata::MetadataMap};
+use tonic::{Code, Request, Status, metadata::MetadataMap};
 use tracing::{error, info};
 
 use super::{Standing, Uplink, under_way::UnderWay};
@@ -32,7 +33,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(super) enum Ending {
     /// The journal is sealed and all of it acknowledged.
     Drained,
-    /// Everything of an earlier run of the agent is acknowledged; the next stream is about a later one.
+    /// Everything that was for this stream is acknowledged; the next one is about a later run of the agent, or shows a new token.
     RunDelivered,
     /// It broke.
     Broken {
@@ -86,8 +87,11 @@ struct Session<'a> {
     due: Duration,
     /// True when the last batch took everything there was.
     complete: bool,
-    /// True when everything of the stream's run was sent, and later ones have records.
+    /// True when the stream has no more to send, and another goes on: everything of the stream's run was sent and later ones
+    /// have records, or there is a new token to show.
     run_sent: bool,
+    /// What the stream showed, as the Authorization header. Absent: nothing.
+    shown: Option<HeaderValue>,
     /// When the stream is given up if nothing is acknowledged. `None`: nothing is under way.
     deadline: Option<Instant>,
 }
@@ -123,6 +127,7 @@ impl Uplink {
             due: self.shared.clock.now(),
             complete: false,
             run_sent: false,
+            shown: self.shared.authorization(),
             deadline: None,
         };
         match session.run(sealed).await {
@@ -145,7 +150,12 @@ impl Session<'_> {
         let (sender, outgoing) = mpsc::channel::<Box<ReportBatch>>(1);
         let outgoing = ReceiverStream::new(outgoing).map(|batch| *batch);
         let mut client = self.uplink.client.clone();
-        let opening = client.report(outgoing);
+        let mut request = Request::new(outgoing);
+        if let Some(shown) = &self.shown {
+            let headers = [(AUTHORIZATION, shown.clone())].into_iter().collect();
+            *request.metadata_mut() = MetadataMap::from_headers(headers);
+        }
+        let opening = client.report(request);
         let acks = match timeout(patience, opening).await {
             Ok(Ok(answer)) => answer,
             // This is about the stream, such as that there are too many of them: no verdict on a batch.
@@ -223,6 +233,11 @@ impl Session<'_> {
     /// Sends what comes next, if it is of this stream's run.
     async fn send(&mut self, permit: Permit<'_, Box<ReportBatch>>) -> Result<(), String> {
         let shared = &self.uplink.shared;
+        if shared.authorization() != self.shown {
+            // The aggregator would end the stream when the old one ends.
+            self.run_sent = true;
+            return Ok(());
+        }
         let (mut reader, limits) = (self.reader.clone(), self.standing.limits(shared.limits));
         let reading = shared.journal.aside(move |journal| {
             let next = journal.next(&mut reader, limits);

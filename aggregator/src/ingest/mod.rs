@@ -1,5 +1,6 @@
 //! What agents report: checked, converted and applied to the register, then acknowledged.
 
+mod badge;
 mod convert;
 mod envelope;
 mod fields;
@@ -19,9 +20,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::session::Session;
+use self::{badge::Badge, session::Session};
 pub(crate) use self::{limits::MAX_MESSAGE_SIZE, read_back::read_back};
-use crate::aggregator::Parts;
+use crate::{aggregator::Parts, trust::Shown};
 
 /// The `nodegrace.v1.Ingest` service.
 #[derive(Debug)]
@@ -51,13 +52,19 @@ impl Ingest for Service {
         &self,
         request: Request<Streaming<ReportBatch>>,
     ) -> Result<Response<Self::ReportStream>, Status> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
-            self.parts.register.count_rejected_stream();
-            Status::resource_exhausted("too many agents report to this aggregator")
-        })?;
+        let parts = &self.parts;
+        let permit = Arc::clone(&self.streams).try_acquire_owned();
+        let permit = permit
+            .map_err(|_| Status::resource_exhausted("too many agents report to this aggregator"));
+        let shown = Shown::with(&request);
+        let admitted = async { Ok((permit?, Badge::check(shown, parts).await?)) };
+        let (permit, badge) = admitted
+            .await
+            .inspect_err(|status| session::count_refusal(parts, None, status))?;
         let session = Session::new(
-            Arc::clone(&self.parts),
+            Arc::clone(parts),
             request.into_inner(),
+            badge,
             permit,
             self.shutdown.clone(),
         );

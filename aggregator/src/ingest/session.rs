@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
 use super::{
+    badge::Badge,
     convert::{self, Converted},
     envelope::Envelope,
     limits::{MAX_MESSAGE_SIZE, MAX_RECORDS},
@@ -26,6 +27,8 @@ use crate::{
 pub(super) struct Session {
     parts: Arc<Parts>,
     batches: Streaming<ReportBatch>,
+    /// For which node it may report.
+    badge: Badge,
     /// Envelope of the first batch. Absent: it has not come yet.
     first: Option<Envelope>,
     /// Says that the agent is connected. Absent: it has not said anything of now yet.
@@ -42,12 +45,14 @@ impl Session {
     pub(super) fn new(
         parts: Arc<Parts>,
         batches: Streaming<ReportBatch>,
+        badge: Badge,
         permit: OwnedSemaphorePermit,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             parts,
             batches,
+            badge,
             first: None,
             open: None,
             acknowledged: 0,
@@ -84,7 +89,8 @@ impl Session {
         match outcome {
             Ok(ack) => Some((Ok(ack), Some(self))),
             Err(status) => {
-                self.count_refusal(&status);
+                let node = self.first.as_ref().map(|first| &*first.node);
+                count_refusal(&self.parts, node, &status);
                 Some((Err(status), None))
             }
         }
@@ -93,6 +99,7 @@ impl Session {
     /// Keeps what is right in `batch`.
     async fn take(&mut self, mut batch: ReportBatch) -> Result<ReportAck, Status> {
         let envelope = Envelope::of(&batch, self.first.as_ref())?;
+        self.badge.covers(&envelope.node, &self.parts).await?;
         let sent = convert::record_count(&batch);
         if sent > MAX_RECORDS {
             let problem = format!("a batch must not hold more than {MAX_RECORDS} records");
@@ -145,23 +152,32 @@ impl Session {
         Ok(self.ack(rejections))
     }
 
-    /// A stream that the network or the agent ended was not refused.
-    fn count_refusal(&self, status: &Status) {
-        if matches!(
-            status.code(),
-            Code::InvalidArgument | Code::ResourceExhausted
-        ) {
-            self.parts.register.count_rejected_stream();
-            let node = self.first.as_ref().map(|first| &*first.node);
-            tracing::warn!(node, reason = status.message(), "stream refused");
-        }
-    }
-
     fn ack(&self, rejections: Vec<Rejection>) -> ReportAck {
         ReportAck {
             sequence_number: self.acknowledged,
             durable: self.parts.store.is_durable(),
             rejections,
+        }
+    }
+}
+
+/// Counts a stream that ends with `status`. One that the network or the agent ended was not refused.
+pub(super) fn count_refusal(parts: &Parts, node: Option<&str>, status: &Status) {
+    use Code::{InvalidArgument, PermissionDenied, ResourceExhausted, Unauthenticated};
+    if matches!(
+        status.code(),
+        InvalidArgument | PermissionDenied | ResourceExhausted | Unauthenticated
+    ) {
+        parts.register.count_rejected_stream();
+        let reason = status.message();
+        tracing::debug!(node, reason, "stream refused");
+        if let Some(times) = parts.refusals.happens() {
+            tracing::warn!(
+                node,
+                reason,
+                times,
+                "streams are refused, this was the last"
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The gRPC server: ingest, query, reflection and health.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use nodegrace_proto::{
     FILE_DESCRIPTOR_SET,
     v1::{
@@ -11,7 +11,11 @@ use nodegrace_proto::{
         query_server::{QueryServer, SERVICE_NAME as QUERY},
     },
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     service::Routes,
@@ -25,7 +29,10 @@ use tonic_health::{
 use tower::util::MapResponseLayer;
 
 use super::{
+    Tls,
     drain::{drained, end_streams},
+    incoming::Incoming,
+    prompt::Prompt,
     slow::Readers,
 };
 use crate::{Aggregator, ingest, query};
@@ -42,6 +49,28 @@ const MAX_CONCURRENT_REQUESTS: u32 = 128;
 const SERVICES: [&str; 2] = [INGEST, QUERY];
 
 impl Aggregator {
+    /// As [`Aggregator::serve_grpc`], on what comes to a listener, through TLS where the configuration has it.
+    pub async fn listen_grpc(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let incoming = self.incoming(listener, Tls::grpc).stream();
+        let incoming = incoming.map(|connection| Ok::<_, Infallible>(Prompt::new(connection)));
+        self.serve_grpc(incoming, shutdown).await
+    }
+
+    /// What comes to a listener, with the settings that `port` picks where there is TLS.
+    pub(super) fn incoming(
+        &self,
+        listener: TcpListener,
+        port: fn(&Tls) -> Arc<ServerConfig>,
+    ) -> Incoming {
+        let tls = self.parts.config.tls.clone();
+        let tls = tls.map(|tls| Box::new(move || port(&tls)) as Box<_>);
+        Incoming::new(listener, tls, &self.parts.clock)
+    }
+
     /// Serves agents and queries on every connection of `incoming` until `shutdown`, and meanwhile lets the fleet's time pass.
     ///
     /// Returns within 5 s of the signal, whatever clients do.

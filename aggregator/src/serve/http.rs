@@ -1,28 +1,67 @@
 //! The HTTP server: the kubelet's probes.
 
-use std::future::IntoFuture as _;
+use std::{convert::Infallible, pin::pin, time::Duration};
 
-use anyhow::Context as _;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::drain::drained;
+use super::{crowd::Crowd, drain::drained, incoming::Socket};
 use crate::Aggregator;
+
+/// How long a peer may take for the head of a request, and how long it may pause before the next. Real time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections open at once: a kubelet has one for a moment every few seconds.
+const MOST_CONNECTIONS: usize = 256;
 
 impl Aggregator {
     /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
-    /// `listener` until `shutdown`; returns within 5 s of the signal.
-    pub async fn serve_http(
-        &self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<()> {
-        let server = axum::serve(listener, routes(shutdown.clone()))
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        drained(server.into_future(), &shutdown)
-            .await
-            .context("the HTTP server failed")
+    /// `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
+    pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
+        let mut incoming = self.incoming(listener, super::Tls::http);
+        let routes = routes(shutdown.clone());
+        let mut connections = Crowd::new(MOST_CONNECTIONS);
+        let serve = async {
+            loop {
+                tokio::select! {
+                    (socket, _) = incoming.next() => {
+                        connections.spawn(converse(socket, routes.clone(), shutdown.clone()));
+                    }
+                    Some(()) = connections.join_next() => {}
+                    () = shutdown.cancelled() => break,
+                }
+            }
+            // New connections are refused from here on.
+            drop(incoming);
+            while connections.join_next().await.is_some() {}
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = drained(serve, &shutdown).await;
+    }
+}
+
+/// Answers what a peer asks until it goes, or keeps silent, or the server stops.
+async fn converse(socket: Socket, routes: Router, shutdown: CancellationToken) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes));
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "HTTP connection ended");
     }
 }
 

@@ -6,7 +6,7 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, ingest_client::IngestClient};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use super::World;
 
@@ -22,8 +22,12 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub(super) async fn connect(world: &World, node: &str) -> Result<Self, Status> {
-        let (batches, acks) = open(world).await?;
+    pub(super) async fn connect(
+        world: &World,
+        node: &str,
+        token: Option<&str>,
+    ) -> Result<Self, Status> {
+        let (batches, acks) = open(world, token).await?;
         let clock = world.clock.clone();
         Ok(Self {
             node: node.to_owned(),
@@ -166,7 +170,7 @@ impl Agent {
 
     /// The same agent with a new stream to `world`, which may be another run of the aggregator.
     pub async fn reconnect(self, world: &World) -> Self {
-        let (batches, acks) = open(world).await.expect("an open stream");
+        let (batches, acks) = open(world, None).await.expect("an open stream");
         Self {
             batches,
             acks,
@@ -206,11 +210,15 @@ impl Agent {
 
 async fn open(
     world: &World,
+    token: Option<&str>,
 ) -> Result<(mpsc::Sender<v1::ReportBatch>, Streaming<v1::ReportAck>), Status> {
     let (batches, stream) = mpsc::channel(16);
-    let acks = IngestClient::new(world.channel())
-        .report(ReceiverStream::new(stream))
-        .await?;
+    let mut request = Request::new(ReceiverStream::new(stream));
+    if let Some(token) = token {
+        let token = format!("Bearer {token}").parse().expect("a header");
+        request.metadata_mut().insert("authorization", token);
+    }
+    let acks = IngestClient::new(world.channel()).report(request).await?;
     Ok((batches, acks.into_inner()))
 }
 

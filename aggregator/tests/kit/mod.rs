@@ -1,6 +1,7 @@
 //! The kit of the tests: an aggregator in virtual time, agents that report to it and people who ask it, over duplex streams.
 
 mod agent;
+pub mod api_server;
 
 use std::{
     io,
@@ -37,8 +38,7 @@ impl World {
     }
 
     pub fn with(config: Config) -> Self {
-        let clock = Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-        Self::start(config, clock)
+        Self::start(config, a_clock())
     }
 
     /// An aggregator that keeps its history in `directory`.
@@ -148,7 +148,12 @@ impl World {
     }
 
     pub async fn try_agent(&self, name: &str) -> Result<Agent, Status> {
-        Agent::connect(self, name).await
+        self.try_agent_with(name, None).await
+    }
+
+    /// An agent that shows a token.
+    pub async fn try_agent_with(&self, name: &str, token: Option<&str>) -> Result<Agent, Status> {
+        Agent::connect(self, name, token).await
     }
 
     /// Lets `duration` pass.
@@ -161,6 +166,11 @@ impl World {
         self.shutdown.cancel();
         self.server.await.expect("no panic")
     }
+}
+
+/// A clock that shows a day in 2027.
+pub fn a_clock() -> Clock {
+    Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(1_800_000_000))
 }
 
 pub const fn seconds(seconds: u64) -> Duration {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    SanType,
 };
 use rustls::{
     RootCertStore, ServerConfig,
@@ -39,12 +40,33 @@ impl Authority {
         self.0.pem()
     }
 
+    /// The certificate and the key, in PEM, of a server with this name.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn server_pem(&self, name: &str) -> (String, String) {
+        let (identity, _) = self.sign(named(name), ExtendedKeyUsagePurpose::ServerAuth);
+        identity.pem
+    }
+
+    /// The certificate and the key, in PEM, of the agent of a node.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn agent_pem(&self, node: &str) -> (String, String) {
+        let uri = format!("nodegrace://node/{node}");
+        let uri = SanType::URI(uri.try_into().expect("a node's name makes a URI"));
+        let (identity, _) = self.sign(vec![uri], ExtendedKeyUsagePurpose::ClientAuth);
+        identity.pem
+    }
+
     /// A client's certificate.
     ///
     /// # Panics
     /// When it cannot be signed.
     pub fn client(&self, name: &str) -> Identity {
-        self.sign(name, ExtendedKeyUsagePurpose::ClientAuth).0
+        self.sign(named(name), ExtendedKeyUsagePurpose::ClientAuth)
+            .0
     }
 
     /// TLS settings of an API server at 127.0.0.1 that asks for a client certificate and can do without.
@@ -52,7 +74,7 @@ impl Authority {
     /// # Panics
     /// When they cannot be made.
     pub fn server(&self) -> Arc<ServerConfig> {
-        let (identity, key) = self.sign("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
+        let (identity, key) = self.sign(named("127.0.0.1"), ExtendedKeyUsagePurpose::ServerAuth);
         let mut roots = RootCertStore::empty();
         roots
             .add(self.0.der().clone())
@@ -75,11 +97,12 @@ impl Authority {
 
     fn sign(
         &self,
-        name: &str,
+        names: Vec<SanType>,
         usage: ExtendedKeyUsagePurpose,
     ) -> (Identity, PrivateKeyDer<'static>) {
         let key = KeyPair::generate().expect("a key is made");
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the name is fine");
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
         params.extended_key_usages = vec![usage];
         let certificate = params
             .signed_by(&key, &self.0)
@@ -90,6 +113,12 @@ impl Authority {
         };
         (identity, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
     }
+}
+
+/// The one name, which may be an address.
+fn named(name: &str) -> Vec<SanType> {
+    let params = CertificateParams::new(vec![name.to_owned()]);
+    params.expect("the name is fine").subject_alt_names
 }
 
 impl Default for Authority {

@@ -2,9 +2,10 @@
 
 use std::{io::Write as _, net::SocketAddr, time::Duration};
 
+use nodegrace_agent::{Timeouts, TlsFiles, channel};
 use nodegrace_proto::v1::{self, query_client::QueryClient};
 use tempfile::NamedTempFile;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use crate::process::Process;
 
@@ -19,6 +20,8 @@ pub struct Aggregator {
     pub process: Process,
     /// Its gRPC address.
     pub address: SocketAddr,
+    /// What its certificate is known by. Absent: it speaks plain text.
+    tls: Option<TlsFiles>,
 }
 
 impl Aggregator {
@@ -28,10 +31,26 @@ impl Aggregator {
     }
 
     /// Starts an aggregator on this address.
+    pub async fn start_at(address: SocketAddr) -> Self {
+        Self::start_with(address, None, &[]).await
+    }
+
+    /// Starts an aggregator with TLS on a free port: it is called by `name`, and its authority is in this file.
+    pub async fn start_encrypted(name: &str, authority: &Written, args: &[&str]) -> Self {
+        let files = TlsFiles {
+            authorities: Some(authority.path.clone().into()),
+            server_name: Some(name.to_owned()),
+            identity: None,
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_with(address, Some(files), args).await
+    }
+
+    /// Starts an aggregator.
     ///
     /// # Panics
     /// When it does not say where it listens.
-    pub async fn start_at(address: SocketAddr) -> Self {
+    async fn start_with(address: SocketAddr, tls: Option<TlsFiles>, more: &[&str]) -> Self {
         let listen = address.to_string();
         let args = [
             "--listen",
@@ -40,11 +59,10 @@ impl Aggregator {
             "127.0.0.1:0",
             "--grace-period",
             "40s",
+            "--log-format",
+            "json",
         ];
-        let mut process = Process::start(
-            "nodegrace-aggregator",
-            &[&args[..], &["--log-format", "json"]].concat(),
-        );
+        let mut process = Process::start("nodegrace-aggregator", &[&args[..], more].concat());
         let line = process.line("serving gRPC").await;
         let line: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
         let address = line["fields"]["address"]
@@ -53,6 +71,7 @@ impl Aggregator {
         Self {
             process,
             address: address.parse().expect("it is an address"),
+            tls,
         }
     }
 
@@ -63,12 +82,16 @@ impl Aggregator {
 
     /// Starts an agent that reports to this address for a node.
     pub fn agent_for(aggregator: SocketAddr, node: &str, args: &[&str]) -> Process {
-        let url = format!("http://{aggregator}");
+        Self::agent_calling(&format!("http://{aggregator}"), node, args)
+    }
+
+    /// Starts an agent that reports to this URL for a node.
+    pub fn agent_calling(url: &str, node: &str, args: &[&str]) -> Process {
         let base = [
             "--node-name",
             node,
             "--aggregator",
-            &url,
+            url,
             "--sample-interval",
             "1s",
         ];
@@ -78,11 +101,14 @@ impl Aggregator {
     /// A connection to it.
     ///
     /// # Panics
-    /// Never: an address makes a URL.
+    /// When the file with its authority is gone.
     pub fn channel(&self) -> Channel {
-        Endpoint::from_shared(format!("http://{}", self.address))
-            .expect("an address makes a URL")
-            .connect_lazy()
+        let (scheme, files) = match &self.tls {
+            Some(files) => ("https", files.clone()),
+            None => ("http", TlsFiles::default()),
+        };
+        let url = format!("{scheme}://{}", self.address);
+        channel(&url, &files, &Timeouts::default()).expect("an address makes a URL")
     }
 
     /// Asks for a node until what is known of it satisfies `enough`.

@@ -171,9 +171,11 @@ impl MeasuredNode {
         let now = Clock::real().wall();
         let node = self
             .node_when("sample", |node| {
+                // A fine one asks neither the kubelet nor the runtime.
                 let taken = node
                     .latest_sample
                     .as_ref()
+                    .filter(|sample| !sample.fine)
                     .and_then(|sample| sample.sample_time)
                     .and_then(|time| SystemTime::try_from(time).ok());
                 taken.is_some_and(|taken| taken > now)

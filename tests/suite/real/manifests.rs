@@ -30,6 +30,15 @@ fn the_aggregator_knows_every_flag_of_the_manifests() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Their files are a cluster's, so that what they hold cannot be judged here.
+#[test]
+fn both_know_every_flag_of_the_form_with_tls() -> anyhow::Result<()> {
+    let objects = rendered("deploy/overlays/tls")?;
+    nodegrace_agent::Args::try_parse_from(args_of(&objects, "DaemonSet"))?;
+    nodegrace_aggregator::Args::try_parse_from(args_of(&objects, "StatefulSet"))?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_agent_sees_both_channels_with_the_rights_of_the_manifests() -> anyhow::Result<()> {
     let access = granted(&rendered(DEFAULT)?, AGENT_USER);

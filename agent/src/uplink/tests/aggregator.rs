@@ -55,6 +55,8 @@ struct Shared {
     history: Mutex<Option<&'static str>>,
     batches: Mutex<Vec<ReportBatch>>,
     streams: Mutex<u32>,
+    /// What each stream showed. Absent: nothing.
+    shown: Mutex<Vec<Option<String>>>,
 }
 
 impl Shared {
@@ -64,6 +66,7 @@ impl Shared {
             history: Mutex::default(),
             batches: Mutex::default(),
             streams: Mutex::default(),
+            shown: Mutex::default(),
         })
     }
 }
@@ -143,6 +146,11 @@ impl Aggregator {
     pub(crate) fn streams(&self) -> u32 {
         *self.shared.streams.lock().unwrap()
     }
+
+    /// The Authorization headers of the streams. Absent: a stream had none.
+    pub(crate) fn shown(&self) -> Vec<Option<String>> {
+        self.shared.shown.lock().unwrap().clone()
+    }
 }
 
 fn channel(connect: impl Fn() -> io::Result<DuplexStream> + Clone + Send + 'static) -> Channel {
@@ -163,6 +171,9 @@ impl Ingest for Handler {
         request: Request<Streaming<ReportBatch>>,
     ) -> Result<Response<Self::ReportStream>, Status> {
         *self.0.streams.lock().unwrap() += 1;
+        let shown = request.metadata().get("authorization");
+        let shown = shown.map(|value| value.to_str().unwrap().to_owned());
+        self.0.shown.lock().unwrap().push(shown);
         let shared = Arc::clone(&self.0);
         let acks = request.into_inner().flat_map(move |batch| {
             let answer = batch.map(|batch| take(&shared, batch));

@@ -53,23 +53,54 @@ impl Agent {
         let journal = Journal::open(directory, 1 << 20, &agent, clock.clone())
             .await
             .unwrap();
-        Self::of(journal, agent, clock.clone(), given(aggregators))
+        Self::of(
+            journal,
+            agent,
+            &Config::new("a"),
+            clock.clone(),
+            given(aggregators),
+        )
+    }
+
+    /// Starts one that shows the token in this file.
+    pub(super) fn showing(token: &Path, aggregators: &[(&str, &Aggregator)]) -> Self {
+        let clock = Clock::scaled(1.0, std::time::UNIX_EPOCH);
+        let journal = Journal::for_test(&clock);
+        let config = Config {
+            aggregator_token: Some(token.to_owned()),
+            ..Config::new("a")
+        };
+        let agent = AgentInstance::default();
+        Self::of(journal, agent, &config, clock, given(aggregators))
     }
 
     /// Starts one with this journal.
     pub(super) fn with(journal: Journal, clock: Clock, aggregators: Aggregators) -> Self {
-        Self::of(journal, AgentInstance::default(), clock, aggregators)
+        Self::of(
+            journal,
+            AgentInstance::default(),
+            &Config::new("a"),
+            clock,
+            aggregators,
+        )
     }
 
-    fn of(journal: Journal, agent: AgentInstance, clock: Clock, aggregators: Aggregators) -> Self {
+    fn of(
+        journal: Journal,
+        agent: AgentInstance,
+        config: &Config,
+        clock: Clock,
+        aggregators: Aggregators,
+    ) -> Self {
         let journal = Arc::new(journal);
         let uplinks = Uplinks::new(
-            &Config::new("a"),
+            config,
             agent,
             aggregators,
             Arc::clone(&journal),
             clock.clone(),
         );
+        let uplinks = uplinks.unwrap();
         let sealed = CancellationToken::new();
         Self {
             delivering: tokio::spawn(uplinks.deliver(sealed.clone())),

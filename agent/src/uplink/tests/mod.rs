@@ -5,6 +5,7 @@ mod discovery;
 mod kit;
 mod replicas;
 mod restarts;
+mod token;
 
 use nodegrace_proto::v1::{KubeletSettings, NodeFacts};
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use nodegrace_agent::{Config as AgentConfig, Timeouts, kube_client};
+use nodegrace_agent::{Config as AgentConfig, Timeouts, TlsFiles, kube_client};
 use nodegrace_aggregator::{Config as AggregatorConfig, StoreConfig};
 use nodegrace_clock::{Anchor, Clock};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -172,7 +172,7 @@ impl AgentRole {
         let api_server = kube::Config::new(format!("http://{}", self.api_server).parse()?);
         let client = kube_client::connect(&api_server, &config.timeouts)?;
         let url = format!("http://{}", self.aggregator);
-        let aggregator = nodegrace_agent::channel(&url, &config.timeouts)?;
+        let aggregator = nodegrace_agent::channel(&url, &TlsFiles::default(), &config.timeouts)?;
         nodegrace_agent::run(config, client, aggregator, clock, stop).await
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use anyhow::Context as _;
-use nodegrace_agent::{Config, kube_client};
+use nodegrace_agent::{Config, TlsFiles, kube_client};
 use nodegrace_clock::Clock;
 use nodegrace_sim_cluster::kubelet;
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -134,7 +134,7 @@ impl AgentsRole {
         let api_server = kube::Config::new(format!("http://{}", self.api_server).parse()?);
         let client = kube_client::connect(&api_server, &config.timeouts)?;
         let url = format!("http://{}", self.aggregator);
-        let aggregator = nodegrace_agent::channel(&url, &config.timeouts)?;
+        let aggregator = nodegrace_agent::channel(&url, &TlsFiles::default(), &config.timeouts)?;
         // A child: an agent that ends takes only itself.
         let stop = stop.child_token();
         Ok(nodegrace_agent::run(

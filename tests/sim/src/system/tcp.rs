@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
-use nodegrace_agent::{Timeouts, kube_client};
+use nodegrace_agent::{Timeouts, TlsFiles, kube_client};
 use nodegrace_sim_cluster::Cluster;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
@@ -47,7 +47,11 @@ impl Links {
 
     /// A connection of its own to the aggregator.
     pub(super) fn aggregator(&self) -> anyhow::Result<Channel> {
-        nodegrace_agent::channel(&format!("http://{}", self.aggregator), &Timeouts::default())
+        nodegrace_agent::channel(
+            &format!("http://{}", self.aggregator),
+            &TlsFiles::default(),
+            &Timeouts::default(),
+        )
     }
 }
 

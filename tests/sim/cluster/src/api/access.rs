@@ -8,6 +8,7 @@ use super::{
     refusal::Refusal,
     request::{Request, Verb},
     resource::Resource,
+    review::{Account, Review},
 };
 
 /// The rules of access. The default lets everybody do everything.
@@ -17,6 +18,10 @@ pub struct Access {
     tokens: HashMap<String, String>,
     certificates: HashMap<Vec<u8>, String>,
     permissions: HashMap<String, Vec<Permission>>,
+    /// Service accounts by their tokens.
+    accounts: HashMap<String, Account>,
+    /// Who may have what reviewed; whoever is not named may, unless restricted otherwise.
+    reviewers: HashMap<String, Vec<Review>>,
 }
 
 /// What an identity may do.
@@ -88,6 +93,45 @@ impl Access {
             .or_default()
             .push(permission);
         self
+    }
+
+    /// Knows whose a token is, as reviews tell. The token lets its user in as well.
+    #[must_use]
+    pub fn with_account(mut self, token: &str, account: Account) -> Self {
+        let user = account.user();
+        self.accounts.insert(token.to_owned(), account);
+        self.with_token(token, &user)
+    }
+
+    /// Restricts `user` to these reviews; may be called again for more.
+    #[must_use]
+    pub fn permit_review(mut self, user: &str, review: Review) -> Self {
+        self.reviewers
+            .entry(user.to_owned())
+            .or_default()
+            .push(review);
+        self
+    }
+
+    /// Whose a token is.
+    pub(super) fn account(&self, token: &str) -> Option<&Account> {
+        self.accounts.get(token)
+    }
+
+    /// Whether an identity may have this reviewed.
+    pub(super) fn authorize_review(&self, user: &str, review: Review) -> Result<(), Refusal> {
+        let may = match (self.reviewers.get(user), self.permissions.get(user)) {
+            (Some(reviews), _) => reviews.contains(&review),
+            (None, restricted) => restricted.is_none(),
+        };
+        if may {
+            return Ok(());
+        }
+        let (group, plural, _) = review.names();
+        Err(Refusal::Forbidden(format!(
+            "{plural}.{group} is forbidden: User \"{user}\" cannot create resource \"{plural}\" in API group \"{group}\" at the \
+             cluster scope"
+        )))
     }
 
     /// The identity of a request.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request as HttpRequest, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use nodegrace_clock::Clock;
@@ -21,6 +21,7 @@ use super::{
     request::Request,
     resource::Resource,
     respond::{Body, json_answer, refusal_answer, text_answer},
+    review::Review,
     store::Store,
 };
 
@@ -99,7 +100,10 @@ impl Service {
             let user = identity?;
             match parsed? {
                 Some(request) => self.objects(&user, &request, &head.headers, body).await,
-                None => self.documents(head.uri.path()),
+                None => match Review::at(head.uri.path()) {
+                    Some(review) => self.review(review, &user, &head.method, body).await,
+                    None => self.documents(head.uri.path()),
+                },
             }
         }
         .await;
@@ -149,14 +153,21 @@ impl Service {
                 streaming_lists: state.streaming_lists,
             }
         };
-        let body: Bytes = Limited::new(body, MAX_BODY)
-            .collect()
-            .await
-            .map_err(|error| {
-                Refusal::Invalid(format!("the request body could not be read: {error}"))
-            })?
-            .to_bytes();
+        let body = whole(body).await?;
         answer(&self.store, &settings, request, headers, &body)
+    }
+
+    async fn review(
+        &self,
+        review: Review,
+        user: &str,
+        method: &Method,
+        body: Incoming,
+    ) -> Result<Response<Body>, Refusal> {
+        let body = whole(body).await?;
+        let now = self.clock.now();
+        let (code, answer) = review.answer(&self.lock().access, user, method, &body, now)?;
+        Ok(json_answer(code, &answer))
     }
 
     fn documents(&self, path: &str) -> Result<Response<Body>, Refusal> {
@@ -172,6 +183,14 @@ impl Service {
             .map(|document| json_answer(StatusCode::OK, &document))
             .ok_or(Refusal::NoSuchPath)
     }
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
+    let body = Limited::new(body, MAX_BODY).collect().await;
+    let body = body.map_err(|error| {
+        Refusal::Invalid(format!("the request body could not be read: {error}"))
+    })?;
+    Ok(body.to_bytes())
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {

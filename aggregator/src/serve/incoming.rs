@@ -1,0 +1,136 @@
+//! Connections as they come: accepted, and through TLS where there is some.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures::{Stream, stream};
+use nodegrace_clock::Clock;
+use rustls::{ServerConfig, pki_types::CertificateDer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::either::Either;
+
+use super::crowd::Crowd;
+use crate::seldom::Seldom;
+
+/// How long a TLS handshake may take. Real time: this is about the network. It takes two round trips and some milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Handshakes under way at once: thousands of agents that come back together get theirs in turn, and so many take some 30 MiB.
+const MOST_HANDSHAKES: usize = 1024;
+
+/// Pause after a connection could not be accepted, mostly for want of file descriptors. Real time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A listener and what is between its peers and their first request.
+pub(super) struct Incoming {
+    listener: TcpListener,
+    /// The TLS settings of now. Absent: there is no TLS.
+    tls: Option<Box<dyn Fn() -> Arc<ServerConfig> + Send>>,
+    handshakes: Crowd<Result<Connection, (SocketAddr, io::Error)>>,
+    failed: Seldom,
+    pushed_out: Seldom,
+}
+
+/// What bytes can be read from and written to, encrypted or not.
+pub(super) type Socket = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// A connection and who is at its other end.
+pub(super) type Connection = (Socket, Peer);
+
+/// Who is at the other end, as far as the connection tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// The certificates it showed, its own first; they were valid when it connected. Empty: it showed none.
+    pub(crate) certificates: Arc<[CertificateDer<'static>]>,
+}
+
+impl Incoming {
+    /// What comes to `listener`, through the TLS settings that `tls` gives for each handshake.
+    pub(super) fn new(
+        listener: TcpListener,
+        tls: Option<Box<dyn Fn() -> Arc<ServerConfig> + Send>>,
+        clock: &Clock,
+    ) -> Self {
+        Self {
+            listener,
+            tls,
+            handshakes: Crowd::new(MOST_HANDSHAKES),
+            failed: Seldom::new(clock.clone()),
+            pushed_out: Seldom::new(clock.clone()),
+        }
+    }
+
+    /// The next connection that is ready to be served.
+    pub(super) async fn next(&mut self) -> Connection {
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((socket, address)) => {
+                        if let Some(plain) = self.open(socket, address) {
+                            return plain;
+                        }
+                    }
+                    Err(error) => refused(&error).await,
+                },
+                Some(outcome) = self.handshakes.join_next() => match outcome {
+                    Ok(connection) => return connection,
+                    Err((peer, error)) => {
+                        tracing::debug!(%peer, %error, "TLS handshake failed");
+                        if let Some(times) = self.failed.happens() {
+                            tracing::warn!(%peer, %error, times, "TLS handshakes fail, this was the last of them");
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// All of them, without an end.
+    pub(super) fn stream(self) -> impl Stream<Item = Connection> + Send {
+        stream::unfold(self, async |mut incoming| {
+            Some((incoming.next().await, incoming))
+        })
+    }
+
+    /// Begins with a connection. Returned at once where there is no TLS.
+    fn open(&mut self, socket: TcpStream, address: SocketAddr) -> Option<Connection> {
+        // Acks are small and wait for nothing.
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a socket keeps its delay");
+        }
+        let Some(tls) = &self.tls else {
+            let certificates = Arc::default();
+            return Some((Either::Left(socket), Peer { certificates }));
+        };
+        let tls = TlsAcceptor::from(tls());
+        let pushed_out = self.handshakes.spawn(async move {
+            let stream = timeout(HANDSHAKE, tls.accept(socket)).await;
+            let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let stream = stream.map_err(|error| (address, error))?;
+            let certificates = stream.get_ref().1.peer_certificates();
+            let certificates = certificates.unwrap_or_default().to_vec().into();
+            Ok((Either::Right(Box::new(stream)), Peer { certificates }))
+        });
+        if pushed_out && let Some(times) = self.pushed_out.happens() {
+            tracing::warn!(times, "too many TLS handshakes at once, the oldest are cut");
+        }
+        None
+    }
+}
+
+/// Takes note that a connection could not be accepted: its peer has gone again, or this process is short of something.
+async fn refused(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
+        return;
+    }
+    tracing::error!(%error, "cannot accept connections");
+    #[allow(clippy::disallowed_methods, reason = "sockets live in real time")]
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
