@@ -156,10 +156,10 @@ impl ChannelHistory {
         self.spell = Some((start, end));
     }
 
-    /// True when what arrived at `at` may have been held up by a span in which the channel was not seen.
-    pub(crate) fn was_held_up(&self, at: Duration) -> bool {
-        let blind = |(start, end)| start < at && at < end + BACKLOG;
-        self.spell.is_some_and(blind)
+    /// Start of the span in which the channel was not seen and that may have held up what arrived at `at`. Absent: none did.
+    pub(crate) fn held_up_since(&self, at: Duration) -> Option<Duration> {
+        let (start, end) = self.spell?;
+        (start < at && at < end + BACKLOG).then_some(start)
     }
 
     /// True unless the span is shorter than half of the usual period: that may delay a heartbeat, but then both its

@@ -58,7 +58,8 @@ impl Renewals {
     }
 
     /// Whether the kubelet counted no other renewals than were seen, from before `since` until after `until`. It counts by the
-    /// answers: of one that got through while its answer was lost it knows nothing, and repeats it within seconds.
+    /// answers: of one that got through while its answer was lost it knows nothing. It repeats that one after its timeout of 10 s,
+    /// five times at most, so that the end of what is proven may be off by as much where answers alone are lost.
     pub(crate) fn are_all_seen(&self, since: Duration, until: Duration) -> bool {
         let Some((first, latest)) = self.first.zip(self.latest) else {
             return false;

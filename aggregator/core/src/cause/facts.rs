@@ -100,6 +100,13 @@ impl Figures {
         }
     }
 
+    /// Takes the value of a figure away.
+    pub fn unset(&mut self, figure: Figure) {
+        if figure.index() < Figure::SAMPLED {
+            self.present &= !(1 << figure.index());
+        }
+    }
+
     /// The value of a figure; of a total its seconds since boot. Absent: unknown.
     pub fn get(&self, figure: Figure) -> Option<f64> {
         let index = figure.index();

@@ -27,6 +27,18 @@ pub(crate) struct Replaced {
 }
 
 impl Kubelet {
+    /// True when it started later than the one `before`, by its process or by its metrics.
+    pub(crate) fn is_another_than(&self, before: &Self) -> bool {
+        let process = self.process.zip(before.process);
+        let metrics = self.metrics.zip(before.metrics);
+        process.is_some_and(|((now, _), (then, _))| now > then + SAME_START)
+            || metrics.is_some_and(|((now, _), (then, _))| {
+                now.since(then)
+                    .positive()
+                    .is_some_and(|later| later > SAME_START)
+            })
+    }
+
     /// Takes what a sample saw of it; tells when that is another kubelet than before.
     pub(crate) fn see(&mut self, facts: &Facts) -> Option<Replaced> {
         let by_process = self.see_process(facts);

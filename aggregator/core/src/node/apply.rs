@@ -59,6 +59,9 @@ impl NodeHistory {
             _ => sent,
         };
 
+        // An agent that catches up sends old records now: what the next batch holds may still belong to what this one ends with.
+        let known_until = report.records.iter().map(|(_, record)| record.time()).max();
+        let known_until = known_until.unwrap_or(sent.sent);
         let sent_records = report.sent_records();
         let mut applied = Applied::default();
         for (number, record) in report.records {
@@ -77,8 +80,8 @@ impl NodeHistory {
         for spell in spells {
             self.take_spell(&spell, tolerance);
         }
-        self.settle(sent.sent, &mut applied);
-        applied.explained.extend(self.causes.pass(sent.sent));
+        self.settle(known_until, &mut applied);
+        applied.explained.extend(self.causes.pass(known_until));
         self.counters.duplicate_records += applied.duplicates;
         self.instance
             .reach(sent_records.map_or(0, |(_, last)| last));

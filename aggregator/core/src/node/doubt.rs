@@ -105,14 +105,14 @@ impl NodeHistory {
         }
     }
 
-    /// Ready was seen late to have turned Unknown; true when that was within the interval in doubt.
-    pub(super) const fn flip_in_doubt(&mut self) -> bool {
+    /// Ready was seen late to have turned Unknown, at `since` at the earliest; true when that was within the interval in doubt.
+    pub(super) fn flip_in_doubt(&mut self, since: Duration) -> bool {
         match &mut self.doubt {
-            Some(doubt) => {
+            Some(doubt) if since < doubt.end => {
                 doubt.gap.flip_seen = true;
                 true
             }
-            None => false,
+            _ => false,
         }
     }
 

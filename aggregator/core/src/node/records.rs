@@ -45,10 +45,14 @@ impl NodeHistory {
             }
             Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
             Record::Sample(facts) => {
+                let kubelet = self.causes.kubelet;
+                applied.explained.extend(self.causes.sample(&facts));
+                if self.causes.kubelet.is_another_than(&kubelet) {
+                    self.renewals.forget();
+                }
                 if let Some(count) = facts.renewals {
                     self.renewals.count(count);
                 }
-                applied.explained.extend(self.causes.sample(&facts));
             }
         }
     }
@@ -131,8 +135,10 @@ impl NodeHistory {
     fn flip(&mut self, change: &ReadyChange, clocks: LastReport) -> SeenFlip {
         self.flips_seen += 1;
         // What blindness held up came about before it ended, and so before the heartbeat that may have been seen since.
-        let held_up = self.channels[Channel::NodeStatus.index()].was_held_up(change.arrival);
-        if !(held_up && self.flip_in_doubt()) {
+        let held_up_since =
+            self.channels[Channel::NodeStatus.index()].held_up_since(change.arrival);
+        let held_up = held_up_since.is_some();
+        if !held_up_since.is_some_and(|since| self.flip_in_doubt(since)) {
             self.chain.see_flip();
         }
         let running = self.chain.running().filter(|_| !held_up);

@@ -92,6 +92,7 @@ fn an_interval_that_may_have_been_no_longer_than_others_of_the_node_stays_unknow
         }
         agent.blind(Channel::NodeStatus, 1003.0, end, true);
         agent.late_status(end, 9.0);
+        agent.send(&mut fleet, end);
         agent.send(&mut fleet, end + 5.0);
         assert_eq!(told(&fleet).len(), usize::from(known), "{end}");
     }
@@ -117,6 +118,7 @@ fn an_interval_waits_for_a_channel_that_cannot_be_seen_yet() {
     assert_eq!(told(&fleet), []);
     agent.view(Channel::NodeStatus, Some(Visibility::Observed));
     agent.blind(Channel::NodeStatus, 1203.0, 1281.0, true);
+    agent.send(&mut fleet, 1281.0);
     agent.send(&mut fleet, 1287.0);
     assert_eq!(lengths(&fleet), [(62.0, 6.0)]);
 }
@@ -288,6 +290,7 @@ fn what_is_told_does_not_depend_on_how_records_are_cut_into_batches() {
             }
         }
         agent.send(&mut fleet, 3100.0);
+        agent.send(&mut fleet, 3200.0);
         lengths(&fleet)
     };
     let at_once = told_of(&[]);
@@ -295,4 +298,22 @@ fn what_is_told_does_not_depend_on_how_records_are_cut_into_batches() {
     for batches in [&[1250.0, 1500.0, 2000.0][..], &[1200.0; 30]] {
         assert_eq!(told_of(batches), at_once, "{batches:?}");
     }
+}
+
+#[test]
+fn an_agent_that_catches_up_may_cut_its_records_right_after_a_doubtful_heartbeat() {
+    let told_of = |cut: bool| {
+        let (mut fleet, mut agent) = cut_off(1262.0, true);
+        agent.late_lease(1262.0, 6.0);
+        // An hour late, because no aggregator was there: what was held up of the other channel is in the next batch.
+        if cut {
+            agent.send(&mut fleet, 5000.0);
+        }
+        agent.late_status(1264.0, 40.0);
+        go_on(&mut fleet, &mut agent, 1272.0, 1300.0);
+        agent.send(&mut fleet, 5001.0);
+        lengths(&fleet)
+    };
+    assert_eq!(told_of(true), told_of(false));
+    assert_eq!(told_of(true), []);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nodegrace_core::{
     Channel, Report,
+    cause::Figure,
     event::{ChannelView, Record},
 };
 use nodegrace_proto::v1;
@@ -78,6 +79,9 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
     let sample = sieve
         .records("samples", &batch.samples)
         .map(|last| batch.samples.swap_remove(last));
+    if batch.replay {
+        sieve.distrust_own_connections();
+    }
     sieve.sort();
     sieve.check_first(batch.first_sequence_number);
     let views = sieve.views(&mut batch.channel_views);
@@ -122,6 +126,17 @@ struct Sieve {
 }
 
 impl Sieve {
+    /// How long the samples of an earlier run waited to be sent is not known, and so not whether an aggregator that was away is why
+    /// the agent's own connections lost packets.
+    fn distrust_own_connections(&mut self) {
+        for (_, record) in &mut self.kept {
+            if let Record::Sample(facts) = record {
+                facts.figures.unset(Figure::AgentRetransmits);
+                facts.figures.unset(Figure::AgentTimeouts);
+            }
+        }
+    }
+
     fn new(sent: Duration) -> Self {
         Self {
             sent,
