@@ -79,7 +79,7 @@ impl Figures {
         }
     }
 
-    /// Sets the value of a figure that samples carry. What is no number, negative or beyond [`MOST`] is left out: an absent figure
+    /// Sets the value of a figure that samples carry. What is no number, negative or beyond 10^12 is left out: an absent figure
     /// is unknown.
     pub fn set(&mut self, figure: Figure, value: f64) {
         let index = figure.index();
