@@ -1,4 +1,4 @@
--- Version 4: why a gap was long.
+-- Version 4: why a gap was long, and which long gaps no figure counts.
 
 -- How much longer it was than gaps of the node usually are. NULL: no longer, or not judged yet.
 ALTER TABLE gap ADD COLUMN lateness_ns INTEGER;
@@ -6,6 +6,9 @@ ALTER TABLE gap ADD COLUMN lateness_ns INTEGER;
 ALTER TABLE gap ADD COLUMN cause TEXT;
 -- How much of it the cause accounts for.
 ALTER TABLE gap ADD COLUMN cause_ns INTEGER;
+-- 1 for a gap over a reboot, and for one whose ends are uncertain because the agent was blind there: it is told, and in no
+-- figure.
+ALTER TABLE gap ADD COLUMN uncounted INTEGER NOT NULL DEFAULT 0;
 
 DROP VIEW gaps;
 CREATE VIEW gaps AS
@@ -17,6 +20,7 @@ SELECT
     start_channel,
     end_channel,
     uncertainty_ns / 1e9 AS uncertainty_seconds,
+    uncounted,
     flip_seen,
     lateness_ns / 1e9 AS late_by_seconds,
     cause,

@@ -5,10 +5,7 @@ mod recorded;
 
 use nodegrace_core::{
     WallTime,
-    cause::{
-        Baseline, CauseHistory, CauseTotal, Ended, Explained, Figure, Kubelet, Row, WallClock,
-        Window,
-    },
+    cause::{Baseline, CauseHistory, CauseTotal, Ended, Figure, Kubelet, Row, WallClock, Window},
     event::Rhythm,
 };
 use nodegrace_proto::store::v1;
@@ -88,7 +85,7 @@ pub(super) fn from_disk(causes: v1::CauseHistory) -> Result<CauseHistory, Malfor
         },
         quiet_since: duration(causes.quiet_since_nanos),
         explained: explained_gaps(causes.explained)?,
-        reboots: uncounted(explained_gaps(causes.reboots)?),
+        reboots: explained_gaps(causes.reboots)?,
         before_reboot: causes
             .before_reboot
             .as_ref()
@@ -234,12 +231,4 @@ fn total(total: &v1::CauseTotal) -> Result<CauseTotal, Malformed> {
         accounts_for: duration(total.accounts_for_nanos),
         last: WallTime::from_unix_nanos(total.last_unix_nanos),
     })
-}
-
-/// Gaps over a reboot are in no figure. Snapshots of before that was told of each gap do not say so.
-fn uncounted(mut reboots: Vec<Explained>) -> Vec<Explained> {
-    for reboot in &mut reboots {
-        reboot.gap.uncounted = true;
-    }
-    reboots
 }
