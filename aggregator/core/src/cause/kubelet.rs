@@ -27,16 +27,9 @@ pub(crate) struct Replaced {
 }
 
 impl Kubelet {
-    /// True when it started later than the one `before`, by its process or by its metrics.
-    pub(crate) fn is_another_than(&self, before: &Self) -> bool {
-        let process = self.process.zip(before.process);
-        let metrics = self.metrics.zip(before.metrics);
-        process.is_some_and(|((now, _), (then, _))| now > then + SAME_START)
-            || metrics.is_some_and(|((now, _), (then, _))| {
-                now.since(then)
-                    .positive()
-                    .is_some_and(|later| later > SAME_START)
-            })
+    /// True when what a sample saw is another kubelet.
+    pub(crate) fn is_replaced(mut self, facts: &Facts) -> bool {
+        self.see(facts).is_some()
     }
 
     /// Takes what a sample saw of it; tells when that is another kubelet than before.

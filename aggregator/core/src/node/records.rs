@@ -45,14 +45,13 @@ impl NodeHistory {
             }
             Record::ReadyChange(change) => applied.flips.extend(self.ready_change(change, clocks)),
             Record::Sample(facts) => {
-                let kubelet = self.causes.kubelet;
-                applied.explained.extend(self.causes.sample(&facts));
-                if self.causes.kubelet.is_another_than(&kubelet) {
+                if self.causes.kubelet.is_replaced(&facts) {
                     self.renewals.forget();
                 }
                 if let Some(count) = facts.renewals {
                     self.renewals.count(count);
                 }
+                applied.explained.extend(self.causes.sample(&facts));
             }
         }
     }
