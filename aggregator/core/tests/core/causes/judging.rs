@@ -5,10 +5,7 @@ use nodegrace_core::{
     event::Channel,
 };
 
-use super::{
-    from,
-    kit::{Host, first, kinds},
-};
+use super::kit::{Host, first, kinds};
 use crate::kit::{Agent, s};
 
 /// A node whose Lease and status both beat every 10 s, the status 3 s after the Lease.
@@ -82,18 +79,7 @@ fn a_sample_that_is_rare_is_waited_for() {
 
 #[test]
 fn a_restart_is_told_although_the_first_sample_after_it_came_before_its_metrics() {
-    let mut host = Host::restricted();
-    host.metrics_start = Some(50.0);
-    let mut host = host.settle(30);
-    host.pass(30, &from(5, &[(Figure::KubeletUnanswered, 1.0)]));
-    host.metrics_start = Some(f64::from(host.at - 1));
-    host.beat();
-    // The sample that follows covers the time before as well.
-    for _ in 0..3 {
-        host.pass(10, &|_| Vec::new());
-        host.beat();
-    }
-    let why = host.latest();
+    let why = Host::restricted().restarts_unseen(30);
     assert_eq!(
         first(&why).kind,
         CauseKind::KubeletRestarted,

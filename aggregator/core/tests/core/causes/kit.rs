@@ -14,6 +14,7 @@ use nodegrace_core::{
 };
 
 use self::meter::Meter;
+use super::from;
 use crate::kit::{Agent, NODE, fleet, s, wall};
 
 /// Time between coarse samples, in seconds.
@@ -256,6 +257,22 @@ impl Host {
     /// The node's history.
     pub(crate) fn history(&self) -> &NodeHistory {
         self.fleet.history(NODE).expect("it reported")
+    }
+
+    /// A kubelet of which only the metrics are seen answers none for so many seconds from the fifth on: another took its place,
+    /// one second before the heartbeat, which the metrics show later. Gives what is told in the end.
+    pub(crate) fn restarts_unseen(mut self, seconds: u32) -> Explanation {
+        self.metrics_start = Some(50.0);
+        let mut host = self.settle(30);
+        host.pass(seconds, &from(5, &[(Figure::KubeletUnanswered, 1.0)]));
+        host.metrics_start = Some(f64::from(host.at - 1));
+        host.beat();
+        // The sample that follows covers the time before as well.
+        for _ in 0..3 {
+            host.pass(10, &|_| Vec::new());
+            host.beat();
+        }
+        host.latest()
     }
 
     /// The explanation of the latest late gap.

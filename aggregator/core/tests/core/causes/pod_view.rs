@@ -5,10 +5,7 @@ use nodegrace_core::{
     event::BlindReason,
 };
 
-use super::{
-    from,
-    kit::{Host, first, kinds},
-};
+use super::kit::{Host, first, kinds};
 
 #[test]
 fn requests_of_which_hardly_any_is_answered_are_lost_while_the_agent_has_no_trouble() {
@@ -88,17 +85,7 @@ fn an_agent_that_is_turned_away_on_a_network_that_loses_nothing_tells_of_the_api
 
 #[test]
 fn a_kubelet_that_is_known_to_be_gone_did_not_stand_still_meanwhile() {
-    let mut host = Host::in_a_pod();
-    host.metrics_start = Some(50.0);
-    let mut host = host.settle(30);
-    host.pass(40, &from(5, &[(Figure::KubeletUnanswered, 1.0)]));
-    host.metrics_start = Some(f64::from(host.at - 1));
-    host.beat();
-    for _ in 0..3 {
-        host.pass(10, &|_| Vec::new());
-        host.beat();
-    }
-    let why = host.latest();
+    let why = Host::in_a_pod().restarts_unseen(40);
     assert_eq!(kinds(&why), [CauseKind::KubeletRestarted]);
 }
 
