@@ -21,8 +21,8 @@ const QUARTILES_APART: f32 = 1.349;
 /// unlikely.
 const LEAST_RELATIVE: f32 = 0.05;
 
-/// The least standard deviation of a figure that is usually nothing.
-const fn least_deviation(unit: Unit) -> f32 {
+/// The least standard deviation of a figure that is usually nothing: what is closer to it cannot be told from it.
+pub(super) const fn least_deviation(unit: Unit) -> f32 {
     match unit {
         Unit::Seconds => 0.02,
         Unit::Ratio => 0.005,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    baseline::Baseline,
+    baseline::{Baseline, least_deviation},
     explanation::Evidence,
     figure::{Figure, Reading, Unit},
     kind::CauseKind,
@@ -78,6 +78,13 @@ impl Case<'_> {
             deviations: usual.map(|usual| (value - usual.median) / usual.deviation),
             recorded: Duration::from_secs_f32(seconds.min(self.lateness)),
         })
+    }
+
+    /// A figure as evidence where it was above what is usual by so much that it tells something: a share of 0.1 % beside one of
+    /// nothing does not. Absent: it was not, or was not recorded.
+    pub(super) fn evidence_above_usual(&self, figure: Figure) -> Option<Evidence> {
+        let tells = self.excess(figure)? >= least_deviation(figure.unit());
+        self.evidence(figure).filter(|_| tells)
     }
 
     /// How far a figure was above what is usual. Absent: it was not recorded.

@@ -95,15 +95,17 @@ pub(super) fn connection(case: &Case<'_>, ended: &Ended) -> Option<Claim> {
     let cut_off = requests.agent_unconnected;
     let agent = Evidence::found(Figure::AgentUnconnected, cut_off, None, cut_off);
     evidence.extend((cut_off > 0.0).then_some(agent));
-    for figure in [
+    let network = [
         Figure::TcpTimeouts,
         Figure::Retransmits,
         Figure::AgentTimeouts,
         Figure::AgentRetransmits,
-    ] {
-        let off = case.excess(figure).is_some_and(|excess| excess > 0.0);
-        evidence.extend(case.evidence(figure).filter(|_| off));
-    }
+    ];
+    evidence.extend(
+        network
+            .into_iter()
+            .filter_map(|figure| case.evidence_above_usual(figure)),
+    );
     evidence.extend(delivery_delay(ended, requests.delivery).filter(|_| troubled));
     evidence.truncate(MOST_EVIDENCE);
     (seconds > 0.0).then(|| Claim {
@@ -140,12 +142,10 @@ pub(super) fn runtime_of_status(case: &Case<'_>) -> Option<Claim> {
         .fold(0.0, f32::max);
     let calls = (CALLS_OF_STATUS * slowest).min(case.lateness);
     let seconds = calls.max(case.seconds(Figure::RuntimeFailed));
-    let off = |figure: &&Figure| case.excess(**figure).is_some_and(|excess| excess > 0.0);
     let mut evidence: Vec<Evidence> = figures
         .iter()
         .chain(&[Figure::RuntimeFailed])
-        .filter(off)
-        .filter_map(|figure| case.evidence(*figure))
+        .filter_map(|figure| case.evidence_above_usual(*figure))
         .collect();
     evidence.truncate(2);
     let counts = [Figure::RuntimeContainers, Figure::RuntimeImages];
