@@ -10,9 +10,13 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::ProstCodec;
 
-/// What is set apart for each direction of a call, in bytes: a usual batch, or many acknowledgements. What is larger makes the
-/// buffer grow.
-const BUFFER: usize = 1024;
+/// What is set apart for what is said in a call, in bytes: many acknowledgements, or most of a usual batch. What is larger makes
+/// the buffer grow.
+const SAID: usize = 1024;
+/// What is set apart for what is heard, in bytes: a usual batch with all of a node's figures. A buffer that has grown stays as
+/// long as the call, so that one which is too small for what comes now and then makes memory creep up for hours, agent by
+/// agent; of one that is too large the rest is never touched.
+const HEARD: usize = 4096;
 /// How much of a stream of messages is gathered before it is handed on, in bytes: tonic's own default.
 const HAND_ON: usize = 32 << 10;
 
@@ -37,10 +41,10 @@ where
     type Decoder = <ProstCodec<T, U> as Codec>::Decoder;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::raw_encoder(BufferSettings::new(BUFFER, HAND_ON))
+        ProstCodec::<T, U>::raw_encoder(BufferSettings::new(SAID, HAND_ON))
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<T, U>::raw_decoder(BufferSettings::new(BUFFER, HAND_ON))
+        ProstCodec::<T, U>::raw_decoder(BufferSettings::new(HEARD, HAND_ON))
     }
 }

@@ -37,7 +37,7 @@ pub struct Args {
     pub spool_bytes: u64,
 
     /// Seconds from one SIGKILL of the aggregator to the next, once the warm-up is over.
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u64).range(1..))]
     pub kill_aggregator_every: u64,
 
     /// Agents that crash in a second, one after the other: all of them in turn during the warm-up, then every second one, so

@@ -13,8 +13,9 @@ use super::Args;
 pub(super) const ROLLOUT: Duration = Duration::from_secs(10);
 /// How often each agent crashes in the warm-up.
 pub(super) const ROUNDS: u32 = 4;
-/// How long those agents that crash no more live on before anything is measured: what an agent gathers comes to its bound by
-/// then. A watch is opened again after five minutes at most, and a stream has its second block of places after some 32 batches.
+/// How long those agents that crash no more live on before anything is measured: what an agent gathers, and what a stream does on
+/// either side, comes to its bound by then. A watch is opened again after five minutes at most, a stream has its second block of
+/// places after some 32 batches, and its buffers have met a large one.
 pub(super) const LIFE: Duration = Duration::from_secs(8 * 60);
 /// When the aggregator is killed for the first time: all agents report by then.
 const FIRST_KILL: Duration = Duration::from_secs(30);
@@ -28,7 +29,8 @@ pub(super) struct Schedule {
     pub(super) warm_up: Duration,
     /// The end of all.
     pub(super) end: Duration,
-    /// How long a new run of the aggregator warms up: as long as it takes those agents that still crash to do so as often.
+    /// How long a new run of the aggregator warms up: as long as it takes those agents that still crash to do so as often, and for
+    /// [`LIFE`], for the streams of the others are new as well.
     settling: Duration,
     kill_every: Duration,
 }
@@ -41,7 +43,7 @@ impl Schedule {
         Self {
             warm_up,
             end: warm_up + Duration::from_secs(60 * u64::from(args.minutes)),
-            settling: ROUNDS * round / 2,
+            settling: LIFE.max(ROUNDS * round / 2),
             kill_every: Duration::from_secs(args.kill_aggregator_every),
         }
     }
@@ -93,10 +95,10 @@ mod tests {
     fn a_killed_aggregator_warms_up_before_it_is_measured_again() {
         let schedule = schedule(&["--agents", "1000", "--crashes-per-second", "10"]);
         let kills: Vec<Duration> = schedule.kills().collect();
-        assert_eq!(kills, [seconds(30), schedule.warm_up + seconds(600)]);
+        assert_eq!(kills, [seconds(30), schedule.warm_up + seconds(360)]);
         let started = kills[1] + seconds(3);
-        assert!(!schedule.is_measured(started + seconds(199), started));
-        assert!(schedule.is_measured(started + seconds(200), started));
+        assert!(!schedule.is_measured(started + LIFE - seconds(1), started));
+        assert!(schedule.is_measured(started + LIFE, started));
     }
 
     #[test]
