@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{AgentAuth, Tls};
+use crate::{AgentAuth, QueryAuth, Tls};
 
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How agents show which node they are on. Default: they need not.
     pub agent_auth: AgentAuth,
+    /// Who may query, and see what the HTTP port shows. Default: everybody.
+    pub query_auth: QueryAuth,
 }
 
 /// Where history is kept, and how much of it.

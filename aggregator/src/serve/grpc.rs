@@ -31,6 +31,7 @@ use tower::util::MapResponseLayer;
 use super::{
     Tls,
     drain::{drained, end_streams},
+    guard::Door,
     incoming::Incoming,
     prompt::Prompt,
     slow::Readers,
@@ -89,6 +90,7 @@ impl Aggregator {
             shutdown.cancelled().await;
             report_health(&health, ServingStatus::NotServing).await;
         };
+        let routes = self.routes(&health, &shutdown)?.into_axum_router();
         let readers = Readers::default();
         let (pace, end) = (readers.clone(), end_streams(shutdown.clone()));
         let server = Server::builder()
@@ -98,7 +100,7 @@ impl Aggregator {
             .layer(MapResponseLayer::new(move |response| {
                 end(pace.pace(response))
             }))
-            .add_routes(self.routes(&health, &shutdown)?)
+            .add_routes(Routes::from(self.guarded(Door::Grpc, routes)))
             .serve_with_incoming_shutdown(incoming, stop);
         let stopping = shutdown.clone();
         // Boxed: a server is too much for the stack of whoever waits.

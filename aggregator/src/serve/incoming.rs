@@ -43,8 +43,17 @@ pub(super) type Connection = (Socket, Peer);
 /// Who is at the other end, as far as the connection tells.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
+    /// Its address.
+    pub(crate) address: SocketAddr,
     /// The certificates it showed, its own first; they were valid when it connected. Empty: it showed none.
     pub(crate) certificates: Arc<[CertificateDer<'static>]>,
+}
+
+impl Peer {
+    /// True when it is on this machine, or in the same pod.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
+    }
 }
 
 impl Incoming {
@@ -103,7 +112,11 @@ impl Incoming {
         }
         let Some(tls) = &self.tls else {
             let certificates = Arc::default();
-            return Some((Either::Left(socket), Peer { certificates }));
+            let peer = Peer {
+                address,
+                certificates,
+            };
+            return Some((Either::Left(socket), peer));
         };
         let tls = TlsAcceptor::from(tls());
         let pushed_out = self.handshakes.spawn(async move {
@@ -112,7 +125,11 @@ impl Incoming {
             let stream = stream.map_err(|error| (address, error))?;
             let certificates = stream.get_ref().1.peer_certificates();
             let certificates = certificates.unwrap_or_default().to_vec().into();
-            Ok((Either::Right(Box::new(stream)), Peer { certificates }))
+            let peer = Peer {
+                address,
+                certificates,
+            };
+            Ok((Either::Right(Box::new(stream)), peer))
         });
         if pushed_out && let Some(times) = self.pushed_out.happens() {
             tracing::warn!(times, "too many TLS handshakes at once, the oldest are cut");

@@ -129,6 +129,7 @@ mod tests {
     fn connection() -> (DuplexStream, Prompt<DuplexStream>) {
         let (peer, ours) = tokio::io::duplex(64);
         let known = Peer {
+            address: ([127, 0, 0, 1], 1).into(),
             certificates: Arc::default(),
         };
         (peer, Prompt::new((ours, known)))
