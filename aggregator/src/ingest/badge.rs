@@ -32,6 +32,11 @@ impl Badge {
         })
     }
 
+    /// The only node it may report for. Absent: any.
+    pub(super) const fn node(&self) -> Option<&Arc<str>> {
+        self.node.as_ref()
+    }
+
     /// Checks that a batch for `node` may come now.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use super::{
     guard::Door,
     incoming::{Connection, Peer},
 };
-use crate::Aggregator;
+use crate::{Aggregator, places::Places};
 
 /// How long a peer may take for the head of a request, and how long it may pause before the next. Real time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,14 +28,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_HEAD_BYTES: usize = 32 << 10;
 const MOST_HEADERS: usize = 64;
 
-/// Connections open at once: a kubelet has one for a moment every few seconds.
+/// Connections open at once: a kubelet has one for a moment every few seconds, a browser six.
 const MOST_CONNECTIONS: usize = 256;
+/// Of these, connections of one address: no single peer keeps the kubelet out, and a proxy has enough.
+const MOST_CONNECTIONS_OF_ONE: usize = 128;
 
 impl Aggregator {
     /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
     /// `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
     pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
-        let mut incoming = self.incoming(listener, super::Tls::http);
+        // In all, the crowd sees to it.
+        let places = Places::new(usize::MAX, MOST_CONNECTIONS_OF_ONE);
+        let mut incoming = self.incoming(listener, super::Tls::http, places);
         let routes = self.guarded(Door::Http, routes(shutdown.clone()));
         let mut connections = Crowd::new(MOST_CONNECTIONS);
         let serve = async {

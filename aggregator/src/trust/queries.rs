@@ -241,7 +241,7 @@ mod tests {
             "LocalHost",
             "127.0.0.1:4851",
             "[::1]:4851",
-            "::1",
+            "[::1]",
         ] {
             assert!(local(host), "{host}");
         }

@@ -59,6 +59,13 @@ impl Access {
         self
     }
 
+    /// Takes from `user` whatever was permitted.
+    #[must_use]
+    pub fn forbidding(mut self, user: &str) -> Self {
+        self.permissions.insert(user.to_owned(), Vec::new());
+        self
+    }
+
     /// Knows whose a token is, as reviews tell. The token lets its user in as well.
     #[must_use]
     pub fn with_account(mut self, token: &str, account: Account) -> Self {
