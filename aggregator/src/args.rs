@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_INSECURE")]
     pub insecure: bool,
 
-    /// Nodes that are kept at most, some 30 KiB each; reports of others are refused, with RESOURCE_EXHAUSTED. The default is that of
+    /// Nodes that are kept at most, some 30 KiB each; reports of others are refused. The default is that of
     /// the largest cluster that was ever shown, and some.
     #[arg(
         long,

@@ -20,11 +20,11 @@ pub(super) struct StreamPlaces {
 /// A stream's place, until it ends.
 #[derive(Debug)]
 pub(super) struct StreamPlace {
-    _of_all: Place<()>,
+    _among_all: Place<()>,
     /// Absent: an address vouches for it.
-    _of_node: Option<Place<Arc<str>>>,
+    _for_node: Option<Place<Arc<str>>>,
     /// Absent: it has shown its node, or comes from nowhere.
-    _of_address: Option<Place<IpAddr>>,
+    _from_address: Option<Place<IpAddr>>,
 }
 
 impl StreamPlaces {
@@ -53,7 +53,7 @@ impl StreamPlaces {
     /// `RESOURCE_EXHAUSTED` when it has as many as one may have.
     pub(super) fn own(
         &self,
-        of_all: Place<()>,
+        among_all: Place<()>,
         node: Option<&Arc<str>>,
         address: Option<IpAddr>,
     ) -> Result<StreamPlace, Status> {
@@ -70,9 +70,9 @@ impl StreamPlaces {
             place.map_err(full(format!("address {address}")))
         });
         Ok(StreamPlace {
-            _of_all: of_all,
-            _of_node: of_node.transpose()?,
-            _of_address: of_address.transpose()?,
+            _among_all: among_all,
+            _for_node: of_node.transpose()?,
+            _from_address: of_address.transpose()?,
         })
     }
 }

@@ -93,13 +93,13 @@ async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Respo
         .query_auth
         .admit(peer, request.headers(), wanted);
     match admitted.await {
-        Ok(None) => next.run(request).await,
         Ok(Some(permit)) if door == Door::Grpc => {
             let end = lasting(permit, Arc::clone(&parts));
             let answer = next.run(request).await;
             answer.map(|body| Body::new(ending(GrpcBody::new(body), end)))
         }
-        Ok(Some(_)) => next.run(request).await,
+        // What HTTP answers is short.
+        Ok(_) => next.run(request).await,
         Err(refusal) => {
             let reason = refusal.why();
             tracing::debug!(?peer, reason, "query refused");

@@ -40,8 +40,8 @@ mod tests {
 
     use super::*;
 
-    fn pod(uid: Option<&str>, node: Option<&str>) -> Option<Pod> {
-        Some(Pod {
+    fn pod(uid: Option<&str>, node: Option<&str>) -> Pod {
+        Pod {
             metadata: ObjectMeta {
                 uid: uid.map(str::to_owned),
                 ..ObjectMeta::default()
@@ -51,7 +51,7 @@ mod tests {
                 ..PodSpec::default()
             }),
             ..Pod::default()
-        })
+        }
     }
 
     #[test]
@@ -60,14 +60,14 @@ mod tests {
             name: "agent-x".into(),
             uid: "1".into(),
         };
-        let found = node(&named, pod(Some("1"), Some("worker-7")));
+        let found = node(&named, Some(pod(Some("1"), Some("worker-7"))));
         assert_eq!(found, Ok("worker-7".into()));
         for (found, words) in [
             (None, "is gone"),
-            (pod(Some("2"), Some("worker-7")), "another pod"),
-            (pod(None, Some("worker-7")), "another pod"),
-            (pod(Some("1"), None), "on no node"),
-            (pod(Some("1"), Some("")), "on no node"),
+            (Some(pod(Some("2"), Some("worker-7"))), "another pod"),
+            (Some(pod(None, Some("worker-7"))), "another pod"),
+            (Some(pod(Some("1"), None)), "on no node"),
+            (Some(pod(Some("1"), Some(""))), "on no node"),
             (Some(Pod::default()), "another pod"),
         ] {
             let refusal = node(&named, found).unwrap_err();

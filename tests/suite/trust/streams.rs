@@ -57,10 +57,13 @@ async fn an_agent_reports_for_no_other_node_by_whatever_name_or_batch() {
     siege.end().await;
 }
 
+/// What is said of a damaged batch, and the damage.
+type Damage = (&'static str, Code, fn(&mut v1::ReportBatch));
+
 #[tokio::test]
 async fn what_is_too_large_or_no_batch_ends_its_own_stream() {
     let mut siege = Siege::begin().await;
-    let damage: [(&str, Code, fn(&mut v1::ReportBatch)); 5] = [
+    let damage: [Damage; 5] = [
         ("larger than", Code::ResourceExhausted, |batch| {
             batch.heartbeats[0].resource_version = "9".repeat(5 << 20);
         }),
