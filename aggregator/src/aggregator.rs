@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, OpenError,
+    refused::Refused,
     register::Register,
     seldom::Seldom,
     store::{Database, Status, Store, restore},
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     /// Streams that are refused.
     pub(crate) refusals: Seldom,
+    /// What else is refused.
+    pub(crate) refused: Refused,
 }
 
 /// Why an aggregator cannot start.
@@ -74,6 +77,7 @@ impl Aggregator {
         Ok(Self {
             parts: Arc::new(Parts {
                 refusals: Seldom::new(clock.clone()),
+                refused: Refused::new(&clock),
                 config,
                 clock,
                 timeline,

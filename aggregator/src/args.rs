@@ -12,9 +12,9 @@ use nodegrace_clock::Clock;
 use nodegrace_core::{ControllerSettings, PassDuration, SettingsError};
 use tracing_subscriber::EnvFilter;
 
-use self::trust::AgentAuthKind;
+use self::trust::{AgentAuthKind, Kinds, QueryAuthKind, Reach};
 pub use self::{store::StoreArgs, thresholds::ThresholdArgs, tls::TlsArgs, trust::TrustArgs};
-use crate::{AgentAuth, Config};
+use crate::{AgentAuth, Config, Limits, QueryAuth};
 
 /// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
 ///
@@ -32,7 +32,7 @@ pub struct Args {
     )]
     pub listen: SocketAddr,
 
-    /// Address of the HTTP server with /livez and /readyz.
+    /// Address of the HTTP server with /livez and /readyz, which are open to everybody.
     #[arg(
         long,
         env = "NODEGRACE_HTTP",
@@ -52,6 +52,16 @@ pub struct Args {
     /// Listen beyond loopback without TLS: whoever is on the way reads along.
     #[arg(long, env = "NODEGRACE_INSECURE")]
     pub insecure: bool,
+
+    /// Nodes that are kept at most, some 30 KiB each; reports of others are refused. The default is that of
+    /// the largest cluster that was ever shown, and some.
+    #[arg(
+        long,
+        env = "NODEGRACE_MAX_NODES",
+        default_value_t = Limits::default().nodes,
+        value_name = "NODES"
+    )]
+    pub max_nodes: usize,
 
     /// The controller's --node-monitor-grace-period: a node without a heartbeat for longer is marked Unknown. The default is
     /// that of Kubernetes 1.32 and later; up to 1.31 it was 40s.
@@ -143,20 +153,35 @@ impl Args {
         Ok((args, config))
     }
 
-    fn agent_auth(&self) -> Result<AgentAuthKind, &'static str> {
-        self.trust.kind(&self.tls, self.listen.ip().is_loopback())
+    fn kinds(&self) -> Result<Kinds, &'static str> {
+        let reach = Reach {
+            grpc_is_local: self.listen.ip().is_loopback(),
+            http_is_local: self.http.ip().is_loopback(),
+        };
+        self.trust.kinds(&self.tls, reach)
     }
 
-    /// How agents show which node they are on, for a configuration of these arguments. Nothing is reached yet.
+    /// How agents show which node they are on, and who may query, for a configuration of these arguments. Nothing is reached yet.
     ///
     /// # Errors
     /// When it is not said how to reach the API server that is to be asked.
-    pub async fn agents(&self, clock: &Clock) -> anyhow::Result<AgentAuth> {
-        let kind = self.agent_auth().map_err(anyhow::Error::msg)?;
-        self.trust.agents(kind, clock).await
+    pub async fn judges(&self, clock: &Clock) -> anyhow::Result<(AgentAuth, QueryAuth)> {
+        let kinds = self.kinds().map_err(anyhow::Error::msg)?;
+        let open = |address: SocketAddr| !address.ip().is_loopback() && self.tls.tls_cert.is_none();
+        let shows = |tokens: bool, flag: &str, address: SocketAddr| {
+            if tokens && open(address) {
+                tracing::warn!(%address, flag, "tokens come in plain text: whoever is on the way can use them");
+            }
+        };
+        let agents = kinds.agents == AgentAuthKind::Token;
+        shows(agents, "--agent-auth", self.listen);
+        let queries = kinds.queries != QueryAuthKind::None;
+        shows(queries, "--query-auth", self.listen);
+        shows(queries, "--query-auth", self.http);
+        self.trust.judges(kinds, clock).await
     }
 
-    /// What the arguments mean, but for [`Args::agents`].
+    /// What the arguments mean, but for [`Args::judges`].
     ///
     /// # Errors
     /// For values that make no sense together or by themselves, and for files that are not what they should be.
@@ -170,7 +195,10 @@ impl Args {
                 )));
             }
         }
-        self.agent_auth().map_err(refusal)?;
+        self.kinds().map_err(refusal)?;
+        if self.max_nodes == 0 {
+            return Err(refusal("--max-nodes must be at least 1"));
+        }
         let controller = ControllerSettings {
             pass: PassDuration {
                 shortest: self.pass_duration,
@@ -199,6 +227,10 @@ impl Args {
             },
             store: self.store.store(),
             tls,
+            limits: Limits {
+                nodes: self.max_nodes,
+                ..Limits::default()
+            },
             ..Config::default()
         })
     }
@@ -274,6 +306,7 @@ mod tests {
             ),
             ("--stale-after=0s", "--stale-after must be longer than zero"),
             ("--learning-gaps=0", "--learning-gaps must be at least 1"),
+            ("--max-nodes=0", "--max-nodes must be at least 1"),
             ("--max-store-size=1GB", "--max-store-size"),
             ("--retain-for=ever", "--retain-for"),
             ("--log=info,x=loud", "--log"),

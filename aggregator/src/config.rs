@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{AgentAuth, Tls};
+use crate::{AgentAuth, QueryAuth, Tls};
 
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How agents show which node they are on. Default: they need not.
     pub agent_auth: AgentAuth,
+    /// Who may query, and see what the HTTP port shows. Default: everybody.
+    pub query_auth: QueryAuth,
 }
 
 /// Where history is kept, and how much of it.
@@ -47,6 +49,10 @@ impl StoreConfig {
     }
 }
 
+/// What may be behind one address: a whole cluster of the largest size that Kubernetes promises, whose agents reach another network
+/// through one translator of addresses, twice, because they all come back together.
+const BEHIND_ONE_ADDRESS: usize = 10_000;
+
 /// Bounds on what clients can make the aggregator hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -54,8 +60,25 @@ pub struct Limits {
     pub nodes: usize,
     /// Agents' streams open at once.
     pub report_streams: usize,
+    /// Of these, streams for one node, where agents show theirs, and else of one address.
+    pub report_streams_of_one: StreamsOfOne,
     /// Watches open at once.
     pub watches: usize,
+    /// Of these, watches of one address.
+    pub watches_of_one: usize,
+    /// Connections to the gRPC port open at once.
+    pub connections: usize,
+    /// Of these, connections of one address.
+    pub connections_of_one: usize,
+}
+
+/// Streams open at once that come from one agent, or seem to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamsOfOne {
+    /// With proof of being on one node.
+    pub node: usize,
+    /// From one address, without any proof.
+    pub address: usize,
 }
 
 impl Default for Limits {
@@ -65,8 +88,17 @@ impl Default for Limits {
             nodes: 150_000,
             // Each node's agent has one, and a second while it reconnects before the end of the first is noticed.
             report_streams: 300_000,
+            report_streams_of_one: StreamsOfOne {
+                // One, and others of which the end was not noticed yet: an agent that crashes again and again.
+                node: 16,
+                address: BEHIND_ONE_ADDRESS,
+            },
             // People's terminals and a few programs. Each looks at every change.
             watches: 256,
+            // A port-forward of several people's, and a few more.
+            watches_of_one: 64,
+            connections: 320_000,
+            connections_of_one: BEHIND_ONE_ADDRESS,
         }
     }
 }

@@ -9,7 +9,9 @@ mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ingest;
+mod places;
 mod query;
+mod refused;
 mod register;
 mod seldom;
 mod serve;
@@ -20,7 +22,7 @@ mod wire;
 
 pub use aggregator::{Aggregator, StartError, run};
 pub use args::{Args, LogFormat, StoreArgs, ThresholdArgs, TlsArgs, TrustArgs};
-pub use config::{Config, Limits, StoreConfig};
+pub use config::{Config, Limits, StoreConfig, StreamsOfOne};
 pub use serve::{Tls, TlsFiles};
 pub use store::OpenError;
-pub use trust::{AgentAuth, Reviewer};
+pub use trust::{AccessReviewer, AgentAuth, QueryAuth, Reviewer};

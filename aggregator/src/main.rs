@@ -38,12 +38,13 @@ fn main() -> ExitCode {
         .context("cannot start the runtime")
         .and_then(|runtime| {
             let outcome = runtime.block_on(async {
-                match args.agents(&Clock::real()).await {
-                    Ok(agent_auth) => {
+                match args.judges(&Clock::real()).await {
+                    Ok((agent_auth, query_auth)) => {
                         bind_and_run(
                             &args,
                             Config {
                                 agent_auth,
+                                query_auth,
                                 ..config
                             },
                         )

@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 use crate::kit::{
     World, a_clock,
-    api_server::{access, agent_on, api_server, client},
+    api_server::{access, agent_in_pod, agent_on, api_server, client, put_pod},
     seconds,
 };
 
@@ -24,12 +24,18 @@ impl Guarded {
 
     fn on(clock: Clock, accounts: &[(&str, Account)]) -> Self {
         let api_server = api_server(&clock, accounts);
+        Self::asking(api_server, clock, |reviewer| reviewer)
+    }
+
+    /// An aggregator that asks this API server, as far as `how` says.
+    fn asking(api_server: ApiServer, clock: Clock, how: fn(Reviewer) -> Reviewer) -> Self {
         let agents = Reviewer::new(
             client(&api_server),
             clock.clone(),
             "nodegrace",
             "nodegrace-agent",
         );
+        let agents = how(agents);
         let config = Config {
             agent_auth: AgentAuth::Token(agents),
             ..Config::default()
@@ -156,7 +162,7 @@ async fn anothers_batch_that_was_read_on_the_way_is_of_no_use() {
 #[tokio::test(start_paused = true)]
 async fn many_streams_with_one_token_are_one_review() {
     let guarded = Guarded::new(&[("token", agent_on("node-1"))]);
-    let agents = (0..50).map(|_| guarded.world.try_agent_with("node-1", Some("token")));
+    let agents = (0..16).map(|_| guarded.world.try_agent_with("node-1", Some("token")));
     for agent in futures::future::join_all(agents).await {
         agent.expect("a stream");
     }
@@ -166,6 +172,30 @@ async fn many_streams_with_one_token_are_one_review() {
         assert_eq!(refused.expect("a refusal").code(), Code::Unauthenticated);
     }
     assert_eq!(guarded.reviews(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_token_opens_a_few_streams_and_no_more_until_one_ends() {
+    let guarded = Guarded::new(&[
+        ("greedy", agent_on("node-1")),
+        ("modest", agent_on("node-2")),
+    ]);
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        let agent = guarded.world.try_agent_with("node-1", Some("greedy"));
+        open.push(agent.await.expect("a stream"));
+    }
+    let refused = guarded.refusal("node-1", Some("greedy")).await;
+    let refused = refused.expect("a refusal");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(
+        refused.message(),
+        "too many streams of node node-1 are open"
+    );
+    assert!(guarded.refusal("node-2", Some("modest")).await.is_none());
+    open.pop();
+    guarded.world.pass(seconds(1)).await;
+    assert!(guarded.refusal("node-1", Some("greedy")).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,4 +268,41 @@ async fn while_the_api_server_is_down_known_agents_go_on_and_others_come_again()
         end.expect("it is known no more").code(),
         Code::Unauthenticated
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_tokens_name_no_node_their_pods_are_looked_up_when_that_is_wanted_and_only_then() {
+    let clock = a_clock();
+    let api_server = api_server(&clock, &[]);
+    let uid = put_pod(&api_server, "node-1");
+    put_pod(&api_server, "node-2");
+    let old = access(&[
+        ("right", agent_in_pod("node-1", &uid)),
+        ("of-a-pod-before", agent_in_pod("node-2", "gone")),
+        ("of-no-such-pod", agent_in_pod("node-3", &uid)),
+    ]);
+    api_server.set_access(old.naming_no_nodes());
+
+    let plain = Guarded::asking(api_server.clone(), clock.clone(), |reviewer| reviewer);
+    let refused = plain.refusal("node-1", Some("right")).await;
+    let refused = refused.expect("nobody has looked");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert!(
+        refused.message().contains("--agent-pod-lookup"),
+        "{refused}"
+    );
+
+    let looking = Guarded::asking(api_server, clock, Reviewer::with_pod_lookup);
+    let right = looking.world.try_agent_with("node-1", Some("right"));
+    let mut right = right.await.expect("a stream");
+    right.beats(2, seconds(10)).await;
+    for (node, token, words) in [
+        ("node-2", "right", "an agent of node node-1 must not"),
+        ("node-2", "of-a-pod-before", "another pod now"),
+        ("node-3", "of-no-such-pod", "which is gone"),
+    ] {
+        let status = looking.refusal(node, Some(token)).await.expect(words);
+        assert!(status.message().contains(words), "{status}");
+    }
+    right.beats(2, seconds(10)).await;
 }

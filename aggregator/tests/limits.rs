@@ -126,3 +126,21 @@ async fn remembered(world: &World) -> u64 {
     let history = world.fleet().await.history;
     history.expect("a history").node_history_bytes
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_reports_faster_than_an_agent_can_has_to_wait_and_loses_nothing() {
+    let world = World::new();
+    let mut hasty = world.agent("node-1").await;
+    let mut honest = world.agent("node-2").await;
+    let before = world.clock.now();
+    for _ in 0..10_000 {
+        let batch = hasty.beat();
+        hasty.send(batch).await.expect("an ack");
+    }
+    let took = world.clock.now() - before;
+    assert!(took > seconds(60), "a flood takes its time: {took:?}");
+    honest.beats(2, seconds(10)).await;
+    let fleet = world.fleet().await;
+    assert_eq!(fleet.heartbeats, 10_002);
+    assert!(fleet.refusals.expect("they are counted").hasty_batches > 1000);
+}

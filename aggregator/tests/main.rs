@@ -20,6 +20,7 @@ mod list;
 mod migration;
 mod overload;
 mod process;
+mod queries;
 mod reflection;
 mod retention;
 mod tls;

@@ -2,29 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tonic::{Code, Status};
+use tonic::Status;
 
-use crate::{aggregator::Parts, trust::Shown};
-
-/// For how long a check holds. Streams last for days; what an agent showed may have ended meanwhile, or its pod. A stolen one is
-/// of use for at most so long after that, and 5,000 agents ask for eight checks a second.
-const VALID_FOR: Duration = Duration::from_secs(600);
-
-/// For how long the last check counts while nobody can be asked for another: as long as a pod's token lasts. An API server that
-/// is down is what agents report of.
-const UNTOLD_FOR: Duration = Duration::from_secs(3600);
-
-/// Pause before somebody who could not tell is asked again.
-const PAUSE: Duration = Duration::from_secs(30);
+use crate::{
+    aggregator::Parts,
+    trust::{Shown, next_check},
+};
 
 /// What a stream may do.
 pub(super) struct Badge {
     shown: Shown,
     /// The only node it may report for. Absent: any.
     node: Option<Arc<str>>,
-    /// When it was found right last, on the aggregator's clock.
-    checked: Duration,
-    /// When it is to be checked next.
+    /// When it is to be checked next, on the aggregator's clock.
     due: Duration,
 }
 
@@ -34,14 +24,17 @@ impl Badge {
     /// # Errors
     /// When it is nothing of worth, or that cannot be told now.
     pub(super) async fn check(shown: Shown, parts: &Parts) -> Result<Self, Status> {
-        let node = shown.node(parts).await?;
-        let checked = parts.clock.now();
+        let found = shown.node(parts).await?;
         Ok(Self {
             shown,
-            node,
-            checked,
-            due: checked + VALID_FOR,
+            due: next_check(found.at, parts.clock.now()),
+            node: found.what,
         })
+    }
+
+    /// The only node it may report for. Absent: any.
+    pub(super) const fn node(&self) -> Option<&Arc<str>> {
+        self.node.as_ref()
     }
 
     /// Checks that a batch for `node` may come now.
@@ -51,20 +44,9 @@ impl Badge {
     pub(super) async fn covers(&mut self, node: &str, parts: &Parts) -> Result<(), Status> {
         let now = parts.clock.now();
         if now >= self.due {
-            match self.shown.node(parts).await {
-                Ok(node) => {
-                    self.node = node;
-                    self.checked = now;
-                    self.due = now + VALID_FOR;
-                }
-                Err(status)
-                    if status.code() == Code::Unavailable
-                        && now.saturating_sub(self.checked) < UNTOLD_FOR =>
-                {
-                    self.due = now + PAUSE;
-                }
-                Err(status) => return Err(status),
-            }
+            let found = self.shown.node(parts).await?;
+            self.due = next_check(found.at, now);
+            self.node = found.what;
         }
         match &self.node {
             Some(own) if **own != *node => Err(Status::permission_denied(format!(

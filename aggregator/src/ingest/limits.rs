@@ -9,6 +9,9 @@ pub(super) const MAX_RECORDS: usize = 1024;
 /// Longest text in bytes. The wire's own limit for errors in words; names, versions and uids are shorter.
 pub(super) const MAX_TEXT: usize = 256;
 
+/// Most entries of a list within a sample or the settings. An agent lists eight disks, a dozen sources and some twenty operations.
+pub(super) const MAX_ENTRIES: usize = 64;
+
 /// Largest count an agent can claim, sequence numbers too: a million records a second for a month. Sums over a fleet of a
 /// million nodes stay within 64 bits.
 pub(super) const MAX_COUNT: u64 = 1 << 42;

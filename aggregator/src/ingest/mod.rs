@@ -6,8 +6,10 @@ mod envelope;
 mod fields;
 mod invalid;
 mod limits;
+mod pace;
 mod read_back;
 mod session;
+mod stream_places;
 
 use std::sync::Arc;
 
@@ -16,20 +18,18 @@ use nodegrace_proto::{
     HISTORY_ID,
     v1::{ReportAck, ReportBatch, ingest_server::Ingest},
 };
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::{badge::Badge, session::Session};
+use self::{badge::Badge, session::Session, stream_places::StreamPlaces};
 pub(crate) use self::{limits::MAX_MESSAGE_SIZE, read_back::read_back};
-use crate::{aggregator::Parts, trust::Shown};
+use crate::{aggregator::Parts, serve::Peer, trust::Shown};
 
 /// The `nodegrace.v1.Ingest` service.
 #[derive(Debug)]
 pub(crate) struct Service {
     parts: Arc<Parts>,
-    /// One permit for each stream that may be open.
-    streams: Arc<Semaphore>,
+    places: StreamPlaces,
     shutdown: CancellationToken,
 }
 
@@ -37,7 +37,7 @@ impl Service {
     /// A service that ends its streams at `shutdown`.
     pub(crate) fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
         Self {
-            streams: Arc::new(Semaphore::new(parts.config.limits.report_streams)),
+            places: StreamPlaces::new(&parts.config.limits),
             parts,
             shutdown,
         }
@@ -53,19 +53,24 @@ impl Ingest for Service {
         request: Request<Streaming<ReportBatch>>,
     ) -> Result<Response<Self::ReportStream>, Status> {
         let parts = &self.parts;
-        let permit = Arc::clone(&self.streams).try_acquire_owned();
-        let permit = permit
-            .map_err(|_| Status::resource_exhausted("too many agents report to this aggregator"));
-        let shown = Shown::with(&request);
-        let admitted = async { Ok((permit?, Badge::check(shown, parts).await?)) };
-        let (permit, badge) = admitted
+        let (place, shown) = (self.places.one_of_all(), Shown::with(&request));
+        let address = request
+            .extensions()
+            .get::<Peer>()
+            .map(|peer| peer.address.ip());
+        let admitted = async {
+            let place = place?;
+            let badge = Badge::check(shown, parts).await?;
+            Ok((self.places.own(place, badge.node(), address)?, badge))
+        };
+        let (place, badge) = admitted
             .await
             .inspect_err(|status| session::count_refusal(parts, None, status))?;
         let session = Session::new(
             Arc::clone(parts),
             request.into_inner(),
             badge,
-            permit,
+            place,
             self.shutdown.clone(),
         );
         let mut answer = Response::new(session.acks().boxed());

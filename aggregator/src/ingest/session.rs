@@ -3,11 +3,11 @@
 //! A batch is read only once the one before is on disk and its acknowledgement was taken: neither a slow disk nor an agent that
 //! does not read costs more memory than one batch.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc, time::Duration};
 
 use futures::{Stream, stream};
 use nodegrace_proto::v1::{Rejection, ReportAck, ReportBatch};
-use tokio::sync::OwnedSemaphorePermit;
+use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
@@ -16,6 +16,8 @@ use super::{
     convert::{self, Converted},
     envelope::Envelope,
     limits::{MAX_MESSAGE_SIZE, MAX_RECORDS},
+    pace::Pace,
+    stream_places::StreamPlace,
 };
 use crate::{
     aggregator::Parts,
@@ -37,8 +39,11 @@ pub(super) struct Session {
     acknowledged: u64,
     shutdown: CancellationToken,
     stopping: bool,
+    pace: Pace,
+    /// How long it has to wait before it may go on.
+    wait: Duration,
     /// Its place among the streams that may be open.
-    _permit: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 impl Session {
@@ -46,10 +51,12 @@ impl Session {
         parts: Arc<Parts>,
         batches: Streaming<ReportBatch>,
         badge: Badge,
-        permit: OwnedSemaphorePermit,
+        place: StreamPlace,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
+            pace: Pace::new(parts.clock.now()),
+            wait: Duration::ZERO,
             parts,
             batches,
             badge,
@@ -58,7 +65,7 @@ impl Session {
             acknowledged: 0,
             shutdown,
             stopping: false,
-            _permit: permit,
+            _place: place,
         }
     }
 
@@ -73,13 +80,20 @@ impl Session {
             let status = Status::unavailable("the aggregator stops");
             return Some((Err(status), None));
         }
+        let (clock, wait) = (self.parts.clock.clone(), mem::take(&mut self.wait));
+        let batch = async {
+            if !wait.is_zero() {
+                clock.sleep(wait).await;
+            }
+            self.batches.message().await
+        };
         let batch = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => {
                 self.stopping = true;
                 return Some((Ok(self.ack(Vec::new())), Some(self)));
             }
-            batch = self.batches.message() => batch.map_err(malformed).transpose()?,
+            batch = batch => batch.map_err(malformed).transpose()?,
         };
         let outcome = match batch {
             // Boxed: a stream that waits for its next batch needs no room for what becomes of one.
@@ -105,6 +119,7 @@ impl Session {
             let problem = format!("a batch must not hold more than {MAX_RECORDS} records");
             return Err(Status::resource_exhausted(problem));
         }
+        self.slow_down(sent, batch.encoded_len());
         let Parts {
             register,
             store,
@@ -113,7 +128,7 @@ impl Session {
         } = &*self.parts;
         // Before anything is written of a node that cannot be kept.
         if !register.has_room(&envelope.node) {
-            return Err(no_room());
+            return Err(self.no_room(&envelope.node));
         }
         let opens = self.first.is_none() || (self.open.is_none() && !batch.replay);
         self.first.get_or_insert_with(|| envelope.clone());
@@ -138,6 +153,7 @@ impl Session {
             tracing::debug!(node = &*report.node, refused, "records refused");
             register.count_rejected_records(refused);
         }
+        let node = Arc::clone(&report.node);
         let batch = Batch {
             report,
             news,
@@ -145,11 +161,37 @@ impl Session {
             received: timeline.now(),
         };
         match store.keep(&self.parts, batch, wire).await? {
-            Kept::NoRoom => return Err(no_room()),
+            Kept::NoRoom => return Err(self.no_room(&node)),
             Kept::Applied(opened) => self.open = self.open.take().or(opened),
         }
         self.acknowledged = self.acknowledged.max(highest);
         Ok(self.ack(rejections))
+    }
+
+    /// Has the next batch wait when they come faster than an agent has something to say.
+    fn slow_down(&mut self, records: usize, bytes: usize) {
+        self.wait = self.pace.pay(records, bytes, self.parts.clock.now());
+        if !self.wait.is_zero()
+            && let Some(times) = self.parts.refused.hasty_batches.count()
+        {
+            let node = self.first.as_ref().map(|first| &*first.node);
+            tracing::warn!(
+                node,
+                times,
+                "batches come too fast and have to wait, this was the last"
+            );
+        }
+    }
+
+    fn no_room(&self, node: &str) -> Status {
+        if let Some(times) = self.parts.refused.nodes.count() {
+            tracing::error!(
+                node,
+                times,
+                "there are more nodes than --max-nodes, this was the last that was refused"
+            );
+        }
+        Status::resource_exhausted("too many nodes for this aggregator: see its --max-nodes")
     }
 
     fn ack(&self, rejections: Vec<Rejection>) -> ReportAck {
@@ -180,10 +222,6 @@ pub(super) fn count_refusal(parts: &Parts, node: Option<&str>, status: &Status) 
             );
         }
     }
-}
-
-fn no_room() -> Status {
-    Status::resource_exhausted("too many nodes for this aggregator")
 }
 
 /// What tonic says of a message that it could not decode, in the terms of this API.

@@ -58,6 +58,12 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             store_failures: store.failures(),
             node_history_bytes: bytes as u64,
         }),
+        refusals: Some(v1::Refusals {
+            queries: parts.refused.queries.total(),
+            connections: parts.refused.connections.total(),
+            nodes: parts.refused.nodes.total(),
+            hasty_batches: parts.refused.hasty_batches.total(),
+        }),
         shared_causes: shared
             .iter()
             .map(|shared| cause::shared(shared, &parts.timeline))

@@ -14,16 +14,19 @@ mod recommend;
 mod watch;
 mod what_if;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use futures::{StreamExt as _, stream::BoxStream};
 use nodegrace_proto::v1::{self, query_server::Query};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use self::{compute::Computer, node::Shape, page::Orders, watch::Watch};
-use crate::aggregator::Parts;
+use crate::{
+    aggregator::Parts,
+    places::{Full, Places},
+    serve::Peer,
+};
 
 /// Largest request in bytes: filters and tokens are bounded far below.
 pub(crate) const MAX_MESSAGE_SIZE: usize = 64 << 10;
@@ -34,8 +37,7 @@ pub(crate) struct Service {
     parts: Arc<Parts>,
     orders: Orders,
     computer: Computer,
-    /// One permit for each watch that may be open.
-    watches: Arc<Semaphore>,
+    watches: Places<Option<IpAddr>>,
     shutdown: CancellationToken,
 }
 
@@ -45,7 +47,10 @@ impl Service {
         Self {
             computer: Computer::new(),
             orders: Orders::new(parts.timeline.run()),
-            watches: Arc::new(Semaphore::new(parts.config.limits.watches)),
+            watches: Places::new(
+                parts.config.limits.watches,
+                parts.config.limits.watches_of_one,
+            ),
             parts,
             shutdown,
         }
@@ -89,13 +94,16 @@ impl Query for Service {
         &self,
         request: Request<v1::WatchNodesRequest>,
     ) -> Result<Response<Self::WatchNodesStream>, Status> {
-        let permit = Arc::clone(&self.watches)
-            .try_acquire_owned()
-            .map_err(|_| Status::resource_exhausted("too many watches are open"))?;
+        let peer = request.extensions().get::<Peer>();
+        let place = self.watches.take(peer.map(|peer| peer.address.ip()));
+        let place = place.map_err(|full| match full {
+            Full::All => Status::resource_exhausted("too many watches are open"),
+            Full::OfOne => Status::resource_exhausted("too many watches of one address are open"),
+        })?;
         let watch = Watch::new(
             Arc::clone(&self.parts),
             &request.into_inner(),
-            permit,
+            place,
             self.shutdown.clone(),
         )?;
         Ok(Response::new(watch.steps().boxed()))

@@ -5,13 +5,14 @@
 
 use std::{
     collections::{HashSet, VecDeque},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
 use futures::{Stream, stream};
 use nodegrace_proto::v1::{self, watch_nodes_response::Event};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -20,7 +21,7 @@ use super::{
     list::invalid,
     node::{self, Shape},
 };
-use crate::{aggregator::Parts, register::VISIT, wire};
+use crate::{aggregator::Parts, places::Place, register::VISIT, wire};
 
 /// Interval between two messages about one node unless asked otherwise.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ pub(super) struct Watch {
     /// When the last message was handed to the transport.
     handed: Option<Instant>,
     /// Its place among the watches that may be open.
-    _permit: OwnedSemaphorePermit,
+    _place: Place<Option<IpAddr>>,
 }
 
 enum Phase {
@@ -68,7 +69,7 @@ impl Watch {
     pub(super) fn new(
         parts: Arc<Parts>,
         request: &v1::WatchNodesRequest,
-        permit: OwnedSemaphorePermit,
+        place: Place<Option<IpAddr>>,
         shutdown: CancellationToken,
     ) -> Result<Self, Status> {
         let interval = match request.min_interval.map(wire::duration) {
@@ -96,7 +97,7 @@ impl Watch {
             forgotten,
             handed: None,
             parts,
-            _permit: permit,
+            _place: place,
         })
     }
 

@@ -38,16 +38,20 @@ pub(super) async fn drained<E>(
 pub(super) fn end_streams(
     shutdown: CancellationToken,
 ) -> impl Fn(Response<Body>) -> Response<Body> + Clone {
-    move |response| response.map(|body| ending(body, shutdown.clone()))
+    move |response| {
+        let end = after(shutdown.clone(), LAST_WORDS);
+        let end = end.map(|()| Status::unavailable("the aggregator stops"));
+        response.map(|body| ending(body, end))
+    }
 }
 
-fn ending(body: Body, shutdown: CancellationToken) -> Body {
+/// The same body, which ends with the status of `end` if that comes first.
+pub(super) fn ending(body: Body, end: impl Future<Output = Status> + Send + 'static) -> Body {
     if body.is_end_stream() {
         // Its status stands in the headers; there is nothing to end.
         return body;
     }
-    let end = after(shutdown, LAST_WORDS).map(|()| {
-        let status = Status::unavailable("the aggregator stops");
+    let end = end.map(|status| {
         let mut trailers = hyper::HeaderMap::new();
         status
             .add_header(&mut trailers)
@@ -58,8 +62,9 @@ fn ending(body: Body, shutdown: CancellationToken) -> Body {
         let (mut frames, mut end) = state?;
         tokio::select! {
             biased;
-            frame = frames.next() => frame.map(|frame| (frame, Some((frames, end)))),
+            // First, or a body that always has more would never end.
             last = &mut end => Some((last, None)),
+            frame = frames.next() => frame.map(|frame| (frame, Some((frames, end)))),
         }
     });
     Body::new(StreamBody::new(frames))

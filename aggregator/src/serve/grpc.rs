@@ -1,6 +1,6 @@
 //! The gRPC server: ingest, query, reflection and health.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures::{Stream, StreamExt as _};
@@ -31,11 +31,12 @@ use tower::util::MapResponseLayer;
 use super::{
     Tls,
     drain::{drained, end_streams},
+    guard::Door,
     incoming::Incoming,
     prompt::Prompt,
     slow::Readers,
 };
-use crate::{Aggregator, ingest, query};
+use crate::{Aggregator, ingest, places::Places, query};
 
 /// How often a silent connection is asked for a sign of life, and how long the answer may take. A dead agent's stream so ends
 /// within 20 s, well before its reports count as stale. Real time: this is about the network.
@@ -44,6 +45,16 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests at once on one connection: an agent needs one, a person's tools a handful.
 const MAX_CONCURRENT_REQUESTS: u32 = 128;
+
+/// Headers of a request in bytes, with 32 more for each as HTTP/2 counts them: a token of a large organisation's has some KiB.
+const MAX_HEADER_BYTES: u32 = 32 << 10;
+
+/// Requests that a client may open and cancel before they are looked at; with one more its connection ends. A client that changes
+/// its mind does so once.
+const MAX_RAPID_RESETS: usize = 32;
+
+/// Requests that may be cancelled here because they break the protocol; with one more their connection ends.
+const MAX_PROTOCOL_ERRORS: usize = 32;
 
 /// Names health answers for, besides the whole server's empty one.
 const SERVICES: [&str; 2] = [INGEST, QUERY];
@@ -55,7 +66,9 @@ impl Aggregator {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let incoming = self.incoming(listener, Tls::grpc).stream();
+        let limits = &self.parts.config.limits;
+        let places = Places::new(limits.connections, limits.connections_of_one);
+        let incoming = self.incoming(listener, Tls::grpc, places).stream();
         let incoming = incoming.map(|connection| Ok::<_, Infallible>(Prompt::new(connection)));
         self.serve_grpc(incoming, shutdown).await
     }
@@ -65,10 +78,11 @@ impl Aggregator {
         &self,
         listener: TcpListener,
         port: fn(&Tls) -> Arc<ServerConfig>,
+        places: Places<IpAddr>,
     ) -> Incoming {
         let tls = self.parts.config.tls.clone();
         let tls = tls.map(|tls| Box::new(move || port(&tls)) as Box<_>);
-        Incoming::new(listener, tls, &self.parts.clock)
+        Incoming::new(listener, tls, places, &self.parts)
     }
 
     /// Serves agents and queries on every connection of `incoming` until `shutdown`, and meanwhile lets the fleet's time pass.
@@ -89,16 +103,20 @@ impl Aggregator {
             shutdown.cancelled().await;
             report_health(&health, ServingStatus::NotServing).await;
         };
+        let routes = self.routes(&health, &shutdown)?.into_axum_router();
         let readers = Readers::default();
         let (pace, end) = (readers.clone(), end_streams(shutdown.clone()));
         let server = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .max_concurrent_streams(MAX_CONCURRENT_REQUESTS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
+            .http2_max_pending_accept_reset_streams(Some(MAX_RAPID_RESETS))
+            .http2_max_local_error_reset_streams(Some(MAX_PROTOCOL_ERRORS))
             .layer(MapResponseLayer::new(move |response| {
                 end(pace.pace(response))
             }))
-            .add_routes(self.routes(&health, &shutdown)?)
+            .add_routes(Routes::from(self.guarded(Door::Grpc, routes)))
             .serve_with_incoming_shutdown(incoming, stop);
         let stopping = shutdown.clone();
         // Boxed: a server is too much for the stack of whoever waits.

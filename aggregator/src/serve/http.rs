@@ -1,37 +1,52 @@
-//! The HTTP server: the kubelet's probes.
+//! The HTTP server: the kubelet's probes, which are open to everybody, and behind the guard whatever else there is.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use hyper::server::conn::http1;
+use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequest;
 
-use super::{crowd::Crowd, drain::drained, incoming::Socket};
-use crate::Aggregator;
+use super::{
+    crowd::Crowd,
+    drain::drained,
+    guard::Door,
+    incoming::{Connection, Peer},
+};
+use crate::{Aggregator, places::Places};
 
 /// How long a peer may take for the head of a request, and how long it may pause before the next. Real time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connections open at once: a kubelet has one for a moment every few seconds.
+/// Largest head of a request in bytes, and most headers in it: browsers send a dozen with some KiB of cookies, and a token of a
+/// large organisation's has some KiB as well.
+const MOST_HEAD_BYTES: usize = 32 << 10;
+const MOST_HEADERS: usize = 64;
+
+/// Connections open at once: a kubelet has one for a moment every few seconds, a browser six.
 const MOST_CONNECTIONS: usize = 256;
+/// Of these, connections of one address: no single peer keeps the kubelet out, and a proxy has enough.
+const MOST_CONNECTIONS_OF_ONE: usize = 128;
 
 impl Aggregator {
     /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
     /// `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
     pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
-        let mut incoming = self.incoming(listener, super::Tls::http);
-        let routes = routes(shutdown.clone());
+        // In all, the crowd sees to it.
+        let places = Places::new(usize::MAX, MOST_CONNECTIONS_OF_ONE);
+        let mut incoming = self.incoming(listener, super::Tls::http, places);
+        let routes = self.guarded(Door::Http, routes(shutdown.clone()));
         let mut connections = Crowd::new(MOST_CONNECTIONS);
         let serve = async {
             loop {
                 tokio::select! {
-                    (socket, _) = incoming.next() => {
-                        connections.spawn(converse(socket, routes.clone(), shutdown.clone()));
+                    connection = incoming.next() => {
+                        connections.spawn(converse(connection, routes.clone(), shutdown.clone()));
                     }
                     Some(()) = connections.join_next() => {}
                     () = shutdown.cancelled() => break,
@@ -47,10 +62,16 @@ impl Aggregator {
 }
 
 /// Answers what a peer asks until it goes, or keeps silent, or the server stops.
-async fn converse(socket: Socket, routes: Router, shutdown: CancellationToken) {
+async fn converse((socket, peer): Connection, routes: Router, shutdown: CancellationToken) {
+    let routes = MapRequest::new(routes, move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert::<Peer>(peer.clone());
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
+        .max_buf_size(MOST_HEAD_BYTES)
+        .max_headers(MOST_HEADERS)
         .serve_connection(TokioIo::new(socket), TowerToHyperService::new(routes));
     let mut connection = pin!(connection);
     let ended = tokio::select! {

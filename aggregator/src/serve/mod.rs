@@ -3,6 +3,7 @@
 mod crowd;
 mod drain;
 mod grpc;
+mod guard;
 mod http;
 mod incoming;
 mod prompt;

@@ -116,8 +116,6 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Prompt<Io> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
         time::advance,
@@ -128,9 +126,7 @@ mod tests {
     /// A connection in memory: the peer's end, and ours.
     fn connection() -> (DuplexStream, Prompt<DuplexStream>) {
         let (peer, ours) = tokio::io::duplex(64);
-        let known = Peer {
-            certificates: Arc::default(),
-        };
+        let known = Peer::at(([127, 0, 0, 1], 1).into());
         (peer, Prompt::new((ours, known)))
     }
 

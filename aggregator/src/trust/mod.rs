@@ -1,14 +1,28 @@
-//! Who is believed: which node an agent may report for.
+//! Who is believed: which node an agent may report for, and who may query.
 
+mod agents;
+mod api_server;
 mod certificate;
-mod review;
+mod memory;
+mod pod;
+mod queries;
+mod refusal;
 mod verdict;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use hyper::HeaderMap;
 use tonic::{Request, Status};
 
-pub use self::review::Reviewer;
+pub use self::{
+    agents::Reviewer,
+    queries::{AccessReviewer, QueryAuth},
+};
+pub(crate) use self::{
+    memory::Confirmed,
+    queries::{Permit, Wanted},
+    refusal::Refusal,
+};
 use crate::{aggregator::Parts, serve::Peer};
 
 /// How agents show which node they are on.
@@ -32,30 +46,52 @@ pub(crate) struct Shown {
 impl Shown {
     /// What a request shows.
     pub(crate) fn with<T>(request: &Request<T>) -> Self {
-        let token = request.metadata().get("authorization");
-        let token = token.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         Self {
             peer: request.extensions().get().cloned(),
-            token: token.map(str::to_owned),
+            token: bearer(request.metadata().as_ref()).map(str::to_owned),
         }
     }
 
-    /// The only node it may report for now. Absent: any.
+    /// The only node it may report for now, absent: any; and when that was found.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when it shows nothing of worth, `UNAVAILABLE` when nobody can tell now.
-    pub(crate) async fn node(&self, parts: &Parts) -> Result<Option<Arc<str>>, Status> {
+    pub(crate) async fn node(&self, parts: &Parts) -> Result<Confirmed<Option<Arc<str>>>, Status> {
+        let found_now = |what| Confirmed {
+            what,
+            at: parts.clock.now(),
+        };
         match &parts.config.agent_auth {
-            AgentAuth::Nothing => Ok(None),
+            AgentAuth::Nothing => Ok(found_now(None)),
             AgentAuth::Certificate => {
                 let chain = self.peer.as_ref().map(|peer| &*peer.certificates);
-                certificate::node(chain.unwrap_or_default(), parts).map(Some)
+                let node = certificate::node(chain.unwrap_or_default(), parts)?;
+                Ok(found_now(Some(node)))
             }
             AgentAuth::Token(reviewer) => {
-                let token = self.token.as_deref().filter(|token| !token.is_empty());
+                let token = self.token.as_deref();
                 let token = token.ok_or_else(|| Status::unauthenticated("no token was shown"))?;
-                reviewer.node(token).await.map(Some)
+                let Confirmed { what, at } = reviewer.node(token).await?;
+                Ok(Confirmed {
+                    what: Some(what),
+                    at,
+                })
             }
         }
     }
+}
+
+/// The token that headers show. Absent: none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get("authorization")?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// When what was found at `confirmed` is to be looked at again, at `now`: what was shown may end, or what it is good for. Streams
+/// last for days; what is stolen is of use for at most so long after that, and 5,000 agents ask for eight checks a second.
+pub(crate) fn next_check(confirmed: Duration, now: Duration) -> Duration {
+    const VALID_FOR: Duration = Duration::from_secs(600);
+    (confirmed + VALID_FOR).max(now + memory::PAUSE)
 }

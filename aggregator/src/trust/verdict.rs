@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 
-use super::review::AUDIENCE;
+use super::{Refusal, agents::AUDIENCE, pod::NamedPod};
 
-/// Where the API server says of which node a token's pod is: from Kubernetes 1.30 on, unless it is switched off.
+/// Where the API server says on which node a token's pod is: from Kubernetes 1.30 on, unless it is switched off.
 const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
+/// Where it says which pod a token is of.
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 
-/// What is to be thought of a token.
+/// Where the agent is whose token was reviewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is that of the agent of this node.
+pub(super) enum Place {
+    /// On this node.
     Node(Arc<str>),
-    /// It is of no worth here.
-    Refused(Arc<str>),
-    /// Nobody knows now.
-    Unknown(Arc<str>),
+    /// On the node of this pod.
+    Pod(NamedPod),
 }
 
 /// The verdict on the token that was reviewed, where only those of `user` are believed.
-pub(super) fn of(status: TokenReviewStatus, user: &str) -> Verdict {
-    let refused = |why: String| Verdict::Refused(why.into());
+pub(super) fn of(status: TokenReviewStatus, user: &str) -> Result<Place, Refusal> {
+    let refused = |why: String| Err(Refusal::unauthenticated(why));
     if status.authenticated != Some(true) {
         let why = status.error.unwrap_or_default();
         return refused(format!("the token is not valid: {why}"));
@@ -37,12 +38,18 @@ pub(super) fn of(status: TokenReviewStatus, user: &str) -> Verdict {
     if name != user {
         return refused(format!("the token is {name}'s and not {user}'s"));
     }
-    let nodes = about.extra.unwrap_or_default().remove(NODE_NAME);
-    match nodes.unwrap_or_default().as_slice() {
-        [node] if !node.is_empty() => Verdict::Node(node.as_str().into()),
-        _ => refused(format!(
-            "the API server does not say on which node the token's pod is: {NODE_NAME} is missing, as before Kubernetes 1.30 and \
-             for tokens of no pod"
+    let mut extra = about.extra.unwrap_or_default();
+    // Absent: it is missing, empty, or more than one.
+    let mut told = |key: &str| match extra.remove(key).unwrap_or_default().as_mut_slice() {
+        [value] if !value.is_empty() => Some(std::mem::take(value)),
+        _ => None,
+    };
+    let pod = told(POD_NAME).zip(told(POD_UID));
+    match (told(NODE_NAME), pod) {
+        (Some(node), _) => Ok(Place::Node(node.into())),
+        (None, Some((name, uid))) => Ok(Place::Pod(NamedPod { name, uid })),
+        (None, None) => refused(format!(
+            "the API server does not say on which node the token's pod is: {NODE_NAME} is missing, as for tokens of no pod"
         )),
     }
 }
@@ -70,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_token_is_believed_when_all_of_it_is_right() {
-        assert_eq!(of(good(), AGENT), Verdict::Node("worker-7".into()));
+        assert_eq!(of(good(), AGENT), Ok(Place::Node("worker-7".into())));
     }
 
     #[test]
@@ -79,8 +86,8 @@ mod tests {
             let mut status = good();
             spoil(&mut status);
             match of(status, AGENT) {
-                Verdict::Refused(why) => why,
-                other => panic!("{other:?}"),
+                Err(refusal) => refusal.why().to_owned(),
+                Ok(place) => panic!("{place:?}"),
             }
         };
         assert!(spoilt(|status| status.authenticated = None).contains("not valid"));
@@ -98,7 +105,28 @@ mod tests {
             of(status, AGENT)
         };
         for nobody in [&[][..], &[""], &["worker-7", "worker-8"]] {
-            assert!(matches!(nodes(nobody), Verdict::Refused(_)), "{nobody:?}");
+            assert!(nodes(nobody).is_err(), "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_names_its_pod_only_is_a_reason_to_look() {
+        let named = |extra: &[(&str, &str)]| {
+            let mut status = good();
+            let extra = extra
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()]));
+            status.user.as_mut().unwrap().extra = Some(extra.collect());
+            of(status, AGENT)
+        };
+        let pod = NamedPod {
+            name: "agent-x".into(),
+            uid: "1".into(),
+        };
+        let whole = [(POD_NAME, "agent-x"), (POD_UID, "1")];
+        assert_eq!(named(&whole), Ok(Place::Pod(pod)));
+        for half in [&whole[..1], &whole[1..]] {
+            assert!(named(half).is_err(), "{half:?}");
         }
     }
 }

@@ -135,14 +135,14 @@ impl Agent {
         let source = v1::SourceReport {
             source: v1::Source::Runtime.into(),
             outcome: v1::Outcome::Error.into(),
-            reason: "x".repeat(12 << 10),
+            reason: "x".repeat(250),
             ..v1::SourceReport::default()
         };
         let sample = v1::Sample {
             sequence_number: self.sequence,
             sample_monotonic: Some(wire(self.clock.now())),
             sample_time: Some(self.clock.wall().into()),
-            sources: vec![source],
+            sources: vec![source; 48],
             ..v1::Sample::default()
         };
         v1::ReportBatch {

@@ -20,6 +20,8 @@ pub struct Aggregator {
     pub process: Process,
     /// Its gRPC address.
     pub address: SocketAddr,
+    /// Its HTTP address.
+    pub http: SocketAddr,
     /// What its certificate is known by. Absent: it speaks plain text.
     tls: Option<TlsFiles>,
 }
@@ -33,6 +35,11 @@ impl Aggregator {
     /// Starts an aggregator on this address.
     pub async fn start_at(address: SocketAddr) -> Self {
         Self::start_with(address, None, &[]).await
+    }
+
+    /// Starts an aggregator without TLS on a free port.
+    pub async fn start_plain(args: &[&str]) -> Self {
+        Self::start_with(SocketAddr::from(([127, 0, 0, 1], 0)), None, args).await
     }
 
     /// Starts an aggregator with TLS on a free port: it is called by `name`, and its authority is in this file.
@@ -63,14 +70,12 @@ impl Aggregator {
             "json",
         ];
         let mut process = Process::start("nodegrace-aggregator", &[&args[..], more].concat());
-        let line = process.line("serving gRPC").await;
-        let line: serde_json::Value = serde_json::from_str(&line).expect("a log line is JSON");
-        let address = line["fields"]["address"]
-            .as_str()
-            .expect("it says its address");
+        let address = told(&process.line("serving gRPC").await);
+        let http = told(&process.line("serving HTTP").await);
         Self {
             process,
-            address: address.parse().expect("it is an address"),
+            address,
+            http,
             tls,
         }
     }
@@ -132,6 +137,14 @@ impl Aggregator {
         .await;
         found.unwrap_or_else(|_| panic!("not enough is known of {name}: {last:#?}"))
     }
+}
+
+/// The address in a log line.
+fn told(line: &str) -> SocketAddr {
+    let line: serde_json::Value = serde_json::from_str(line).expect("a log line is JSON");
+    let address = line["fields"]["address"].as_str();
+    let address = address.expect("it says its address");
+    address.parse().expect("it is an address")
 }
 
 /// A file that lives as long as its holder.

@@ -1,5 +1,6 @@
 //! A batch of the wire as the core's report: what makes sense is kept, what does not is refused by name.
 
+mod bounds;
 mod facts;
 mod part;
 mod record;

@@ -8,7 +8,10 @@ use nodegrace_core::{
 };
 use nodegrace_proto::v1;
 
-use super::record::{blind_reason, channel};
+use super::{
+    bounds,
+    record::{blind_reason, channel},
+};
 use crate::{
     ingest::{fields, invalid::Invalid, limits::MAX_COUNT},
     wire,
@@ -40,7 +43,8 @@ pub(super) fn view(view: &v1::ChannelView) -> Result<Option<ChannelView>, Invali
 
 /// The Node object's facts.
 pub(super) fn facts(facts: v1::NodeFacts) -> Result<v1::NodeFacts, Invalid> {
-    fields::size(&facts).map_err(|invalid| invalid.within("node_facts"))?;
+    let checked = fields::size(&facts).and_then(|()| bounds::facts(&facts));
+    checked.map_err(|invalid| invalid.within("node_facts"))?;
     Ok(facts)
 }
 
@@ -53,6 +57,7 @@ pub(super) fn uid(facts: &v1::NodeFacts) -> Option<Arc<str>> {
 pub(super) fn settings(settings: v1::KubeletSettings) -> Result<v1::KubeletSettings, Invalid> {
     let check = || {
         fields::size(&settings)?;
+        bounds::settings(&settings)?;
         for (field, value) in [
             (
                 "node_status_update_frequency",

@@ -8,7 +8,7 @@ use nodegrace_core::{
 };
 use nodegrace_proto::v1;
 
-use super::{facts::facts, sample};
+use super::{bounds, facts::facts, sample};
 use crate::ingest::{fields, invalid::Invalid};
 
 /// A record as it comes from the wire.
@@ -111,6 +111,7 @@ impl WireRecord for v1::Sample {
         for (index, report) in self.sources.iter().enumerate() {
             source(report).map_err(|invalid| invalid.within(format!("sources[{index}]")))?;
         }
+        bounds::sample(self)?;
         sample::check(self)?;
         Ok(Record::Sample(Box::new(facts(self, at, wall, sent))))
     }

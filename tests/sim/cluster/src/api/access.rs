@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
+    permission::{Attempt, Permission},
     refusal::Refusal,
-    request::{Request, Verb},
-    resource::Resource,
+    request::Request,
     review::{Account, Review},
 };
 
@@ -22,44 +22,8 @@ pub struct Access {
     accounts: HashMap<String, Account>,
     /// Who may have what reviewed; whoever is not named may, unless restricted otherwise.
     reviewers: HashMap<String, Vec<Review>>,
-}
-
-/// What an identity may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permission {
-    /// RBAC verbs: "get", "list", "watch" and so on.
-    pub verbs: Vec<String>,
-    /// The kind.
-    pub resource: Resource,
-    /// The only namespace; none: all.
-    pub namespace: Option<String>,
-}
-
-impl Permission {
-    /// Permission for `verbs` on a kind, in every namespace.
-    pub fn new(verbs: &[&str], resource: Resource) -> Self {
-        Self {
-            verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-            resource,
-            namespace: None,
-        }
-    }
-
-    /// The same in one namespace only.
-    #[must_use]
-    pub fn within(mut self, namespace: &str) -> Self {
-        self.namespace = Some(namespace.to_owned());
-        self
-    }
-
-    fn allows(&self, verb: Verb, resource: Resource, namespace: Option<&str>) -> bool {
-        self.resource == resource
-            && self.verbs.iter().any(|known| known == verb.name())
-            && self
-                .namespace
-                .as_deref()
-                .is_none_or(|only| namespace == Some(only))
-    }
+    /// Reviews of tokens do not say on which node a pod is.
+    names_no_nodes: bool,
 }
 
 impl Access {
@@ -85,13 +49,20 @@ impl Access {
         self
     }
 
-    /// Restricts `user` to what is permitted; may be called again for more.
+    /// Restricts a user, or the members of a group, to what is permitted; may be called again for more.
     #[must_use]
     pub fn permit(mut self, user: &str, permission: Permission) -> Self {
         self.permissions
             .entry(user.to_owned())
             .or_default()
             .push(permission);
+        self
+    }
+
+    /// Takes from `user` whatever was permitted.
+    #[must_use]
+    pub fn forbidding(mut self, user: &str) -> Self {
+        self.permissions.insert(user.to_owned(), Vec::new());
         self
     }
 
@@ -113,9 +84,36 @@ impl Access {
         self
     }
 
+    /// Tells of no token on which node its pod is, as before Kubernetes 1.30.
+    #[must_use]
+    pub fn naming_no_nodes(mut self) -> Self {
+        self.names_no_nodes = true;
+        self
+    }
+
+    /// Whether reviews say on which node a token's pod is.
+    pub(super) const fn names_nodes(&self) -> bool {
+        !self.names_no_nodes
+    }
+
     /// Whose a token is.
     pub(super) fn account(&self, token: &str) -> Option<&Account> {
         self.accounts.get(token)
+    }
+
+    /// Whose a token is that is no service account's.
+    pub(super) fn user(&self, token: &str) -> Option<&str> {
+        self.tokens.get(token).map(String::as_str)
+    }
+
+    /// Whether somebody in these groups may do something: whatever there is, as long as nothing is permitted to him or to one of
+    /// them in particular.
+    pub(super) fn allows(&self, user: &str, groups: &[String], attempt: Attempt<'_>) -> bool {
+        let subjects = groups.iter().map(String::as_str).chain([user]);
+        let mut rules = subjects
+            .filter_map(|subject| self.permissions.get(subject))
+            .peekable();
+        rules.peek().is_none() || rules.flatten().any(|rule| rule.allows(attempt))
     }
 
     /// Whether an identity may have this reviewed.
@@ -158,14 +156,8 @@ impl Access {
 
     /// Whether an identity may do what it asks.
     pub(super) fn authorize(&self, user: &str, request: &Request) -> Result<(), Refusal> {
-        let Some(permissions) = self.permissions.get(user) else {
-            return Ok(());
-        };
         let namespace = request.namespace.as_deref();
-        let may = permissions
-            .iter()
-            .any(|permission| permission.allows(request.verb, request.resource, namespace));
-        if may {
+        if self.allows(user, &groups(user), Attempt::of(request)) {
             return Ok(());
         }
         let names = request.resource.names();
@@ -183,5 +175,19 @@ impl Access {
             names.plural,
             names.group,
         )))
+    }
+}
+
+/// The groups that every user of this name is in.
+pub(super) fn groups(user: &str) -> Vec<String> {
+    let everybody = "system:authenticated".to_owned();
+    let account = user.strip_prefix("system:serviceaccount:");
+    match account.and_then(|account| account.split_once(':')) {
+        Some((namespace, _)) => vec![
+            "system:serviceaccounts".to_owned(),
+            format!("system:serviceaccounts:{namespace}"),
+            everybody,
+        ],
+        None => vec![everybody],
     }
 }

@@ -1,6 +1,7 @@
 //! A Kubernetes API server at the wire: the answers have the shape of those recorded from a real one.
 
 mod access;
+mod access_review;
 mod answer;
 mod collection;
 mod counters;
@@ -12,6 +13,7 @@ mod gate;
 mod identity;
 mod knobs;
 mod object;
+mod permission;
 mod refusal;
 mod request;
 mod resource;
@@ -24,15 +26,16 @@ mod store;
 mod table;
 mod watch;
 
-pub use access::{Access, Permission};
+pub use access::Access;
 pub use counters::{Cost, CostKey, Logged};
 pub use faults::{Effect, Fault};
 pub use fields::Writer;
 pub(crate) use gate::{Gate, Gated};
 pub use object::{Key, Object, condition};
+pub use permission::Permission;
 pub use refusal::Refusal;
 pub use resource::{NODE_LEASE_NAMESPACE, Names, Resource};
-pub use review::{Account, Review};
+pub use review::{API_AUDIENCE, Account, Review};
 pub use select::{Selector, Term};
 pub use server::{ApiServer, Reach};
 pub use store::Store;

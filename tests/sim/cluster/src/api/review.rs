@@ -1,17 +1,32 @@
-//! Reviews: questions about a token. They are answered and kept nowhere.
+//! Reviews: questions about a token, and about what somebody may do. They are answered and kept nowhere.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{access::Access, refusal::Refusal};
+use super::{
+    access::{Access, groups},
+    access_review,
+    refusal::Refusal,
+};
+
+/// For whom tokens are made unless asked otherwise: the API server itself.
+pub const API_AUDIENCE: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// What is told of a token's node from Kubernetes 1.30 on.
+const NODE_KEYS: [&str; 2] = [
+    "authentication.kubernetes.io/node-name",
+    "authentication.kubernetes.io/node-uid",
+];
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Review {
     /// Whose token it is.
     Token,
+    /// Whether somebody may do something.
+    Access,
 }
 
 /// Whose a token of a service account is, and what it is good for.
@@ -38,15 +53,21 @@ impl Account {
 impl Review {
     /// The review at a path; none for other paths.
     pub(super) fn at(path: &str) -> Option<Self> {
-        let (group, plural, _) = Self::Token.names();
-        let known = format!("apis/{group}/v1/{plural}");
-        (path.trim_matches('/') == known).then_some(Self::Token)
+        [Self::Token, Self::Access].into_iter().find(|review| {
+            let (group, plural, _) = review.names();
+            path.trim_matches('/') == format!("apis/{group}/v1/{plural}")
+        })
     }
 
     /// Group, plural and kind.
     pub(super) const fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Token => ("authentication.k8s.io", "tokenreviews", "TokenReview"),
+            Self::Access => (
+                "authorization.k8s.io",
+                "subjectaccessreviews",
+                "SubjectAccessReview",
+            ),
         }
     }
 
@@ -70,6 +91,7 @@ impl Review {
         document["kind"] = kind.into();
         document["status"] = match self {
             Self::Token => whose(access, &document["spec"], now)?,
+            Self::Access => access_review::whether(access, &document["spec"])?,
         };
         Ok((StatusCode::CREATED, document))
     }
@@ -83,13 +105,25 @@ fn whose(access: &Access, spec: &Value, now: Duration) -> Result<Value, Refusal>
     }
     let unknown =
         |why: &str| json!({"user": {}, "error": format!("[invalid bearer token, {why}]")});
-    let Some(account) = access.account(token) else {
-        return Ok(json!({"user": {}, "error": "invalid bearer token"}));
+    let somebody;
+    let account = match (access.account(token), access.user(token)) {
+        (Some(account), _) => account,
+        (None, Some(_)) => {
+            somebody = Account {
+                audiences: vec![API_AUDIENCE.to_owned()],
+                ..Account::default()
+            };
+            &somebody
+        }
+        (None, None) => return Ok(json!({"user": {}, "error": "invalid bearer token"})),
     };
     if account.expires.is_some_and(|end| end <= now) {
         return Ok(unknown("service account token has expired"));
     }
-    let asked = spec["audiences"].as_array().cloned().unwrap_or_default();
+    let mut asked = spec["audiences"].as_array().cloned().unwrap_or_default();
+    if asked.is_empty() {
+        asked.push(API_AUDIENCE.into());
+    }
     let common: Vec<_> = asked
         .iter()
         .filter(|asked| account.audiences.iter().any(|own| *asked == own))
@@ -101,19 +135,16 @@ fn whose(access: &Access, spec: &Value, now: Duration) -> Result<Value, Refusal>
             Value::from(asked.clone())
         )));
     }
-    let extra = account.extra.iter();
+    let told = |key: &str| access.names_nodes() || !NODE_KEYS.contains(&key);
+    let extra = account.extra.iter().filter(|(key, _)| told(key));
     let extra: BTreeMap<_, _> = extra.map(|(key, value)| (key, [value])).collect();
-    let (namespace, _) = &account.name;
+    let user = access.user(token).unwrap_or_default();
     Ok(json!({
         "authenticated": true,
         "user": {
-            "username": account.user(),
+            "username": user,
             "uid": "5a1ff3a1-93cb-4b2c-a6a1-0e0a2b1f5b1c",
-            "groups": [
-                "system:serviceaccounts",
-                format!("system:serviceaccounts:{namespace}"),
-                "system:authenticated",
-            ],
+            "groups": groups(user),
             "extra": extra,
         },
         "audiences": common,
@@ -123,7 +154,7 @@ fn whose(access: &Access, spec: &Value, now: Duration) -> Result<Value, Refusal>
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{access::Permission, resource::Resource},
+        super::{permission::Permission, resource::Resource},
         *,
     };
 
@@ -142,9 +173,13 @@ mod tests {
     }
 
     fn review(user: &str, spec: &Value, second: u64) -> Result<Value, Refusal> {
+        answered(&access(), user, spec, second)
+    }
+
+    fn answered(access: &Access, user: &str, spec: &Value, second: u64) -> Result<Value, Refusal> {
         let body = json!({ "spec": spec }).to_string();
         let now = Duration::from_secs(second);
-        let answer = Review::Token.answer(&access(), user, &Method::POST, body.as_bytes(), now);
+        let answer = Review::Token.answer(access, user, &Method::POST, body.as_bytes(), now);
         answer.map(|(_, document)| document["status"].clone())
     }
 
@@ -184,5 +219,34 @@ mod tests {
             "cannot create resource \"tokenreviews\" in API group \"authentication.k8s.io\"";
         assert!(error.to_string().contains(words), "{error}");
         assert!(access.authorize_review(REVIEWER, Review::Token).is_ok());
+    }
+
+    #[test]
+    fn without_an_audience_a_token_must_be_for_the_api_server() {
+        let access = access().with_token("alices", "alice");
+        let status = answered(&access, REVIEWER, &json!({"token": "alices"}), 0).unwrap();
+        assert_eq!(status["user"]["username"], "alice");
+        assert_eq!(status["audiences"], json!([API_AUDIENCE]));
+        let status = answered(&access, REVIEWER, &json!({"token": "token"}), 0).unwrap();
+        assert!(status["authenticated"].is_null(), "{status}");
+    }
+
+    #[test]
+    fn an_older_server_does_not_tell_the_node() {
+        let account = Account {
+            audiences: vec!["ours".into()],
+            extra: NODE_KEYS
+                .map(|key| (key.to_owned(), "worker-7".to_owned()))
+                .into(),
+            ..Account::default()
+        };
+        let access = access().with_account("token", account);
+        let spec = json!({"token": "token", "audiences": ["ours"]});
+        let extra = |access: &Access| {
+            let status = answered(access, REVIEWER, &spec, 0).unwrap();
+            status["user"]["extra"].as_object().unwrap().len()
+        };
+        assert_eq!(extra(&access), 2);
+        assert_eq!(extra(&access.naming_no_nodes()), 0);
     }
 }

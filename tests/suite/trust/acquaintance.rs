@@ -1,4 +1,4 @@
-//! Who is believed: agents and an aggregator that know each other by certificates or tokens, and what strangers try meanwhile.
+//! Agents and an aggregator that know each other by certificates or tokens, and what strangers are told meanwhile.
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
