@@ -32,12 +32,12 @@ async fn a_message_that_is_too_large_ends_the_stream() {
     let world = World::new();
     let mut agent = world.agent("node-1").await;
     let mut batch = agent.beat();
-    batch.heartbeats[0].resource_version = "9".repeat(5 << 20);
+    batch.heartbeats[0].resource_version = "9".repeat(257 << 10);
     let status = agent.send(batch).await.expect_err("a refusal");
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(
         status.message(),
-        "a message must not be larger than 4194304 bytes"
+        "a message must not be larger than 262144 bytes"
     );
 }
 

@@ -1,7 +1,8 @@
 //! What one agent may ask of the aggregator.
 
-/// Largest message in bytes. A batch of [`MAX_RECORDS`] heartbeats has about 80 KiB, one of as many full samples about 3 MiB.
-pub(crate) const MAX_MESSAGE_SIZE: usize = 4 << 20;
+/// Largest message in bytes: many times a batch of an agent's, which has 8 KiB, or some more where a single part has. One that is
+/// nothing but empty parts takes about a hundred times as much while it is looked at, on one thread at a time.
+pub(crate) const MAX_MESSAGE_SIZE: usize = 256 << 10;
 
 /// Most records in a batch: an agent that was cut off for hours sends its backlog in several.
 pub(super) const MAX_RECORDS: usize = 1024;

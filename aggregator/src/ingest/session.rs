@@ -112,13 +112,14 @@ impl Session {
 
     /// Keeps what is right in `batch`.
     async fn take(&mut self, mut batch: ReportBatch) -> Result<ReportAck, Status> {
-        let envelope = Envelope::of(&batch, self.first.as_ref())?;
-        self.badge.covers(&envelope.node, &self.parts).await?;
+        // Before anything is waited for: what is held meanwhile may be large.
         let sent = convert::record_count(&batch);
         if sent > MAX_RECORDS {
             let problem = format!("a batch must not hold more than {MAX_RECORDS} records");
             return Err(Status::resource_exhausted(problem));
         }
+        let envelope = Envelope::of(&batch, self.first.as_ref())?;
+        self.badge.covers(&envelope.node, &self.parts).await?;
         self.slow_down(sent, batch.encoded_len());
         let Parts {
             register,

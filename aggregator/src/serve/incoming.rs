@@ -64,7 +64,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// Somebody of whom no more is known than the address.
     #[cfg(test)]
-    pub(super) fn at(address: SocketAddr) -> Self {
+    pub(crate) fn at(address: SocketAddr) -> Self {
         Self {
             address,
             certificates: Arc::default(),

@@ -226,7 +226,57 @@ impl fmt::Debug for AccessReviewer {
 
 #[cfg(test)]
 mod tests {
+    use std::{convert::Infallible, net::SocketAddr, time::UNIX_EPOCH};
+
+    use hyper::{Request, Response};
+    use kube::client::Body;
+
     use super::*;
+
+    /// Somebody at `address` asks for `host` without a token.
+    async fn is_asked_for_a_token(address: &str, host: &str) -> bool {
+        let nobody = tower::service_fn(async |_: Request<Body>| {
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        });
+        let clock = Clock::scaled(1.0, UNIX_EPOCH);
+        let reviewer = AccessReviewer::new(kube::Client::new(nobody, "default"), clock);
+        let auth = QueryAuth::BeyondLoopback(reviewer);
+        let address: SocketAddr = address.parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("host", host.parse().unwrap());
+        let peer = Peer::at(address);
+        match auth.admit(Some(&peer), &headers, Wanted::Fleet).await {
+            Ok(permit) => permit.is_some(),
+            Err(refusal) => {
+                assert!(matches!(refusal, Refusal::Unauthenticated(_)));
+                true
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_through_a_forwarded_port_need_not_show_a_token_and_others_must() {
+        for near in [
+            "127.0.0.1:1",
+            "127.0.0.2:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(
+                !is_asked_for_a_token(near, "localhost:4851").await,
+                "{near}"
+            );
+            assert!(is_asked_for_a_token(near, "evil.example").await, "{near}");
+        }
+        for far in [
+            "10.0.0.1:1",
+            "[::ffff:10.0.0.1]:1",
+            "[fe80::1]:1",
+            "0.0.0.0:1",
+        ] {
+            assert!(is_asked_for_a_token(far, "localhost:4851").await, "{far}");
+        }
+    }
 
     #[test]
     fn a_browser_that_was_given_another_name_for_loopback_is_no_local_one() {
