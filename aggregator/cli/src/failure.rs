@@ -15,7 +15,7 @@ pub enum Failure {
     #[error("interrupted")]
     Interrupted,
     /// Something failed.
-    #[error("{0:#}")]
+    #[error("{}", told(.0))]
     Failed(anyhow::Error),
 }
 
@@ -39,6 +39,20 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// The error with what led to it, each said once: some errors quote their source, others do not.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |said, cause| {
+            match (said.is_empty(), said.contains(&cause)) {
+                (true, _) => cause,
+                (false, true) => said,
+                (false, false) => format!("{said}: {cause}"),
+            }
+        })
 }
 
 /// The aggregator's refusal of a question, with what to do about it.

@@ -62,10 +62,8 @@ async fn ask(args: &Args) -> Result<Answer, Failure> {
     let queries = reach(&args.reach).await?;
     let screen = Screen::stdout(args.show.color);
     let mut out = io::stdout();
-    let _alternate = match args.command.watch().is_some() && screen.size.is_some() {
-        true => Some(Alternate::enter(&mut out)?),
-        false => None,
-    };
+    let in_place = args.command.watch().is_some() && screen.size.is_some();
+    let _alternate = in_place.then(|| Alternate::enter(&mut out)).transpose()?;
     let surroundings = Surroundings {
         screen: &screen,
         clock: &Clock::real(),

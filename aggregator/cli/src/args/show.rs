@@ -24,7 +24,7 @@ pub struct ShowArgs {
     #[arg(long, global = true)]
     pub no_headers: bool,
 
-    /// When colours are used. `auto`: on a terminal, unless NO_COLOR is set.
+    /// When colours are used. `auto`: on a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
 }

@@ -32,7 +32,7 @@ pub struct GapsArgs {
     #[arg(long)]
     pub flipped: bool,
 
-    /// Order: "end_time" or "duration", each with an optional " desc". Default: "end_time desc".
+    /// Order: `end_time` or `duration`, each with an optional ` desc`. Default: `end_time desc`.
     #[arg(
         long,
         default_value = "",
@@ -140,9 +140,10 @@ fn probability(gap: &v1::Gap) -> Line {
 }
 
 fn flipped(gap: &v1::Gap) -> Line {
-    match gap.flip_seen {
-        true => Line::new(Tone::Bad, "yes"),
-        false => "no".into(),
+    if gap.flip_seen {
+        Line::new(Tone::Bad, "yes")
+    } else {
+        "no".into()
     }
 }
 

@@ -92,14 +92,18 @@ fn text(node: &v1::Node, gaps: &[v1::Gap], screen: &Screen) -> String {
 
 fn summary(node: &v1::Node, screen: &Screen) -> String {
     let head = Line::new(Tone::Title, &node.name).and(Tone::Plain, "  ");
+    let reason = Line::from(
+        format!(
+            "  {}
+",
+            node.state_reason
+        )
+        .trim_end(),
+    );
     let mut text = head.render(screen) + &top::state(node).render(screen);
-    if !node.state_reason.is_empty() {
-        text += &format!(
-            "  {}",
-            Line::from(node.state_reason.as_str()).render(screen)
-        );
-    }
-    text += "\n\n";
+    text += &reason.row(screen);
+    text += "
+";
     let entry = |name: &str, value: String| entry(name, &Line::from(value), screen);
     text += &entry("Gaps", self::gaps(node.gap.as_ref()));
     text += &margin(node, screen);
@@ -185,5 +189,5 @@ fn history(node: &v1::Node, gaps: &[v1::Gap], screen: &Screen) -> String {
     if chart.is_empty() {
         return String::new();
     }
-    title("History: its longest gaps over time", screen) + &chart
+    title("History of its long gaps", screen) + &chart
 }

@@ -79,14 +79,14 @@ fn text(answer: &v1::RecommendResponse, screen: &Screen) -> String {
             _ => ("unknown", Tone::Dim),
         };
         let line = Line::new(tone, format!("{word:9}")).and(Tone::Plain, &check.rule);
-        text += &format!("{}\n", line.render(screen));
+        text += &line.row(screen);
         text += &wrapped(&check.reason, "         ", screen.text_width());
     }
     for settings in &answer.settings {
         text += &title(&format!("{}:", settings.place), screen);
         for line in settings.text.lines() {
             // As it is to be pasted: not wrapped.
-            text += &format!("  {}\n", Line::from(line).render(screen));
+            text += &Line::from(format!("  {line}")).row(screen);
         }
     }
     text
@@ -96,18 +96,16 @@ fn text(answer: &v1::RecommendResponse, screen: &Screen) -> String {
 fn verdict(answer: &v1::RecommendResponse) -> (u8, String) {
     let grace = |outcome: &Option<v1::GraceOutcome>| outcome.as_ref()?.grace_period;
     let live = grace(&answer.present);
-    let seconds = |grace| as_seconds(grace);
     if let (Some(live), Some(wanted)) = (live, grace(&answer.recommended)) {
         let (now, wanted_text) = (setting(Some(live)), setting(Some(wanted)));
-        return match seconds(wanted) > seconds(live) {
-            true => (
-                MISSED,
-                format!("the live grace period of {now} misses the target, {wanted_text} meets it"),
-            ),
-            false => (
+        return if as_seconds(wanted) > as_seconds(live) {
+            let words = format!("misses the target, {wanted_text} meets it");
+            (MISSED, format!("the live grace period of {now} {words}"))
+        } else {
+            (
                 0,
                 format!("the live grace period of {now} meets the target"),
-            ),
+            )
         };
     }
     match answer.shortage.as_ref().map(v1::Shortage::kind) {

@@ -14,14 +14,14 @@ use crate::{
     args::{Output, WatchArgs},
     failure::Failure,
     nodes::{self, Wanted},
-    show::{document, table::table},
+    show::{document, line::Line, screen::Screen, table::table},
 };
 
 /// Which nodes, and in which order.
 #[derive(Clone, Debug, Args)]
 pub struct TopArgs {
-    /// Order: fields separated by commas, each with an optional " desc": name, state, margin, expected_flips, gap_p50, gap_p99,
-    /// gap_max, running_gap, period_p50, observed, cause, risk. Default: "risk desc".
+    /// Order: fields separated by commas, each with an optional ` desc`: `name`, `state`, `margin`, `expected_flips`, `gap_p50`,
+    /// `gap_p99`, `gap_max`, `running_gap`, `period_p50`, `observed`, `cause`, `risk`. Default: `risk desc`.
     #[arg(
         long,
         default_value = "",
@@ -30,7 +30,8 @@ pub struct TopArgs {
     )]
     pub sort_by: String,
 
-    /// Only nodes for which this holds, as in AIP-160: "state = NEAR AND margin < 20s", "name:pool-a", "cause = IO_STALLED".
+    /// Only nodes for which this holds, as in AIP-160: `state = NEAR AND margin < 20s`, `name:pool-a`,
+    /// `cause = IO_STALLED`.
     #[arg(
         long,
         default_value = "",
@@ -106,8 +107,6 @@ fn rows(list: &v1::ListNodesResponse, session: &Session<'_>, once: bool) -> Stri
 
 /// Names as kubectl writes and reads them.
 pub(super) fn names(nodes: &[v1::Node]) -> String {
-    nodes
-        .iter()
-        .map(|node| format!("node/{}\n", node.name))
-        .collect()
+    let name = |node: &v1::Node| Line::from(format!("node/{}", node.name)).row(&Screen::PIPE);
+    nodes.iter().map(name).collect()
 }

@@ -129,9 +129,10 @@ fn wire(duration: Duration) -> Result<prost_types::Duration, Failure> {
 
 fn grace(row: &Row) -> Line {
     let grace = figure::setting(row.outcome.grace_period);
-    match row.now {
-        true => Line::new(Tone::Title, format!("now:{grace}")),
-        false => grace.into(),
+    if row.now {
+        Line::new(Tone::Title, format!("now:{grace}"))
+    } else {
+        grace.into()
     }
 }
 

@@ -34,6 +34,9 @@ impl Address {
         }
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.with_context(|| format!("--address {text:?} names no host"))?;
+        if uri.port().is_none() && uri.authority().is_some_and(|all| all.as_str() != host) {
+            bail!("--address {text:?}: what comes after the host is no port");
+        }
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(PORT),

@@ -78,7 +78,7 @@ struct Way {
 #[derive(Clone)]
 enum End {
     Address(Address),
-    Pod(Pod),
+    Pod(Box<Pod>),
 }
 
 /// How the aggregator's certificate is judged.
@@ -110,14 +110,11 @@ impl Way {
             return Self::through_cluster(args).await;
         };
         let address = Address::parse(address)?;
-        let tls = match address.encrypted {
-            true => Some(Tls::new(
-                args,
-                &address.host,
-                !args.insecure_skip_tls_verify,
-            )?),
-            false => None,
-        };
+        let checked = !args.insecure_skip_tls_verify;
+        let tls = address
+            .encrypted
+            .then(|| Tls::new(args, &address.host, checked))
+            .transpose()?;
         Ok(Self {
             end: End::Address(address),
             tls,
@@ -132,12 +129,12 @@ impl Way {
         // The API server has said which pod that is, as for `kubectl port-forward`: without --ca its word is enough.
         let checked = args.ca.is_some();
         let name = format!("nodegrace.{}.svc", args.namespace);
-        let tls = match pod.encrypted() {
-            true => Some(Tls::new(args, &name, checked)?),
-            false => None,
-        };
+        let tls = pod
+            .encrypted()
+            .then(|| Tls::new(args, &name, checked))
+            .transpose()?;
         Ok(Self {
-            end: End::Pod(pod),
+            end: End::Pod(Box::new(pod)),
             tls,
         })
     }

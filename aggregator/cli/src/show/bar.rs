@@ -8,10 +8,12 @@ use super::{
     screen::{Glyphs, Screen},
 };
 
-/// Cells of a bar, the line of the grace period among them.
-const CELLS: usize = 20;
-/// The cell with that line: the rest is for what comes after it.
-const LINE: usize = 15;
+/// Cells of a bar, the line of the grace period among them, and the cell with that line: the rest is for what comes after it.
+const USUAL: (usize, usize) = (20, 15);
+/// The same where columns are dear.
+const NARROW: (usize, usize) = (16, 12);
+/// Width of a terminal up to which they are: a list of nodes with short names has room for the bar then.
+const DEAR: usize = 100;
 /// Share of the grace period above which a gap is worth a look: the default of the aggregator's --near-ratio.
 const NEAR: f64 = 0.5;
 
@@ -57,16 +59,18 @@ fn bar(grace: f64, [p50, p99, max]: [f64; 3], screen: &Screen) -> Line {
         Glyphs::Unicode => &UNICODE,
         Glyphs::Ascii => &ASCII,
     };
-    (0..CELLS).fold(Line::default(), |line, cell| {
-        if cell == LINE {
+    let narrow = screen.width().is_some_and(|width| width <= DEAR);
+    let (cells, grace_cell) = if narrow { NARROW } else { USUAL };
+    (0..cells).fold(Line::default(), |line, cell| {
+        if cell == grace_cell {
             let passed = max > grace;
             return line.and(if passed { Tone::Bad } else { Tone::Dim }, mark(marks.line));
         }
         // The line takes no time: what comes after it starts at the grace period.
-        let place = if cell > LINE { cell - 1 } else { cell };
-        let from = place as f64 / LINE as f64;
+        let place = if cell > grace_cell { cell - 1 } else { cell };
+        let from = place as f64 / grace_cell as f64;
         let reaches = |gap: f64| gap / grace > from;
-        let glyph = if cell == CELLS - 1 && max / grace > (CELLS - 1) as f64 / LINE as f64 {
+        let glyph = if cell == cells - 1 && max / grace > (cells - 1) as f64 / grace_cell as f64 {
             marks.beyond
         } else if reaches(p50) {
             marks.p50

@@ -56,6 +56,11 @@ impl Line {
         self.0.iter().map(|(_, text)| text.chars().count()).sum()
     }
 
+    /// As written to this screen, on a line of its own.
+    pub fn row(&self, screen: &Screen) -> String {
+        self.render(screen) + "\n"
+    }
+
     /// As written to this screen.
     pub fn render(&self, screen: &Screen) -> String {
         let piece = |(tone, text): &(Tone, String)| match tone.code() {

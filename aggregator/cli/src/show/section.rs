@@ -13,7 +13,18 @@ pub fn title(text: &str, screen: &Screen) -> String {
     format!("\n{}\n", Line::new(Tone::Title, text).render(screen))
 }
 
-/// One figure under its name.
+/// Figures beside their names, however long these are.
+pub fn entries(entries: &[(&str, String)], screen: &Screen) -> String {
+    let width = entries.iter().map(|(name, _)| name.len()).max();
+    let width = width.unwrap_or_default();
+    let shown = |(name, value): &(&str, String)| {
+        let value = Line::from(value.as_str()).render(screen);
+        format!("{name:width$}  {value}\n")
+    };
+    entries.iter().map(shown).collect()
+}
+
+/// One figure beside its name.
 pub fn entry(name: &str, value: &Line, screen: &Screen) -> String {
     format!("{name:NAMES$}  {}\n", value.render(screen))
 }

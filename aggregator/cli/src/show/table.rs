@@ -167,8 +167,14 @@ mod tests {
 
     const COLUMNS: [Column<(&str, u32)>; 3] = [
         Column::text("NAME", |(name, _), _| (*name).into()),
-        Column::figure("COUNT", |(_, count), _| count.to_string().into()).shown(Shown::WithRoom(1)),
-        Column::text("TWICE", |(_, count), _| (count * 2).to_string().into()).shown(Shown::Wide),
+        Column::figure("COUNT", |(_, count): &(&str, u32), _| {
+            count.to_string().into()
+        })
+        .shown(Shown::WithRoom(1)),
+        Column::text("TWICE", |(_, count): &(&str, u32), _| {
+            (count * 2).to_string().into()
+        })
+        .shown(Shown::Wide),
     ];
     const FORM: Form = Form {
         wide: false,

@@ -21,7 +21,7 @@ const TOTALS: &[Column<v1::CauseTotal>] = &[
 
 /// The reasons. Empty: none of its heartbeats was late.
 pub(super) fn reasons(node: &v1::Node, longest: Option<&v1::Gap>, screen: &Screen) -> String {
-    let mut text = String::new();
+    let (mut text, mut advised) = (String::new(), Vec::new());
     for habit in &node.habits {
         let (period, nominal) = (
             figure::seconds(habit.period),
@@ -29,12 +29,12 @@ pub(super) fn reasons(node: &v1::Node, longest: Option<&v1::Gap>, screen: &Scree
         );
         let channel = figure::channel(habit.channel());
         let fact = format!("As a rule its {channel} comes every {period} and not every {nominal}.");
-        text += &told(&fact, &habit.causes, screen);
+        text += &told(&fact, &habit.causes, &mut advised, screen);
     }
     if let Some(gap) = longest {
         let (length, end) = (figure::seconds(gap.duration), figure::moment(gap.end_time));
         let fact = format!("Its longest late gap took {length} and ended {end}.");
-        text += &told(&fact, &gap.causes, screen);
+        text += &told(&fact, &gap.causes, &mut advised, screen);
     }
     if !text.is_empty() {
         text = title("Why it was late", screen) + &text;
@@ -50,18 +50,24 @@ pub(super) fn reasons(node: &v1::Node, longest: Option<&v1::Gap>, screen: &Scree
     text
 }
 
-/// A fact, the sentence of each of its causes, and what acts on the first one.
-fn told(fact: &str, causes: &[v1::Cause], screen: &Screen) -> String {
+/// A fact, the sentence of each of its causes, and what acts on the first one, as far as that was not `advised` before.
+fn told<'a>(
+    fact: &str,
+    causes: &'a [v1::Cause],
+    advised: &mut Vec<&'a v1::Knob>,
+    screen: &Screen,
+) -> String {
     let width = screen.text_width();
     let sentences = causes.iter().map(|cause| cause.sentence.as_str());
     let paragraph: Vec<&str> = std::iter::once(fact).chain(sentences).collect();
     let mut text = wrapped(&paragraph.join(" "), "  ", width);
     for knob in causes.first().iter().flat_map(|cause| &cause.knobs) {
-        text += &wrapped(
-            &format!("-> {}: {}", knob.setting, knob.advice),
-            "     ",
-            width,
-        );
+        if advised.contains(&knob) {
+            continue;
+        }
+        advised.push(knob);
+        let advice = format!("-> {}: {}", knob.setting, knob.advice);
+        text += &wrapped(&advice, "     ", width);
     }
     text
 }

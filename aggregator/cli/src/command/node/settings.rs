@@ -4,9 +4,8 @@ use nodegrace_proto::v1;
 
 use crate::show::{
     figure,
-    line::Line,
     screen::Screen,
-    section::{entry, title},
+    section::{entries, title},
     table::{Column, Form, Shown, table},
 };
 
@@ -58,50 +57,42 @@ fn visibility(figures: &v1::ChannelFigures) -> String {
 
 /// What is known of the node's settings, each by its own name.
 pub(super) fn settings(node: &v1::Node, screen: &Screen) -> String {
-    let mut text = String::new();
-    let mut add = |name: &str, value: String| {
-        if value != figure::UNKNOWN {
-            text += &entry(name, &Line::from(value), screen);
-        }
-    };
-    if let Some(facts) = &node.facts {
-        add("Kubelet", figure::text(&facts.kubelet_version));
-        add("Runtime", figure::text(&facts.container_runtime_version));
-        add("Kernel", figure::text(&facts.kernel_version));
-        add("Machine", figure::text(&machine(facts)));
-    }
-    if let Some(set) = &node.kubelet_settings {
-        let durations = [
-            ("nodeLeaseDurationSeconds", set.node_lease_duration),
-            (
-                "nodeStatusUpdateFrequency",
-                set.node_status_update_frequency,
-            ),
-            (
-                "nodeStatusReportFrequency",
-                set.node_status_report_frequency,
-            ),
-            ("runtimeRequestTimeout", set.runtime_request_timeout),
-        ];
-        for (name, value) in durations {
-            add(name, figure::setting(value));
-        }
-        let number = |value: Option<String>| value.unwrap_or_else(figure::unknown);
-        add(
+    let facts = node.facts.clone().unwrap_or_default();
+    let set = node.kubelet_settings.clone().unwrap_or_default();
+    let number = |value: Option<String>| value.unwrap_or_else(figure::unknown);
+    let percent = set.image_gc_high_threshold_percent;
+    let all = [
+        ("kubelet", figure::text(&facts.kubelet_version)),
+        ("runtime", figure::text(&facts.container_runtime_version)),
+        ("kernel", figure::text(&facts.kernel_version)),
+        ("machine", figure::text(&machine(&facts))),
+        (
+            "nodeLeaseDurationSeconds",
+            figure::setting(set.node_lease_duration),
+        ),
+        (
+            "nodeStatusUpdateFrequency",
+            figure::setting(set.node_status_update_frequency),
+        ),
+        (
+            "nodeStatusReportFrequency",
+            figure::setting(set.node_status_report_frequency),
+        ),
+        (
             "nodeStatusMaxImages",
             number(set.node_status_max_images.map(|max| max.to_string())),
-        );
-        add("maxPods", number(set.max_pods.map(|max| max.to_string())));
-        let high = set.image_gc_high_threshold_percent;
-        add(
+        ),
+        ("maxPods", number(set.max_pods.map(|max| max.to_string()))),
+        (
+            "runtimeRequestTimeout",
+            figure::setting(set.runtime_request_timeout),
+        ),
+        (
             "imageGCHighThresholdPercent",
-            number(high.map(|percent| percent.to_string())),
-        );
-    }
-    match text.is_empty() {
-        true => text,
-        false => title("Settings", screen) + &text,
-    }
+            number(percent.map(|percent| percent.to_string())),
+        ),
+    ];
+    title("Settings", screen) + &entries(&all, screen)
 }
 
 /// Where and what the machine is, by its labels.

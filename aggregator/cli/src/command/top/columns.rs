@@ -9,7 +9,7 @@ use crate::show::{
     table::{Column, Shown},
 };
 
-/// The columns of a list of nodes. On a narrow terminal the interval goes first, then the median, then the bar.
+/// The columns of a list of nodes. On a narrow terminal the interval goes first, then the median, the margin, the bar: it says the same as they do.
 pub(super) const COLUMNS: &[Column<v1::Node>] = &[
     Column::text("NODE", |node, _| node.name.as_str().into()),
     Column::text("STATE", |node, _| state(node)),
@@ -17,8 +17,8 @@ pub(super) const COLUMNS: &[Column<v1::Node>] = &[
         .shown(Shown::WithRoom(2)),
     Column::figure("P99", |node, _| gap(node, |gap| gap.p99)),
     Column::figure("MAX", |node, _| gap(node, |gap| gap.max)),
-    Column::text("P50█P99▓MAX░GRACE│", margin_bar).shown(Shown::WithRoom(3)),
-    Column::figure("MARGIN-P99", |node: &v1::Node, _| margin(node)).shown(Shown::WithRoom(4)),
+    Column::text("GAP-VS-GRACE", margin_bar).shown(Shown::WithRoom(4)),
+    Column::figure("MARGIN-P99", |node: &v1::Node, _| margin(node)).shown(Shown::WithRoom(3)),
     Column::figure("FLIPS/DAY", |node, _| flips(node)),
     Column::text("95%-INTERVAL", |node: &v1::Node, _| interval(node)).shown(Shown::WithRoom(1)),
     Column::text("CAUSE", |node: &v1::Node, _| cause(node).into()).shown(Shown::WithRoom(5)),

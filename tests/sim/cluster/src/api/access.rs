@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
+    object::Key,
     refusal::Refusal,
     request::{Request, Verb},
     resource::Resource,
@@ -131,6 +132,18 @@ impl Access {
         Err(Refusal::Forbidden(format!(
             "{plural}.{group} is forbidden: User \"{user}\" cannot create resource \"{plural}\" in API group \"{group}\" at the \
              cluster scope"
+        )))
+    }
+
+    /// Whether an identity may have ports of this pod forwarded: only if it is not restricted.
+    pub(super) fn authorize_forward(&self, user: &str, pod: &Key) -> Result<(), Refusal> {
+        if !self.permissions.contains_key(user) {
+            return Ok(());
+        }
+        Err(Refusal::Forbidden(format!(
+            "pods \"{}\" is forbidden: User \"{user}\" cannot get resource \"pods/portforward\" in API group \"\" in the \
+             namespace \"{}\"",
+            pod.name, pod.namespace
         )))
     }
 
