@@ -9,9 +9,9 @@ use crate::{
     failure::Failure,
     show::{
         document, figure,
-        line::{Line, wrapped},
+        line::wrapped,
         screen::Screen,
-        section::{entry, title},
+        section::{title, words},
     },
 };
 
@@ -39,7 +39,7 @@ pub async fn answer(session: &mut Session<'_>) -> Result<Answer, Failure> {
 }
 
 fn text(fleet: &v1::Fleet, screen: &Screen) -> String {
-    let entry = |name: &str, value: String| entry(name, &Line::from(value), screen);
+    let entry = |name: &str, text: String| words(name, &text, screen);
     let states = fleet.states.iter().map(|count| {
         let state = figure::name(count.state().as_str_name(), "STATE_");
         format!("{} {state}", count.nodes)

@@ -21,7 +21,7 @@ use crate::{
         figure::{self, as_seconds},
         line::{Line, Tone},
         screen::Screen,
-        section::{entry, title},
+        section::{entry, title, words},
     },
 };
 
@@ -104,7 +104,7 @@ fn summary(node: &v1::Node, screen: &Screen) -> String {
     text += &reason.row(screen);
     text += "
 ";
-    let entry = |name: &str, value: String| entry(name, &Line::from(value), screen);
+    let entry = |name: &str, text: String| words(name, &text, screen);
     text += &entry("Gaps", self::gaps(node.gap.as_ref()));
     text += &margin(node, screen);
     text += &entry(

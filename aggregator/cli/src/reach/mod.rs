@@ -44,7 +44,7 @@ pub async fn reach(args: &ReachArgs) -> anyhow::Result<Queries> {
     let way = Way::find(args).await?;
     let bearer = token::bearer(args, way.trust())?;
     let place = way.place();
-    let (timeout, ending) = (args.request_timeout, way.clone());
+    let timeout = args.request_timeout;
     // The connector below goes its own way: this names the authority in requests, and nothing else.
     let endpoint = Endpoint::from_static("http://nodegrace-aggregator").timeout(timeout);
     let connect = tower::service_fn(move |_| {
@@ -53,8 +53,7 @@ pub async fn reach(args: &ReachArgs) -> anyhow::Result<Queries> {
     });
     let channel = endpoint.connect_with_connector(connect).await;
     let channel = channel.map_err(|error| {
-        let reason = ending.complaint().unwrap_or_else(|| innermost(&error));
-        anyhow::anyhow!("cannot reach the aggregator {place}: {reason}")
+        anyhow::anyhow!("cannot reach the aggregator {place}: {}", innermost(&error))
     })?;
     Ok(queries(channel, bearer))
 }
@@ -157,14 +156,6 @@ impl Way {
         match &self.end {
             End::Address(address) => format!("at {address} (--address)"),
             End::Pod(pod) => format!("through a port-forward to {pod}"),
-        }
-    }
-
-    /// What the other end of a port-forward said of it.
-    fn complaint(&self) -> Option<String> {
-        match &self.end {
-            End::Pod(pod) => pod.complaint(),
-            End::Address(_) => None,
         }
     }
 

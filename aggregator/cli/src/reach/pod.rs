@@ -2,14 +2,15 @@
 //! pods/portforward, in one namespace.
 
 use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
+    fmt, io,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
 };
 
 use anyhow::{Context as _, bail};
 use k8s_openapi::api::core::v1::{Container, Pod as Object};
 use kube::{Api, Error, ResourceExt as _, api::ListParams};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::{Stream, address::PORT, kubernetes::Kubernetes};
 use crate::args::ReachArgs;
@@ -30,7 +31,7 @@ pub(super) struct Pod {
     name: String,
     port: u16,
     encrypted: bool,
-    complaint: Arc<Mutex<Option<String>>>,
+    context: String,
 }
 
 impl Pod {
@@ -65,7 +66,7 @@ impl Pod {
             encrypted: containers.iter().any(speaks_tls),
             api,
             namespace: namespace.clone(),
-            complaint: Arc::default(),
+            context: context.clone(),
         })
     }
 
@@ -77,25 +78,75 @@ impl Pod {
     /// A connection to its port.
     pub(super) async fn forward(&self) -> anyhow::Result<Box<dyn Stream>> {
         let forwarded = self.api.portforward(&self.name, &[self.port]).await;
-        let mut forwarded = forwarded
-            .map_err(|error| refused(error, "port-forward to pods", &self.namespace, "in use"))?;
-        let stream: Option<DuplexStream> = forwarded.take_stream(self.port);
-        if let Some(failure) = forwarded.take_error(self.port) {
-            let complaint = Arc::clone(&self.complaint);
-            // Ends with the connection.
-            tokio::spawn(async move {
-                if let Some(message) = failure.await {
-                    *complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
-                }
-            });
+        let mut forwarded = forwarded.map_err(|error| {
+            refused(
+                error,
+                "port-forward to pods",
+                &self.namespace,
+                &self.context,
+            )
+        })?;
+        let stream = forwarded.take_stream(self.port);
+        let stream = stream.context("the port-forward has no stream")?;
+        let failure = forwarded.take_error(self.port);
+        let failure = failure.context("the port-forward has no channel for errors")?;
+        Ok(Box::new(Forwarded {
+            stream,
+            failure: Some(Box::pin(failure)),
+        }))
+    }
+}
+
+/// A forwarded port. What the node says of it, such as that nothing listens there, is an error of the stream.
+struct Forwarded {
+    stream: DuplexStream,
+    /// Absent once it is known that nothing is said.
+    failure: Option<Pin<Box<dyn Future<Output = Option<String>> + Send>>>,
+}
+
+impl AsyncRead for Forwarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(task, buffer);
+        let ended = matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before;
+        let Some(failure) = self.failure.as_mut().filter(|_| ended || read.is_pending()) else {
+            return read;
+        };
+        match failure.as_mut().poll(task) {
+            Poll::Ready(said) => {
+                self.failure = None;
+                said.map_or(read, |said| Poll::Ready(Err(io::Error::other(said))))
+            }
+            // The end of the stream comes with what is said of it.
+            Poll::Pending => Poll::Pending,
         }
-        Ok(Box::new(stream.context("the port-forward has no stream")?))
+    }
+}
+
+impl AsyncWrite for Forwarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // A port that takes nothing any more says why to the reader.
+        let written = ready!(Pin::new(&mut self.stream).poll_write(task, bytes));
+        Poll::Ready(written.or_else(|error| match self.failure {
+            Some(_) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            _ => Err(error),
+        }))
     }
 
-    /// What the node said of the port-forward, such as that nothing listens.
-    pub(super) fn complaint(&self) -> Option<String> {
-        let complaint = self.complaint.lock();
-        complaint.unwrap_or_else(PoisonError::into_inner).clone()
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
     }
 }
 
@@ -120,7 +171,7 @@ fn refused(error: Error, act: &str, namespace: &str, context: &str) -> anyhow::E
     } else {
         ""
     };
-    let problem = format!("cannot {act} in namespace {namespace} of the context {context}{rights}");
+    let problem = format!("cannot {act} in namespace {namespace} of context {context}{rights}");
     anyhow::Error::new(error).context(problem)
 }
 

@@ -1,7 +1,7 @@
 //! Answers about one thing: a title, and figures under their names.
 
 use super::{
-    line::{Line, Tone},
+    line::{Line, Tone, wrapped},
     screen::Screen,
 };
 
@@ -26,5 +26,12 @@ pub fn entries(entries: &[(&str, String)], screen: &Screen) -> String {
 
 /// One figure beside its name.
 pub fn entry(name: &str, value: &Line, screen: &Screen) -> String {
-    format!("{name:NAMES$}  {}\n", value.render(screen))
+    format!("{name:NAMES$}  {}", value.row(screen))
+}
+
+/// A few words beside their name, in as many lines as they take.
+pub fn words(name: &str, text: &str, screen: &Screen) -> String {
+    let indent = " ".repeat(NAMES + 2);
+    let lines = wrapped(text, &indent, screen.text_width());
+    format!("{name:NAMES$}  {}", lines.trim_start())
 }

@@ -120,10 +120,14 @@ impl Query for Fixed {
         &self,
         request: Request<v1::ListNodesRequest>,
     ) -> Answer<v1::ListNodesResponse> {
-        self.note(&request, |asked| asked.nodes.push(request.get_ref().clone()))?;
+        self.note(&request, |asked| {
+            asked.nodes.push(request.get_ref().clone());
+        })?;
         let request = request.into_inner();
         let from = request.page_token.parse().unwrap_or(0);
-        let size = self.page.min(usize::try_from(request.page_size).unwrap_or(0));
+        let size = self
+            .page
+            .min(usize::try_from(request.page_size).unwrap_or(0));
         let nodes: Vec<_> = self.nodes.iter().skip(from).take(size).cloned().collect();
         let next = from + nodes.len();
         Ok(Response::new(v1::ListNodesResponse {
@@ -141,9 +145,8 @@ impl Query for Fixed {
         self.note(&request, |_| ())?;
         let name = &request.get_ref().name;
         let node = self.nodes.iter().find(|node| node.name == *name).cloned();
-        node.map(Response::new).ok_or_else(|| {
-            Status::not_found(format!("no agent has reported for a node {name:?}"))
-        })
+        node.map(Response::new)
+            .ok_or_else(|| Status::not_found(format!("no agent has reported for a node {name:?}")))
     }
 
     type WatchNodesStream =
@@ -178,7 +181,9 @@ impl Query for Fixed {
         &self,
         request: Request<v1::SimulateGraceRequest>,
     ) -> Answer<v1::SimulateGraceResponse> {
-        self.note(&request, |asked| asked.what_ifs.push(request.get_ref().clone()))?;
+        self.note(&request, |asked| {
+            asked.what_ifs.push(request.get_ref().clone());
+        })?;
         Ok(Response::new(self.what_if.clone()))
     }
 

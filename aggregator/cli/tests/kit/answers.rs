@@ -1,5 +1,10 @@
 //! The fixed answers: a node in trouble, one that is well, and one of which hardly anything is known.
 
+#![allow(
+    clippy::unnecessary_wraps,
+    reason = "messages have every duration and moment in an option"
+)]
+
 use nodegrace_proto::{
     prost_types::{Duration, Timestamp},
     v1,
@@ -69,7 +74,10 @@ pub fn node_of(name: &str, state: v1::State, gaps: [f64; 3], per_day: f64) -> v1
     v1::Node {
         name: name.to_owned(),
         state: state.into(),
-        state_reason: format!("p99 gap {p99} s leaves {:.1} s of the 40 s grace period", 40.0 - p99),
+        state_reason: format!(
+            "p99 gap {p99} s leaves {:.1} s of the 40 s grace period",
+            40.0 - p99
+        ),
         gap: Some(quantiles),
         running_gap: Some(v1::RunningGap {
             duration: seconds(3.5),
@@ -214,7 +222,8 @@ pub fn fleet() -> v1::Fleet {
         shared_causes: vec![v1::SharedCause {
             kind: v1::CauseKind::RuntimeSlow.into(),
             nodes: 2,
-            sentence: "RUNTIME_SLOW was seen on 2 of 2 nodes of zone-a and on none elsewhere.".to_owned(),
+            sentence: "RUNTIME_SLOW was seen on 2 of 2 nodes of zone-a and on none elsewhere."
+                .to_owned(),
             ..v1::SharedCause::default()
         }],
     }
@@ -252,9 +261,21 @@ pub fn what_if() -> v1::SimulateGraceResponse {
     v1::SimulateGraceResponse {
         present: Some(controller()),
         outcomes: vec![
-            outcome(40.0, Some([420.4, 246.88, 669.04]), v1::EstimateBasis::Replayed),
-            outcome(60.0, Some([0.86, 0.0, 29.23]), v1::EstimateBasis::Extrapolated),
-            outcome(180.0, Some([0.004, 0.0, 0.01]), v1::EstimateBasis::HardlySeen),
+            outcome(
+                40.0,
+                Some([420.4, 246.88, 669.04]),
+                v1::EstimateBasis::Replayed,
+            ),
+            outcome(
+                60.0,
+                Some([0.86, 0.0, 29.23]),
+                v1::EstimateBasis::Extrapolated,
+            ),
+            outcome(
+                180.0,
+                Some([0.004, 0.0, 0.01]),
+                v1::EstimateBasis::HardlySeen,
+            ),
             outcome(300.0, None, v1::EstimateBasis::Unspecified),
         ],
     }

@@ -16,10 +16,7 @@ use kubectl_nodegrace::{
 };
 use nodegrace_clock::Clock;
 
-pub use self::{
-    aggregator::{Asked, Fixed},
-    answers::{fleet, node_of, nodes},
-};
+pub use self::aggregator::Fixed;
 
 /// A terminal of so many columns, without colours.
 pub const fn terminal(columns: usize) -> Screen {
