@@ -19,7 +19,7 @@ use crate::{
         bar::margin_bar,
         chart, document,
         figure::{self, as_seconds},
-        line::{Line, Tone},
+        line::{Line, Tone, wrapped},
         screen::Screen,
         section::{entry, title, words},
     },
@@ -92,18 +92,11 @@ fn text(node: &v1::Node, gaps: &[v1::Gap], screen: &Screen) -> String {
 
 fn summary(node: &v1::Node, screen: &Screen) -> String {
     let head = Line::new(Tone::Title, &node.name).and(Tone::Plain, "  ");
-    let reason = Line::from(
-        format!(
-            "  {}
-",
-            node.state_reason
-        )
-        .trim_end(),
-    );
-    let mut text = head.render(screen) + &top::state(node).render(screen);
-    text += &reason.row(screen);
-    text += "
-";
+    let mut text = head.render(screen) + &top::state(node).row(screen);
+    if !node.state_reason.is_empty() {
+        text += &wrapped(&node.state_reason, "", screen.text_width());
+    }
+    text += "\n";
     let entry = |name: &str, text: String| words(name, &text, screen);
     text += &entry("Gaps", self::gaps(node.gap.as_ref()));
     text += &margin(node, screen);

@@ -115,6 +115,8 @@ async fn forward(
             let Target { pod, port } = target;
             let problem = format!("failed to connect to port {port} inside pod {pod:?}: {error}");
             sink.send(message(ERROR, problem.as_bytes())).await?;
+            // What is still sent is read, so that the client reads this before it finds the connection closed.
+            while let Some(Ok(_)) = stream.next().await {}
             return sink.close().await;
         }
     };
