@@ -130,7 +130,7 @@ fn margin(node: &v1::Node, screen: &Screen) -> String {
         figure::seconds(margin.p99),
         figure::setting(margin.grace_period),
     );
-    let words = format!("  {p99} at p99 of a grace period of {grace}");
+    let words = format!("  {p99} at p99 (grace {grace})");
     entry("Margin", &bar.and(Tone::Plain, words), screen)
 }
 
