@@ -23,9 +23,10 @@ const CHANNELS: &[Column<v1::ChannelFigures>] = &[
     Column::figure("P99", |figures, _| {
         figure::seconds(figures.period.and_then(|period| period.p99)).into()
     }),
-    Column::figure("DELIVERY-P99", |figures, _| {
+    Column::figure("DELIVERY-P99", |figures: &v1::ChannelFigures, _| {
         figure::seconds(figures.delivery_delay.and_then(|delay| delay.p99)).into()
-    }),
+    })
+    .shown(Shown::WithRoom(3)),
     Column::figure("UNCREDITED", |figures: &v1::ChannelFigures, _| {
         figures.uncredited_renewals.to_string().into()
     })
