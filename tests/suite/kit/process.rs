@@ -129,7 +129,10 @@ pub fn run_to_end(name: &str, args: &[&str]) -> Ended {
 /// The path of a binary of this workspace, built on first use in the same target directory and profile as the tests.
 ///
 /// `cargo test` builds the binaries of the tested package only; ours belong to other packages.
-fn binary(name: &str) -> PathBuf {
+///
+/// # Panics
+/// When it does not build.
+pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
@@ -152,6 +155,7 @@ fn build(profile_dir: &Path) {
         "--package=nodegrace-agent",
         "--package=nodegrace-aggregator",
         "--package=nodegrace-sim",
+        "--package=kubectl-nodegrace",
         "--bins",
     ]);
     if profile_dir.ends_with("release") {

@@ -103,7 +103,7 @@ fn grpcurl(args: &[&str]) -> anyhow::Result<String> {
 
 /// Reports, as an agent would, a node whose Lease was renewed every `period` seconds until now. The node counts as connected until
 /// what is returned is dropped.
-async fn report(
+pub(super) async fn report(
     aggregator: &AggregatorProcess,
     node: &str,
     period: u64,

@@ -10,6 +10,7 @@ mod daemons;
 mod grpcurl;
 mod host;
 mod image;
+mod kubectl;
 mod manifests;
 mod programs;
 mod relay;

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
-    permission::{Attempt, Permission},
+    object::Key,
+    permission::{Attempt, On, Permission},
     refusal::Refusal,
     request::Request,
     review::{Account, Review},
@@ -129,6 +130,26 @@ impl Access {
         Err(Refusal::Forbidden(format!(
             "{plural}.{group} is forbidden: User \"{user}\" cannot create resource \"{plural}\" in API group \"{group}\" at the \
              cluster scope"
+        )))
+    }
+
+    /// Whether an identity may have ports of this pod forwarded. What asks for that by a WebSocket is a GET.
+    pub(super) fn authorize_forward(&self, user: &str, pod: &Key) -> Result<(), Refusal> {
+        let attempt = Attempt {
+            verb: "get",
+            on: On::Objects {
+                group: "",
+                plural: "pods/portforward",
+                namespace: Some(&pod.namespace),
+            },
+        };
+        if self.allows(user, &groups(user), attempt) {
+            return Ok(());
+        }
+        Err(Refusal::Forbidden(format!(
+            "pods \"{}\" is forbidden: User \"{user}\" cannot get resource \"pods/portforward\" in API group \"\" in the \
+             namespace \"{}\"",
+            pod.name, pod.namespace
         )))
     }
 

@@ -1,9 +1,12 @@
 //! What tests turn on a running server, and what they read off it.
 
+use std::net::SocketAddr;
+
 use super::{
     access::Access,
     counters::{Cost, CostKey, Logged},
     faults::Fault,
+    object::Key,
     server::ApiServer,
 };
 
@@ -36,6 +39,12 @@ impl ApiServer {
     /// Serves streaming lists or, as with an etcd too old for them, refuses each with an ERROR event.
     pub fn serve_streaming_lists(&self, on: bool) {
         self.service().lock().streaming_lists = on;
+    }
+
+    /// Lets port-forwards to this port of a pod lead to an address; to others nothing listens.
+    pub fn listen_in_pod(&self, pod: Key, port: u16, address: SocketAddr) {
+        let mut state = self.service().lock();
+        state.listening.insert((pod, port), address);
     }
 
     /// The last requests, oldest first; bounded.

@@ -9,6 +9,7 @@ mod discovery;
 mod faults;
 mod fields;
 mod follow;
+mod forward;
 mod gate;
 mod identity;
 mod knobs;

@@ -155,7 +155,7 @@ impl Request {
 }
 
 /// The pairs of a query string, decoded.
-fn url_pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(super) fn url_pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

@@ -78,7 +78,7 @@ impl std::fmt::Debug for Listening {
 
 /// Spawns hyper's stream tasks where the server waits for them, and ends them with their connections.
 #[derive(Clone)]
-struct Spawner {
+pub(super) struct Spawner {
     tasks: TaskTracker,
     connections: CancellationToken,
 }
@@ -168,13 +168,17 @@ impl ApiServer {
             connections,
         };
         async move {
+            let beside = spawner.clone();
             let answer = service_fn(move |request| {
-                let service = service.clone();
+                let (service, beside) = (service.clone(), beside.clone());
                 let certificate = certificate.clone();
-                async move { service.respond(request, certificate.as_deref()).await }
+                async move {
+                    let certificate = certificate.as_deref();
+                    service.respond(request, certificate, &beside).await
+                }
             });
             let served = auto::Builder::new(spawner)
-                .serve_connection(TokioIo::new(io), answer)
+                .serve_connection_with_upgrades(TokioIo::new(io), answer)
                 .await;
             if let Err(error) = served {
                 tracing::debug!(%error, "api server connection ended");

@@ -1,14 +1,16 @@
 //! One request after another: who asks, which faults are in force, what is answered, what it cost.
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request as HttpRequest, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, rt::Executor as _, upgrade::OnUpgrade};
 use nodegrace_clock::Clock;
 
 use super::{
@@ -17,11 +19,14 @@ use super::{
     counters::{CostKey, Counters, Logged},
     discovery,
     faults::Faults,
+    forward::{self, Target},
+    object::Key,
     refusal::Refusal,
     request::Request,
     resource::Resource,
     respond::{Body, json_answer, refusal_answer, text_answer},
     review::Review,
+    server::Spawner,
     store::Store,
 };
 
@@ -42,6 +47,8 @@ pub(super) struct State {
     pub(super) access: Access,
     pub(super) faults: Faults,
     pub(super) counters: Counters,
+    /// What listens on the ports of pods.
+    pub(super) listening: HashMap<(Key, u16), SocketAddr>,
     pub(super) lease_api: bool,
     pub(super) streaming_lists: bool,
 }
@@ -55,6 +62,7 @@ impl Service {
                 access: Access::default(),
                 faults: Faults::default(),
                 counters: Counters::default(),
+                listening: HashMap::new(),
                 lease_api: true,
                 streaming_lists: true,
             }),
@@ -65,12 +73,14 @@ impl Service {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers one request, and counts it.
+    /// Answers one request, and counts it. What goes on after the answer is left to `spawner`.
     pub(super) async fn respond(
         self: Arc<Self>,
-        request: HttpRequest<Incoming>,
+        mut request: HttpRequest<Incoming>,
         certificate: Option<&[u8]>,
+        spawner: &Spawner,
     ) -> Result<Response<Body>, Infallible> {
+        let upgrade = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
         let path = head
             .uri
@@ -102,7 +112,12 @@ impl Service {
                 Some(request) => self.objects(&user, &request, &head.headers, body).await,
                 None => match Review::at(head.uri.path()) {
                     Some(review) => self.review(review, &user, &head.method, body).await,
-                    None => self.documents(head.uri.path()),
+                    None => match Target::at(&head.uri) {
+                        Some(target) => {
+                            self.forward(&user, target, &head.headers, upgrade, spawner)
+                        }
+                        None => self.documents(head.uri.path()),
+                    },
                 },
             }
         }
@@ -168,6 +183,27 @@ impl Service {
         let now = self.clock.now();
         let (code, answer) = review.answer(&self.lock().access, user, method, &body, now)?;
         Ok(json_answer(code, &answer))
+    }
+
+    /// Forwards a port of a pod; what goes on is carried on after the answer.
+    fn forward(
+        &self,
+        user: &str,
+        target: Target,
+        headers: &HeaderMap,
+        upgrade: OnUpgrade,
+        spawner: &Spawner,
+    ) -> Result<Response<Body>, Refusal> {
+        let listens = {
+            let state = self.lock();
+            state.access.authorize_forward(user, &target.pod)?;
+            let listens = (target.pod.clone(), target.port);
+            state.listening.get(&listens).copied()
+        };
+        self.store.get(Resource::Pod, &target.pod)?;
+        let answer = forward::switch(headers)?;
+        spawner.execute(forward::carry(upgrade, target, listens));
+        Ok(answer)
     }
 
     fn documents(&self, path: &str) -> Result<Response<Body>, Refusal> {

@@ -1,0 +1,81 @@
+//! What can be asked: a file for each command, which makes the text of its answer.
+
+pub mod completion;
+pub mod fleet;
+pub mod gaps;
+pub mod node;
+pub mod recommend;
+pub mod top;
+pub mod what_if;
+
+use nodegrace_proto::v1;
+
+use crate::{
+    args::{Output, ShowArgs},
+    failure::{Failure, refused},
+    reach::Queries,
+    show::screen::Screen,
+};
+
+/// What a command needs to answer.
+pub struct Session<'a> {
+    /// The aggregator.
+    pub queries: Queries,
+    /// How the answer is wanted.
+    pub show: ShowArgs,
+    /// What it is shown on.
+    pub screen: &'a Screen,
+}
+
+/// An answer, and what it means to a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What is written to standard output.
+    pub text: String,
+    /// What is said beside it, to standard error.
+    pub remark: Option<String>,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl Answer {
+    /// An answer that is no verdict.
+    pub fn of(text: String) -> Self {
+        Self {
+            text,
+            remark: None,
+            code: 0,
+        }
+    }
+
+    /// The same with something to say beside it.
+    #[must_use]
+    pub fn with_remark(self, remark: Option<String>) -> Self {
+        Self { remark, ..self }
+    }
+}
+
+/// Most that the API gives at once.
+const PAGE: i32 = 1000;
+
+/// The fleet's totals.
+async fn fleet(queries: &mut Queries) -> Result<v1::Fleet, Failure> {
+    let answer = queries.get_fleet(v1::GetFleetRequest {}).await;
+    let answer = answer.map_err(|status| refused("GetFleet", &status))?;
+    Ok(answer.into_inner())
+}
+
+/// Refuses -o name for answers that are not about nodes.
+fn not_by_name(show: ShowArgs) -> Result<(), Failure> {
+    if show.output == Output::Name {
+        let problem = "-o name is for lists of nodes: `top` and `node` have it";
+        return Err(Failure::Usage(problem.to_owned()));
+    }
+    Ok(())
+}
+
+/// What people should know before they trust a figure: that the grace period it rests on is in doubt.
+fn doubt(controller: Option<&v1::ControllerSettings>) -> Option<String> {
+    let warning = &controller?.warning;
+    (!warning.is_empty()).then(|| format!("warning: {warning}"))
+}
