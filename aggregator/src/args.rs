@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::trust::AgentAuthKind;
 pub use self::{store::StoreArgs, thresholds::ThresholdArgs, tls::TlsArgs, trust::TrustArgs};
-use crate::{AgentAuth, Config};
+use crate::{AgentAuth, Config, MetricsNodes};
 
 /// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
 ///
@@ -32,7 +32,7 @@ pub struct Args {
     )]
     pub listen: SocketAddr,
 
-    /// Address of the HTTP server with /livez and /readyz.
+    /// Address of the HTTP server with /metrics, /livez and /readyz.
     #[arg(
         long,
         env = "NODEGRACE_HTTP",
@@ -40,6 +40,16 @@ pub struct Args {
         value_name = "IP:PORT"
     )]
     pub http: SocketAddr,
+
+    /// Which nodes have series of their own at /metrics: all, the N most endangered, or none. Some 40 series each; the totals
+    /// are always of all.
+    #[arg(
+        long,
+        env = "NODEGRACE_METRICS_NODES",
+        default_value = "top=1000",
+        value_name = "all|top=N|none"
+    )]
+    pub metrics_nodes: MetricsNodes,
 
     /// How connections are encrypted.
     #[command(flatten)]
@@ -199,6 +209,7 @@ impl Args {
             },
             store: self.store.store(),
             tls,
+            metrics_nodes: self.metrics_nodes,
             ..Config::default()
         })
     }
@@ -229,6 +240,7 @@ mod tests {
     fn the_defaults_are_those_of_kubernetes_and_of_the_core() {
         let config = parsed(&[]).expect("the defaults are valid");
         assert_eq!(config.fleet, nodegrace_core::Config::default());
+        assert_eq!(config.metrics_nodes, MetricsNodes::default());
     }
 
     #[test]
@@ -275,6 +287,7 @@ mod tests {
             ("--stale-after=0s", "--stale-after must be longer than zero"),
             ("--learning-gaps=0", "--learning-gaps must be at least 1"),
             ("--max-store-size=1GB", "--max-store-size"),
+            ("--metrics-nodes=some", "--metrics-nodes"),
             ("--retain-for=ever", "--retain-for"),
             ("--log=info,x=loud", "--log"),
             ("--http=0.0.0.0:4851", "--http 0.0.0.0:4851 can be reached"),

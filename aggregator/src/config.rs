@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{AgentAuth, Tls};
+use crate::{AgentAuth, MetricsNodes, Tls};
 
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How agents show which node they are on. Default: they need not.
     pub agent_auth: AgentAuth,
+    /// Which nodes have series of their own at `/metrics`.
+    pub metrics_nodes: MetricsNodes,
 }
 
 /// Where history is kept, and how much of it.

@@ -1,4 +1,4 @@
-//! The HTTP server: the kubelet's probes.
+//! The HTTP server: the kubelet's probes, and what Prometheus scrapes.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{crowd::Crowd, drain::drained, incoming::Socket};
-use crate::Aggregator;
+use crate::{Aggregator, metrics};
 
 /// How long a peer may take for the head of a request, and how long it may pause before the next. Real time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 256;
 
 impl Aggregator {
-    /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
-    /// `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
+    /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) and
+    /// `/metrics` on `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
     pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
         let mut incoming = self.incoming(listener, super::Tls::http);
-        let routes = routes(shutdown.clone());
+        let routes = routes(shutdown.clone()).merge(metrics::routes(self.clone()));
         let mut connections = Crowd::new(MOST_CONNECTIONS);
         let serve = async {
             loop {
