@@ -11,6 +11,7 @@ mod grpcurl;
 mod host;
 mod image;
 mod manifests;
+mod monitoring;
 mod programs;
 mod relay;
 mod runtime_counts;
