@@ -76,7 +76,9 @@ impl Engine {
     /// What it answers now, one line a series.
     pub(super) fn query(&self, expr: &str) -> anyhow::Result<Vec<String>> {
         let answer = output_of("promtool", ["query", "instant", &self.url, expr])?;
-        Ok(answer.lines().map(str::to_owned).collect())
+        // Nothing is an empty line.
+        let lines = answer.lines().filter(|line| !line.is_empty());
+        Ok(lines.map(str::to_owned).collect())
     }
 
     /// What it answers once it answers with something.
