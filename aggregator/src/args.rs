@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::trust::{AgentAuthKind, Kinds, QueryAuthKind, Reach};
 pub use self::{store::StoreArgs, thresholds::ThresholdArgs, tls::TlsArgs, trust::TrustArgs};
-use crate::{AgentAuth, Config, Limits, QueryAuth};
+use crate::{AgentAuth, Config, Limits, MetricsNodes, QueryAuth};
 
 /// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
 ///
@@ -32,7 +32,7 @@ pub struct Args {
     )]
     pub listen: SocketAddr,
 
-    /// Address of the HTTP server with /livez and /readyz, which are open to everybody.
+    /// Address of the HTTP server with /metrics and, open to everybody, /livez and /readyz.
     #[arg(
         long,
         env = "NODEGRACE_HTTP",
@@ -40,6 +40,16 @@ pub struct Args {
         value_name = "IP:PORT"
     )]
     pub http: SocketAddr,
+
+    /// Which nodes have series of their own at /metrics: all, the N most endangered, or none. Some 40 series each; the totals
+    /// are always of all.
+    #[arg(
+        long,
+        env = "NODEGRACE_METRICS_NODES",
+        default_value = "top=1000",
+        value_name = "all|top=N|none"
+    )]
+    pub metrics_nodes: MetricsNodes,
 
     /// How connections are encrypted.
     #[command(flatten)]
@@ -231,6 +241,7 @@ impl Args {
                 nodes: self.max_nodes,
                 ..Limits::default()
             },
+            metrics_nodes: self.metrics_nodes,
             ..Config::default()
         })
     }
@@ -261,6 +272,7 @@ mod tests {
     fn the_defaults_are_those_of_kubernetes_and_of_the_core() {
         let config = parsed(&[]).expect("the defaults are valid");
         assert_eq!(config.fleet, nodegrace_core::Config::default());
+        assert_eq!(config.metrics_nodes, MetricsNodes::default());
     }
 
     #[test]
@@ -308,6 +320,7 @@ mod tests {
             ("--learning-gaps=0", "--learning-gaps must be at least 1"),
             ("--max-nodes=0", "--max-nodes must be at least 1"),
             ("--max-store-size=1GB", "--max-store-size"),
+            ("--metrics-nodes=some", "--metrics-nodes"),
             ("--retain-for=ever", "--retain-for"),
             ("--log=info,x=loud", "--log"),
             ("--http=0.0.0.0:4851", "--http 0.0.0.0:4851 can be reached"),

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{AgentAuth, QueryAuth, Tls};
+use crate::{AgentAuth, MetricsNodes, QueryAuth, Tls};
 
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub agent_auth: AgentAuth,
     /// Who may query, and see what the HTTP port shows. Default: everybody.
     pub query_auth: QueryAuth,
+    /// Which nodes have series of their own at `/metrics`.
+    pub metrics_nodes: MetricsNodes,
 }
 
 /// Where history is kept, and how much of it.

@@ -1,7 +1,7 @@
 //! The centre of nodegrace: takes what agents report and answers which nodes are near the controller's timeout.
 //!
 //! Data flows one way: `ingest` checks and converts what arrives, `store` writes it to disk and then applies it to the
-//! `register`, which holds the pure `nodegrace_core::Fleet`; `query` reads from there and changes nothing.
+//! `register`, which holds the pure `nodegrace_core::Fleet`; `query` and `metrics` read from there and change nothing.
 
 mod aggregator;
 mod args;
@@ -9,6 +9,7 @@ mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ingest;
+mod metrics;
 mod places;
 mod query;
 mod refused;
@@ -23,6 +24,7 @@ mod wire;
 pub use aggregator::{Aggregator, StartError, run};
 pub use args::{Args, LogFormat, StoreArgs, ThresholdArgs, TlsArgs, TrustArgs};
 pub use config::{Config, Limits, StoreConfig, StreamsOfOne};
+pub use metrics::{Format as MetricsFormat, MetricsNodes};
 pub use serve::{Tls, TlsFiles};
 pub use store::OpenError;
 pub use trust::{AccessReviewer, AgentAuth, QueryAuth, Reviewer};

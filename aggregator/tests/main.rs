@@ -17,6 +17,7 @@ mod identity;
 mod ingest;
 mod limits;
 mod list;
+mod metrics;
 mod migration;
 mod overload;
 mod process;

@@ -1,4 +1,4 @@
-//! The HTTP server: the kubelet's probes, which are open to everybody, and behind the guard whatever else there is.
+//! The HTTP server: the kubelet's probes, which are open to everybody, and behind the guard what Prometheus scrapes.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
     guard::Door,
     incoming::{Connection, Peer},
 };
-use crate::{Aggregator, places::Places};
+use crate::{Aggregator, metrics, places::Places};
 
 /// How long a peer may take for the head of a request, and how long it may pause before the next. Real time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,13 +34,16 @@ const MOST_CONNECTIONS: usize = 256;
 const MOST_CONNECTIONS_OF_ONE: usize = 128;
 
 impl Aggregator {
-    /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
-    /// `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
+    /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) and
+    /// `/metrics` on `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
     pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
         // In all, the crowd sees to it.
         let places = Places::new(usize::MAX, MOST_CONNECTIONS_OF_ONE);
         let mut incoming = self.incoming(listener, super::Tls::http, places);
-        let routes = self.guarded(Door::Http, routes(shutdown.clone()));
+        let routes = self.guarded(
+            Door::Http,
+            routes(shutdown.clone()).merge(metrics::routes(self.clone())),
+        );
         let mut connections = Crowd::new(MOST_CONNECTIONS);
         let serve = async {
             loop {

@@ -15,6 +15,7 @@
 //! Without a data directory a batch is applied and acknowledged at once, and a restart forgets it.
 
 mod database;
+mod durations;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -141,6 +142,12 @@ impl Store {
     pub(crate) fn is_behind(&self) -> bool {
         let disk = self.disk.as_ref();
         disk.is_some_and(|disk| disk.queue.capacity() < SHED_BELOW)
+    }
+
+    /// Batches that wait for the disk. Absent: memory only.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        let queue = &self.disk.as_ref()?.queue;
+        Some(queue.max_capacity() - queue.capacity())
     }
 
     /// What the log keeps of `batch`; nothing where there is none.

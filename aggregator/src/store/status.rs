@@ -1,15 +1,21 @@
 //! How the store fares, for whoever asks.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
+
+use super::durations::Durations;
 
 /// How the store fares.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     shed_samples: AtomicU64,
     failures: AtomicU64,
+    commits: Durations,
     /// Why nothing can be written now. Empty: all is well.
     error: Mutex<String>,
 }
@@ -44,6 +50,11 @@ impl Status {
             .clone()
     }
 
+    /// How long commits took in this run.
+    pub(crate) const fn commits(&self) -> &Durations {
+        &self.commits
+    }
+
     /// Writing failed. Said once, however often it is tried.
     pub(super) fn fail(&self, error: &rusqlite::Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
@@ -54,8 +65,9 @@ impl Status {
         }
     }
 
-    /// Writing succeeded.
-    pub(super) fn succeed(&self) {
+    /// Writing succeeded, and took so long.
+    pub(super) fn succeed(&self, took: Duration) {
+        self.commits.add(took);
         if !self.change(String::new()).is_empty() {
             tracing::info!("writing works again");
         }

@@ -210,6 +210,7 @@ impl Writer {
                 .database
                 .take()
                 .ok_or_else(|| anyhow::anyhow!("the database is gone"))?;
+            let begun = parts.clock.now();
             let outcome;
             // Where tokio's time is paused it stands still until this ends.
             (database, work, outcome) = task::spawn_blocking(move || {
@@ -220,7 +221,7 @@ impl Writer {
             self.database = Some(database);
             match outcome {
                 Ok(last_row) => {
-                    self.status.succeed();
+                    self.status.succeed(parts.clock.now().saturating_sub(begun));
                     return Ok(Some(last_row));
                 }
                 Err(error) => self.status.fail(&error),

@@ -27,6 +27,7 @@ pub use agent::Agent;
 pub struct World {
     pub clock: Clock,
     pub shutdown: CancellationToken,
+    pub aggregator: Aggregator,
     connections: mpsc::UnboundedSender<io::Result<DuplexStream>>,
     server: JoinHandle<anyhow::Result<()>>,
 }
@@ -72,14 +73,15 @@ impl World {
         let shutdown = CancellationToken::new();
         let (connections, incoming) = mpsc::unbounded_channel();
         let aggregator = Aggregator::new(config, clock.clone()).expect("valid settings");
-        let stop = shutdown.clone();
+        let (serving, stop) = (aggregator.clone(), shutdown.clone());
         let server = tokio::spawn(async move {
             let incoming = UnboundedReceiverStream::new(incoming);
-            aggregator.serve_grpc(incoming, stop).await
+            serving.serve_grpc(incoming, stop).await
         });
         Self {
             clock,
             shutdown,
+            aggregator,
             connections,
             server,
         }

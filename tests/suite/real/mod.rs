@@ -12,6 +12,7 @@ mod host;
 mod image;
 mod kubectl;
 mod manifests;
+mod monitoring;
 mod programs;
 mod relay;
 mod runtime_counts;

@@ -76,6 +76,12 @@ fn text(fleet: &v1::Fleet, screen: &Screen) -> String {
             );
         }
     }
+    if let Some(refusals) = fleet
+        .refusals
+        .filter(|some| *some != v1::Refusals::default())
+    {
+        text += &entry("Refused", self::refusals(refusals));
+    }
     let shared = fleet.shared_causes.iter().filter(|cause| cause.nodes > 1);
     let shared: Vec<&v1::SharedCause> = shared.collect();
     if !shared.is_empty() {
@@ -141,6 +147,13 @@ pub(super) fn losses(losses: &v1::Losses) -> String {
         losses.dropped_samples,
         losses.dropped_others,
         losses.rejected_records
+    )
+}
+
+fn refusals(refusals: v1::Refusals) -> String {
+    format!(
+        "{} questions, {} connections and {} batches of nodes beyond the most; {} batches came too fast and had to wait",
+        refusals.queries, refusals.connections, refusals.nodes, refusals.hasty_batches
     )
 }
 

@@ -226,6 +226,10 @@ pub fn fleet() -> v1::Fleet {
                 .to_owned(),
             ..v1::SharedCause::default()
         }],
+        refusals: Some(v1::Refusals {
+            queries: 3,
+            ..v1::Refusals::default()
+        }),
     }
 }
 

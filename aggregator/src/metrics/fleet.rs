@@ -1,0 +1,144 @@
+//! The series of the fleet: totals over every node, whichever have series of their own.
+
+use nodegrace_core::{ControllerSettings, FleetFigures, InferredGrace, State};
+
+use super::{
+    exposition::{Exposition, Kind},
+    words,
+};
+
+/// Writes the totals.
+pub(super) fn write(
+    out: &mut Exposition,
+    fleet: &FleetFigures,
+    controller: &ControllerSettings,
+    inferred: Option<&InferredGrace>,
+) {
+    nodes(out, fleet);
+    flips(out, fleet);
+    grace(out, controller, inferred);
+    data(out, fleet);
+}
+
+fn nodes(out: &mut Exposition, fleet: &FleetFigures) {
+    let mut family = out.family("nodegrace_nodes", Kind::Gauge, "Nodes by state.");
+    for state in words::STATES {
+        let in_it = |(counted, _): &&(State, u64)| *counted == state;
+        let nodes = fleet
+            .states
+            .iter()
+            .find(in_it)
+            .map_or(0, |(_, nodes)| *nodes);
+        family.sample(&[("state", words::state(state))], nodes as f64);
+    }
+    out.single(
+        "nodegrace_agents_connected",
+        Kind::Gauge,
+        "Agents whose stream is open.",
+        Some(fleet.connected_agents as f64),
+    );
+    let mut family = out.family(
+        "nodegrace_gap_seconds",
+        Kind::Summary,
+        "Time between consecutive heartbeats of a node as the controller sees them, of all nodes together.",
+    );
+    if let Some(spread) = &fleet.gap.spread {
+        family.summary(&[], &words::quantiles(spread), None, fleet.gap.count);
+    }
+}
+
+fn flips(out: &mut Exposition, fleet: &FleetFigures) {
+    let flips = fleet.expected_flips;
+    for (name, help, value) in [
+        (
+            "nodegrace_expected_flips_per_day",
+            "Times a day that the controller would mark some node Unknown, judged from the gaps of all.",
+            flips.map(|flips| flips.per_day),
+        ),
+        (
+            "nodegrace_expected_flips_per_day_lower",
+            "Lower end of the 95 % interval of the flips expected a day.",
+            flips.map(|flips| flips.per_day_interval.lower),
+        ),
+        (
+            "nodegrace_expected_flips_per_day_upper",
+            "Upper end of the 95 % interval of the flips expected a day.",
+            flips.map(|flips| flips.per_day_interval.upper),
+        ),
+    ] {
+        out.single(name, Kind::Gauge, help, value);
+    }
+    out.single(
+        "nodegrace_flips_seen",
+        Kind::Counter,
+        "Times a Ready condition was seen to turn Unknown.",
+        Some(fleet.flips_seen as f64),
+    );
+}
+
+fn grace(out: &mut Exposition, controller: &ControllerSettings, inferred: Option<&InferredGrace>) {
+    for (name, help, value) in [
+        (
+            "nodegrace_grace_period_seconds",
+            "The controller's node-monitor-grace-period as this aggregator was told.",
+            Some(controller.grace_period.as_secs_f64()),
+        ),
+        (
+            "nodegrace_monitor_period_seconds",
+            "The controller's node-monitor-period as this aggregator was told.",
+            Some(controller.monitor_period.as_secs_f64()),
+        ),
+        (
+            "nodegrace_inferred_grace_period_shortest_seconds",
+            "The shortest grace period that the flips seen agree with.",
+            inferred.map(|inferred| inferred.shortest.as_secs_f64()),
+        ),
+        (
+            "nodegrace_inferred_grace_period_longest_seconds",
+            "The longest grace period that the flips seen agree with.",
+            inferred.map(|inferred| inferred.effective.as_secs_f64()),
+        ),
+        (
+            "nodegrace_grace_period_contradicted",
+            "1 when the flips seen cannot come from the grace period that this aggregator was told, 0 when they can.",
+            inferred.map(|inferred| f64::from(u8::from(inferred.contradicts_settings))),
+        ),
+    ] {
+        out.single(name, Kind::Gauge, help, value);
+    }
+}
+
+fn data(out: &mut Exposition, fleet: &FleetFigures) {
+    for (name, help, records) in [
+        (
+            "nodegrace_heartbeats",
+            "Heartbeats counted.",
+            fleet.heartbeats,
+        ),
+        (
+            "nodegrace_duplicate_records",
+            "Records received more than once and recognised.",
+            fleet.duplicate_records,
+        ),
+        (
+            "nodegrace_late_records",
+            "Records of replaced agents that came too late to be put in order.",
+            fleet.late_records,
+        ),
+        (
+            "nodegrace_forgotten_records",
+            "Records acknowledged by an earlier run and forgotten with it.",
+            fleet.forgotten_records,
+        ),
+    ] {
+        out.single(name, Kind::Counter, help, Some(records as f64));
+    }
+    let mut family = out.family(
+        "nodegrace_lost_records",
+        Kind::Counter,
+        "Records that agents had to drop, or that were refused.",
+    );
+    for (kind, records) in words::losses(fleet.losses.unwrap_or_default()) {
+        family.sample(&[("kind", kind)], records);
+    }
+}

@@ -1,0 +1,110 @@
+//! What the aggregator says of itself.
+
+use super::{
+    exposition::{Exposition, Kind},
+    process,
+};
+use crate::aggregator::Parts;
+
+/// Writes how ingest and store fare.
+pub(super) fn write(out: &mut Exposition, parts: &Parts) {
+    let (register, store) = (&parts.register, &parts.store);
+    let status = store.status();
+    let mut family = out.family(
+        "nodegrace_build_info",
+        Kind::Gauge,
+        "1; the label says which version runs.",
+    );
+    family.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    for (name, help, times) in [
+        (
+            "nodegrace_rejected_records",
+            "Records refused because they make no sense.",
+            register.rejected_records(),
+        ),
+        (
+            "nodegrace_rejected_streams",
+            "Agents' streams refused.",
+            register.rejected_streams(),
+        ),
+        (
+            "nodegrace_store_shed_samples",
+            "Samples not kept because the disk did not follow.",
+            status.shed_samples(),
+        ),
+        (
+            "nodegrace_store_failures",
+            "Times writing to disk failed.",
+            status.failures(),
+        ),
+    ] {
+        out.single(name, Kind::Counter, help, Some(times as f64));
+    }
+    let flag = |flag: bool| Some(f64::from(u8::from(flag)));
+    out.single(
+        "nodegrace_store_durable",
+        Kind::Gauge,
+        "1 when history survives a restart, 0 when it is in memory only.",
+        flag(store.is_durable()),
+    );
+    out.single(
+        "nodegrace_store_failing",
+        Kind::Gauge,
+        "1 while nothing can be written, so that nothing is acknowledged; else 0.",
+        flag(!status.error().is_empty()),
+    );
+    out.single(
+        "nodegrace_store_queue_batches",
+        Kind::Gauge,
+        "Batches that wait for the disk.",
+        store.waiting().map(|batches| batches as f64),
+    );
+    let mut family = out.family(
+        "nodegrace_store_commit_duration_seconds",
+        Kind::Histogram,
+        "How long commits took, each of all batches that waited.",
+    );
+    if store.is_durable() {
+        let commits = status.commits();
+        family.histogram(&commits.buckets(), commits.sum_seconds());
+    }
+}
+
+/// Writes the process's figures, under the names that every Prometheus client gives them.
+pub(super) fn write_process(out: &mut Exposition) {
+    let figures = process::figures();
+    for (name, kind, help, value) in [
+        (
+            "process_cpu_seconds",
+            Kind::Counter,
+            "Processor time spent, user and system.",
+            figures.cpu_seconds,
+        ),
+        (
+            "process_resident_memory_bytes",
+            Kind::Gauge,
+            "Memory resident.",
+            figures.resident_bytes,
+        ),
+        (
+            "process_virtual_memory_bytes",
+            Kind::Gauge,
+            "Memory mapped.",
+            figures.virtual_bytes,
+        ),
+        (
+            "process_open_fds",
+            Kind::Gauge,
+            "File descriptors open.",
+            figures.open_fds,
+        ),
+        (
+            "process_start_time_seconds",
+            Kind::Gauge,
+            "Start of the process, in seconds since 1970.",
+            figures.start_seconds,
+        ),
+    ] {
+        out.single(name, kind, help, value);
+    }
+}
