@@ -39,8 +39,9 @@ pub struct Config {
     pub spool_bytes: u64,
     /// Most records in one batch. Default: 256.
     pub batch_records: usize,
-    /// Most bytes of records in one batch. Default: 8 KiB, some minutes of them. An aggregator's buffers for a stream grow to twice
-    /// the largest batch and stay, and after an outage every agent of a cluster has large ones.
+    /// Most bytes of records in one batch. Default: 3 KiB, half a minute of them. An aggregator's buffers for a stream grow with its
+    /// largest batch and stay as long as it is open, and after an outage every agent of a cluster would have large ones: with
+    /// its envelope such a batch fits what is set apart (`nodegrace_proto`'s codec).
     pub batch_bytes: usize,
     /// Longest time without a batch, on the agent's clock. Default: 10 s: the aggregator takes a node as stale after 45 s.
     pub report_interval: Duration,
@@ -107,7 +108,7 @@ impl Config {
             spool_dir: None,
             spool_bytes: 4 << 20,
             batch_records: 256,
-            batch_bytes: 8 << 10,
+            batch_bytes: 3 << 10,
             report_interval: Duration::from_secs(10),
             aggregator_token: None,
             timeouts: Timeouts::default(),
