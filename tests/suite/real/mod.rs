@@ -7,10 +7,16 @@ mod cgroup;
 mod containerd;
 mod cri;
 mod daemons;
+mod forms;
 mod grpcurl;
+mod helm;
 mod host;
 mod image;
 mod manifests;
+#[cfg(feature = "image")]
+mod pods;
 mod programs;
 mod relay;
+#[cfg(feature = "image")]
+mod rights;
 mod runtime_counts;
