@@ -35,11 +35,7 @@ const UNUSED: [(&str, &str); 1] = [
 #[tokio::test]
 async fn the_default_form_reports_and_uses_every_right_it_has_and_no_other() -> anyhow::Result<()> {
     let pods = Pods::start(DEFAULT).await?;
-    pods.answer_for_their_node(TlsFiles::default(), "http")
-        .await?;
-    pods.pass_their_probes()?;
-    pods.have_no_power()?;
-    pods.used_their_rights()
+    pods.do_their_work("http", TlsFiles::default()).await
 }
 
 #[tokio::test]
@@ -50,10 +46,14 @@ async fn the_form_for_production_does_so_too() -> anyhow::Result<()> {
         server_name: Some("nodegrace.nodegrace.svc".to_owned()),
         identity: None,
     };
-    pods.answer_for_their_node(files, "https").await?;
-    pods.pass_their_probes()?;
-    pods.have_no_power()?;
-    pods.used_their_rights()
+    pods.do_their_work("https", files).await
+}
+
+/// It has the host's processes and /sys in sight, and no more power for it.
+#[tokio::test]
+async fn the_form_for_k3s_does_so_too() -> anyhow::Result<()> {
+    let pods = Pods::start("deploy/overlays/k3s").await?;
+    pods.do_their_work("http", TlsFiles::default()).await
 }
 
 /// The two pods of a form, and the cluster around them.
@@ -79,8 +79,16 @@ impl Pods {
         })
     }
 
+    async fn do_their_work(&self, scheme: &str, files: TlsFiles) -> anyhow::Result<()> {
+        self.answer_for_their_node(scheme, files).await?;
+        self.pass_their_probes()?;
+        self.have_no_power()?;
+        self.used_their_rights();
+        Ok(())
+    }
+
     /// Asks for the node until both channels, a heartbeat and the kubelet's figures have arrived.
-    async fn answer_for_their_node(&self, files: TlsFiles, scheme: &str) -> anyhow::Result<()> {
+    async fn answer_for_their_node(&self, scheme: &str, files: TlsFiles) -> anyhow::Result<()> {
         let url = format!("{scheme}://127.0.0.1:4850");
         let mut query = QueryClient::new(channel(&url, &files, &Timeouts::default())?);
         let request = || v1::GetNodeRequest { name: NODE.into() };
@@ -155,7 +163,7 @@ impl Pods {
     }
 
     /// Nothing was refused, and nothing is granted in vain.
-    fn used_their_rights(&self) -> anyhow::Result<()> {
+    fn used_their_rights(&self) {
         let (used, refused) = self.cluster.asked();
         assert!(refused.is_empty(), "{refused:?}");
         let wanted = self.granted.iter().filter(|right| {
@@ -163,7 +171,6 @@ impl Pods {
             !UNUSED.contains(&what)
         });
         assert_eq!(used, wanted.cloned().collect());
-        Ok(())
     }
 }
 

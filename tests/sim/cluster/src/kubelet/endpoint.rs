@@ -36,7 +36,10 @@ pub(crate) struct KubeletEndpoint {
 
 /// Whom a kubelet answers: it asks the API server whether the holder of a token may `get` a resource such as `nodes/metrics`.
 #[derive(Clone)]
-pub struct Guard(Arc<dyn Fn(&str, &str) -> bool + Send + Sync>);
+pub struct Guard(Arc<Question>);
+
+/// Whether the holder of a token may `get` a resource.
+type Question = dyn Fn(&str, &str) -> bool + Send + Sync;
 
 impl Guard {
     /// Answers those for whom `may`, given their token and the resource, is true.
