@@ -47,14 +47,6 @@ fn in_repository(path: &str) -> String {
     format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The only object of this kind and name.
-pub(super) fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
-    let found = objects
-        .iter()
-        .find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
-    found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
-}
-
 /// The texts of a list; none where there is no list.
 pub(super) fn strings(list: &Value) -> Vec<&str> {
     let items = list.as_array().into_iter().flatten();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nodegrace_sim_cluster::api::{Access, Logged, Permission, Resource, Review};
 use serde_json::Value;
 
-use super::forms::{object, strings};
+use super::forms::strings;
 
 /// One verb on one resource, granted to somebody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,15 @@ pub(super) fn granted(objects: &[Value]) -> BTreeSet<Right> {
     rights
 }
 
+/// The only object of this kind and name.
+fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let found = objects
+        .iter()
+        .find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
+}
+
+/// The user that a subject of a binding is.
 fn account(subject: &Value) -> String {
     let [namespace, name] =
         ["namespace", "name"].map(|key| subject[key].as_str().unwrap_or_default());
