@@ -8,6 +8,7 @@ mod replicas;
 mod restarts;
 mod schedule;
 mod trust;
+mod versions;
 
 #[cfg(feature = "real")]
 mod real;

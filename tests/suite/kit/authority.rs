@@ -45,7 +45,16 @@ impl Authority {
     /// # Panics
     /// When it cannot be signed.
     pub fn server_pem(&self, name: &str) -> (String, String) {
-        let (identity, _) = self.sign(named(name), ExtendedKeyUsagePurpose::ServerAuth);
+        self.server_pem_of(&[name])
+    }
+
+    /// The same for a server with several names.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn server_pem_of(&self, names: &[&str]) -> (String, String) {
+        let names = names.iter().flat_map(|name| named(name)).collect();
+        let (identity, _) = self.sign(names, ExtendedKeyUsagePurpose::ServerAuth);
         identity.pem
     }
 

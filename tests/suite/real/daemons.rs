@@ -28,7 +28,7 @@ pub(super) const NODE: &str = "this-machine";
 const TOKEN: &str = "the-agents-token";
 
 /// Who the API server takes the holder of [`TOKEN`] for.
-pub(super) const AGENT_USER: &str = "system:serviceaccount:nodegrace:nodegrace-agent";
+const AGENT_USER: &str = "system:serviceaccount:nodegrace:nodegrace-agent";
 
 /// Longest wait for a sample: agents take one every 10 s.
 const SAMPLE_PATIENCE: Duration = Duration::from_secs(45);

@@ -7,12 +7,18 @@ mod cgroup;
 mod containerd;
 mod cri;
 mod daemons;
+mod forms;
 mod grpcurl;
+mod helm;
 mod host;
 mod image;
 mod kubectl;
 mod manifests;
 mod monitoring;
+#[cfg(feature = "image")]
+mod pods;
 mod programs;
 mod relay;
+#[cfg(feature = "image")]
+mod rights;
 mod runtime_counts;

@@ -11,7 +11,7 @@ use crate::{
     api::{ApiServer, Store},
     controller::{Controller, Flip, Rule},
     cri::CriRuntime,
-    kubelet::{KubeletEndpoint, Ledger, NodeSpec, SimNode},
+    kubelet::{Guard, KubeletEndpoint, Ledger, NodeSpec, SimNode},
     surroundings::{MachinePaths, Pace, Surroundings},
     workload,
 };
@@ -202,6 +202,25 @@ impl Cluster {
         let address = listener.local_addr()?;
         let endpoint = KubeletEndpoint::new(self.clock.clone(), &self.nodes);
         self.spawn(endpoint.run(listener, tls));
+        Ok(address)
+    }
+
+    /// Serves one node's kubelet as it is on its node, `/metrics` and the like, to those whom its guard lets.
+    ///
+    /// # Errors
+    /// When there is no such node, or the address cannot be had.
+    pub async fn listen_kubelet(
+        &self,
+        node: &str,
+        address: SocketAddr,
+        tls: Arc<rustls::ServerConfig>,
+        guard: Guard,
+    ) -> io::Result<SocketAddr> {
+        let node = self.node(node).ok_or(io::ErrorKind::NotFound)?;
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let endpoint = KubeletEndpoint::of(self.clock.clone(), node, guard);
+        self.spawn(endpoint.run(listener, Some(tls)));
         Ok(address)
     }
 

@@ -1,9 +1,10 @@
-//! The kubelets' own HTTP servers, all behind one listener: `/NODE/metrics`, `/NODE/configz`, `/NODE/healthz`.
+//! The kubelets' own HTTP servers, all behind one listener: `/NODE/metrics`, `/NODE/configz`, `/NODE/healthz`; or one by itself, as
+//! it is on its node: `/metrics`.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header, header::AUTHORIZATION};
 use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -29,6 +30,39 @@ const PAUSED_PACE: Duration = Duration::from_millis(200);
 pub(crate) struct KubeletEndpoint {
     clock: Clock,
     nodes: Arc<BTreeMap<String, SimNode>>,
+    /// The only one, whose name paths do not begin with, and who may read it.
+    only: Option<(String, Guard)>,
+}
+
+/// Whom a kubelet answers: it asks the API server whether the holder of a token may `get` a resource such as `nodes/metrics`.
+#[derive(Clone)]
+pub struct Guard(Arc<Question>);
+
+/// Whether the holder of a token may `get` a resource.
+type Question = dyn Fn(&str, &str) -> bool + Send + Sync;
+
+impl Guard {
+    /// Answers those for whom `may`, given their token and the resource, is true.
+    pub fn new(may: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(may))
+    }
+
+    /// Whether to answer a request for this path; if not, why.
+    fn judge(&self, request: &Request<Incoming>, path: &str) -> Result<(), StatusCode> {
+        let shown = request.headers().get(AUTHORIZATION);
+        let token = shown
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or(StatusCode::UNAUTHORIZED)?;
+        let may = (self.0)(token, &format!("nodes/{path}"));
+        may.then_some(()).ok_or(StatusCode::FORBIDDEN)
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Guard")
+    }
 }
 
 impl KubeletEndpoint {
@@ -39,7 +73,15 @@ impl KubeletEndpoint {
         Self {
             clock,
             nodes: Arc::new(nodes.collect()),
+            only: None,
         }
+    }
+
+    /// The server of one kubelet by itself, which answers whom its guard lets.
+    pub(crate) fn of(clock: Clock, node: &SimNode, guard: Guard) -> Self {
+        let mut endpoint = Self::new(clock, std::slice::from_ref(node));
+        endpoint.only = Some((node.spec().name.clone(), guard));
+        endpoint
     }
 
     /// Serves until the future is dropped, with TLS when given a configuration.
@@ -86,8 +128,17 @@ impl KubeletEndpoint {
 
     /// Answers as the node's kubelet would: late while it is stopped, not at all while it is gone (the connection is dropped).
     async fn answer(&self, request: &Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
-        let mut segments = request.uri().path().trim_start_matches('/').splitn(2, '/');
-        let (name, path) = (segments.next().unwrap_or_default(), segments.next());
+        let whole = request.uri().path().trim_start_matches('/');
+        let (name, path) = match (&self.only, whole.split_once('/')) {
+            (Some((name, _)), _) => (name.as_str(), Some(whole)),
+            (None, Some((name, path))) => (name, Some(path)),
+            (None, None) => (whole, None),
+        };
+        if let (Some((_, guard)), Some(path)) = (&self.only, path)
+            && let Err(code) = guard.judge(request, path)
+        {
+            return Ok(text(code, String::new()));
+        }
         let Some(node) = self.nodes.get(name) else {
             return Ok(text(StatusCode::NOT_FOUND, "no such node\n".to_owned()));
         };

@@ -23,6 +23,7 @@ mod trouble;
 
 pub(crate) use driver::set_ready;
 pub use effect::Effect;
+pub use endpoint::Guard;
 pub(crate) use endpoint::KubeletEndpoint;
 pub use figures::{
     Answers, Cgroup, Cpu, Disk, Figures, Memory, Network, Pressure, Process, Requests, Runtime,
