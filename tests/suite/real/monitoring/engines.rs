@@ -1,4 +1,4 @@
-//! Prometheus, VictoriaMetrics and promtool.
+//! Prometheus, `VictoriaMetrics` and promtool.
 
 use std::{
     io::Write as _,

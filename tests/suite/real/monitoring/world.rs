@@ -1,4 +1,4 @@
-//! Two simulated clusters, each with a Prometheus of its own that loads the alerts and writes on into one VictoriaMetrics.
+//! Two simulated clusters, each with a Prometheus of its own that loads the alerts and writes on into one `VictoriaMetrics`.
 
 use std::{fs, path::Path};
 
