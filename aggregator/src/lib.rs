@@ -9,6 +9,7 @@ mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ingest;
+mod page;
 mod query;
 mod register;
 mod seldom;

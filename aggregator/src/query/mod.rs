@@ -23,6 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use self::{compute::Computer, node::Shape, page::Orders, watch::Watch};
+pub(crate) use self::{
+    filter::Filter,
+    node::{state as node_state, value as node_value},
+};
 use crate::aggregator::Parts;
 
 /// Largest request in bytes: filters and tokens are bounded far below.

@@ -1,4 +1,4 @@
-//! The HTTP server: the kubelet's probes.
+//! The HTTP server: the kubelet's probes, and the page.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 256;
 
 impl Aggregator {
-    /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
+    /// Serves the page with its API, `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) on
     /// `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
     pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
         let mut incoming = self.incoming(listener, super::Tls::http);
-        let routes = routes(shutdown.clone());
+        let routes = routes(shutdown.clone()).merge(self.page(shutdown.clone()));
         let mut connections = Crowd::new(MOST_CONNECTIONS);
         let serve = async {
             loop {
