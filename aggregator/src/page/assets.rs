@@ -27,6 +27,11 @@ const FILES: [(&str, &str, &str); 10] = [
     ),
     ("/page/node.js", SCRIPT, include_str!("../../page/node.js")),
     (
+        "/page/place.js",
+        SCRIPT,
+        include_str!("../../page/place.js"),
+    ),
+    (
         "/page/what-if.js",
         SCRIPT,
         include_str!("../../page/what-if.js"),
