@@ -19,6 +19,7 @@ mod limits;
 mod list;
 mod migration;
 mod overload;
+mod page;
 mod process;
 mod reflection;
 mod retention;

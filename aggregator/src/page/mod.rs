@@ -27,7 +27,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 impl Aggregator {
     /// The page and its API, which ends what it computes at `shutdown`.
-    pub(crate) fn page(&self, shutdown: CancellationToken) -> Router {
+    pub fn page(&self, shutdown: CancellationToken) -> Router {
         assets::routes()
             .merge(api::routes(Arc::clone(&self.parts), shutdown))
             .layer(middleware::map_response(guarded))
