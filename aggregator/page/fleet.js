@@ -53,7 +53,7 @@ export function fleet(main, signal) {
     html("span", { class: "key grace" }), "grace period");
   const space = html("div", { class: "space", role: "rowgroup" });
   const head = html("div", { class: "row head", role: "row" },
-    [["State", "state"], ["Node", "name"], ["Gaps", "gaps"], ["p99", "p99"], ["Longest", "longest"], ["Margin", "margin"], ["Flips/day", "flips"], ["Main cause", "cause"]]
+    [["State", "state-cell"], ["Node", "name"], ["Gaps", "gaps"], ["p99", "p99"], ["Longest", "longest"], ["Margin", "margin"], ["Flips/day", "flips"], ["Main cause", "cause"]]
       .map(([text, kind]) => html("span", { role: "columnheader", class: kind }, text)));
   const table = html("div", { class: "nodes", role: "table", "aria-label": "Nodes, the most endangered first" }, head, space);
   main.append(html("h1", { class: "quiet" }, "Fleet"), totals,

@@ -119,7 +119,7 @@ function gapPlot(gaps, grace) {
   });
   return html("figure", {}, plot, html("figcaption", { class: "legend" },
     kinds.map((kind, at) => html("span", { class: `cause-key c${at % 6}` }, `● ${cause(kind)}`)),
-    html("span", {}, "○ not counted (blind at its ends)"), html("span", {}, "large: flipped"), html("span", { class: "key grace" }), "grace period"));
+    html("span", {}, "● grey: not judged"), html("span", {}, "○ not counted (blind at its ends)"), html("span", {}, "large: flipped"), html("span", { class: "key grace" }), "grace period"));
 }
 
 function live(looks) {

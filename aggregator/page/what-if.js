@@ -83,7 +83,8 @@ function curve({ outcomes, present }, chosen) {
       const mark = (at, kind, text, line) => [
         svg("line", { x1: x(at), x2: x(at), y1: 18, y2: 298, class: kind }), svg("text", { x: x(at) + 5, y: line, class: "tick" }, text)];
       return [svg("path", { d: `M${area.join("L")}Z`, class: "area" }),
-        path(known.map(([at, estimate]) => [at, estimate.perDay]), x, y, "line gap"),
+        // Below the scale the curve ends: drawn along its edge it would claim a rate.
+        path(known.map(([at, estimate]) => [at, estimate.perDay >= low ? estimate.perDay : null]), x, y, "line gap"),
         mark(now, "grace", `now ${now} s`, 30), chosen === now ? null : mark(chosen, "chosen", `${chosen} s`, 46)];
     },
   });

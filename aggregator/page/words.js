@@ -28,6 +28,7 @@ export const seconds = (text) => (text == null ? null : Number.parseFloat(text))
 
 export function duration(value) {
   if (value == null || Number.isNaN(value)) return UNKNOWN;
+  if (value === 0) return "0 s";
   const size = Math.abs(value);
   if (size >= 2 * 86400) return `${(value / 86400).toFixed(1)} d`;
   if (size >= 2 * 3600) return `${(value / 3600).toFixed(1)} h`;
