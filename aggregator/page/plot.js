@@ -53,7 +53,7 @@ export function ticks(low, high, count) {
 }
 
 /** A frame with axes. `draw(x, y)` returns what is in it. Times on the x axis are written by `named`. */
-export function chart({ width = 900, height = 180, x: [x0, x1], y: [y0, y1], log = false, named, unit, title, draw }) {
+export function chart({ width = Math.min(innerWidth - 24, 900), height = 180, x: [x0, x1], y: [y0, y1], log = false, named, unit, title, draw }) {
   const [left, right, top, bottom] = [52, 10, 18, 22];
   const x = (value) => left + (value - x0) / (x1 - x0 || 1) * (width - left - right);
   const scale = log ? Math.log10 : (value) => value;
