@@ -75,8 +75,8 @@ function curve({ outcomes, present }, chosen) {
   const known = points.filter(([, estimate]) => estimate);
   const now = seconds(present.gracePeriod);
   return chart({
-    height: 320, x: [GRACES[0], GRACES.at(-1)], y: [low, high], log: true, unit: "log scale, with 95 % interval",
-    title: "Flips of the fleet per day by grace period", named: (value) => `${value} s`,
+    height: 320, x: [GRACES[0], GRACES.at(-1)], y: [low, high], log: true, unit: "log scale, 95 % interval",
+    title: "Flips per day", named: (value) => `${value} s`,
     draw: (x, y) => {
       const edge = (of) => known.map(([at, estimate]) => `${x(at).toFixed(1)} ${y(of(estimate)).toFixed(1)}`);
       const area = [...edge((estimate) => estimate.perDayUpper), ...edge((estimate) => estimate.perDayLower).reverse()];
