@@ -21,8 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let public = protox::compile(&FILES[..4], ["."])?;
     fs::write(out.join("nodegrace.v1.bin"), public.encode_to_vec())?;
+    // Messages know their names: JSON finds its descriptors by them.
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         .codec_path("crate::codec::SmallBuffers")
-        .compile_fds(descriptors)?;
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

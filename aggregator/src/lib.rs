@@ -10,6 +10,7 @@ mod config;
 pub mod fuzzing;
 mod ingest;
 mod metrics;
+mod page;
 mod places;
 mod query;
 mod refused;

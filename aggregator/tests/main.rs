@@ -20,6 +20,7 @@ mod list;
 mod metrics;
 mod migration;
 mod overload;
+mod page;
 mod process;
 mod queries;
 mod reflection;

@@ -2,6 +2,7 @@
 //! aggregator keeps on disk.
 
 pub mod codec;
+pub mod json;
 
 pub use prost_types;
 

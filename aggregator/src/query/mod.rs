@@ -22,6 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use self::{compute::Computer, node::Shape, page::Orders, watch::Watch};
+pub(crate) use self::{
+    filter::Filter,
+    node::{state as node_state, value as node_value},
+};
 use crate::{
     aggregator::Parts,
     places::{Full, Places},

@@ -16,7 +16,7 @@ use super::{
 use crate::{register::Beside, timeline::Timeline, wire};
 
 /// The value of `field`; none when it is not known.
-pub(super) fn value<'a>(
+pub(crate) fn value<'a>(
     node: &'a NodeFigures,
     beside: &'a Beside,
     field: Field,
@@ -117,7 +117,7 @@ pub(super) fn message(
     }
 }
 
-pub(super) fn state(state: State) -> v1::State {
+pub(crate) fn state(state: State) -> v1::State {
     match state {
         State::Ok => v1::State::Ok,
         State::Near => v1::State::Near,

@@ -19,6 +19,7 @@ use super::{Peer, drain::ending};
 use crate::{
     Aggregator,
     aggregator::Parts,
+    page,
     trust::{Permit, Refusal, Wanted},
 };
 
@@ -27,7 +28,7 @@ use crate::{
 pub(super) enum Door {
     /// gRPC: agents show who they are by themselves, and a probe may ask for health.
     Grpc,
-    /// HTTP: open for probes only.
+    /// HTTP: open for probes, and for the page's files, which show nothing.
     Http,
 }
 
@@ -52,7 +53,7 @@ impl Door {
             Self::Grpc => ["/nodegrace.v1.Ingest/", "/grpc.health.v1.Health/"]
                 .iter()
                 .any(|service| path.starts_with(service)),
-            Self::Http => ["/livez", "/readyz"].contains(&path),
+            Self::Http => ["/livez", "/readyz"].contains(&path) || page::is_file(path),
         };
         match self {
             _ if open => None,

@@ -1,4 +1,4 @@
-//! The HTTP server: the kubelet's probes, which are open to everybody, and behind the guard what Prometheus scrapes.
+//! The HTTP server: the kubelet's probes and the page's files, which are open to everybody, and behind the guard what shows something.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
@@ -34,16 +34,16 @@ const MOST_CONNECTIONS: usize = 256;
 const MOST_CONNECTIONS_OF_ONE: usize = 128;
 
 impl Aggregator {
-    /// Serves `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503 once it drains) and
-    /// `/metrics` on `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
+    /// Serves the page with its API, `/metrics`, `/livez` (200 while the process runs) and `/readyz` (200 while it takes requests, 503
+    /// once it drains) on `listener` until `shutdown`, through TLS where the configuration has it; returns within 5 s of the signal.
     pub async fn serve_http(&self, listener: TcpListener, shutdown: CancellationToken) {
         // In all, the crowd sees to it.
         let places = Places::new(usize::MAX, MOST_CONNECTIONS_OF_ONE);
         let mut incoming = self.incoming(listener, super::Tls::http, places);
-        let routes = self.guarded(
-            Door::Http,
-            routes(shutdown.clone()).merge(metrics::routes(self.clone())),
-        );
+        let routes = routes(shutdown.clone())
+            .merge(metrics::routes(self.clone()))
+            .merge(self.page(shutdown.clone()));
+        let routes = self.guarded(Door::Http, routes);
         let mut connections = Crowd::new(MOST_CONNECTIONS);
         let serve = async {
             loop {

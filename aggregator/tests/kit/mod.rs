@@ -9,10 +9,12 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use nodegrace_aggregator::{Aggregator, Config, StoreConfig};
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
+use serde_json::Value;
 use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -21,13 +23,29 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+use tower::ServiceExt as _;
+
 pub use agent::Agent;
+
+/// An answer over HTTP.
+pub struct Answer {
+    pub status: u16,
+    pub headers: hyper::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("JSON")
+    }
+}
 
 /// A running aggregator.
 pub struct World {
     pub clock: Clock,
     pub shutdown: CancellationToken,
     pub aggregator: Aggregator,
+    page: axum::Router,
     connections: mpsc::UnboundedSender<io::Result<DuplexStream>>,
     server: JoinHandle<anyhow::Result<()>>,
 }
@@ -74,6 +92,7 @@ impl World {
         let (connections, incoming) = mpsc::unbounded_channel();
         let aggregator = Aggregator::new(config, clock.clone()).expect("valid settings");
         let (serving, stop) = (aggregator.clone(), shutdown.clone());
+        let page = aggregator.page(shutdown.clone());
         let server = tokio::spawn(async move {
             let incoming = UnboundedReceiverStream::new(incoming);
             serving.serve_grpc(incoming, stop).await
@@ -82,6 +101,7 @@ impl World {
             clock,
             shutdown,
             aggregator,
+            page,
             connections,
             server,
         }
@@ -130,6 +150,30 @@ impl World {
     pub async fn fleet(&self) -> v1::Fleet {
         let answer = self.query().get_fleet(v1::GetFleetRequest {}).await;
         answer.expect("a fleet").into_inner()
+    }
+
+    /// What the page's server answers to a GET, with these headers.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = hyper::Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(axum::body::Body::empty()).expect("a request");
+        let answer = self.page.clone().oneshot(request).await;
+        let (head, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8(body.to_vec()).expect("text"),
+        }
+    }
+
+    /// The JSON at `path`, which must be there.
+    pub async fn json(&self, path: &str) -> Value {
+        let answer = self.get(path, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json()
     }
 
     /// An agent of the node `name` with an open stream.

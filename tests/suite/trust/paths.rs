@@ -23,7 +23,9 @@ async fn head(siege: &Siege, lines: &str) -> Option<u16> {
 async fn no_spelling_of_a_path_leads_past_the_guard() {
     let mut siege = Siege::begin().await;
     for target in [
-        "/",
+        "/api/v1/fleet.json",
+        "/page/../api/v1/fleet.json",
+        "/page/",
         "/metrics",
         "//metrics",
         "/metrics/",
@@ -51,7 +53,14 @@ async fn no_spelling_of_a_path_leads_past_the_guard() {
         assert!(matches!(answer, Some(400 | 403)), "{target}: {answer:?}");
     }
     siege.goes_on().await;
-    for open in ["/livez", "/readyz", "/livez?/metrics", "http://x/livez"] {
+    for open in [
+        "/",
+        "/page/app.js",
+        "/livez",
+        "/readyz",
+        "/livez?/metrics",
+        "http://x/livez",
+    ] {
         let line = format!("GET {open} HTTP/1.1");
         assert_eq!(code(&siege, &line, None).await, Some(200), "{open}");
     }

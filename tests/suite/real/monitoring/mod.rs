@@ -1,4 +1,4 @@
-//! Prometheus and VictoriaMetrics, as Debian has them, on two simulated clusters: what is scraped, what is told, what is shown.
+//! Prometheus and `VictoriaMetrics`, as Debian has them, on two simulated clusters: what is scraped, what is told, what is shown.
 
 mod dashboard;
 mod engines;

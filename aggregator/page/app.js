@@ -1,0 +1,44 @@
+// The frame: which view is shown, the theme.
+
+import { fleet } from "./fleet.js";
+import { node } from "./node.js";
+import { place } from "./place.js";
+import { whatIf } from "./what-if.js";
+
+const main = document.getElementById("main");
+let stop = null;
+
+function show() {
+  // The skip link's target is no view.
+  if (location.hash === "#main") { main.focus(); return; }
+  stop?.abort();
+  stop = new AbortController();
+  const { path } = place();
+  const [, name, rest] = path.split("/");
+  const view = name === "node" ? "node" : name === "what-if" ? "what-if" : "fleet";
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  main.replaceChildren();
+  document.title = view === "node" ? `${decodeURIComponent(rest)} – nodegrace` : view === "what-if" ? "What if – nodegrace" : "nodegrace";
+  if (view === "node") node(main, decodeURIComponent(rest), stop.signal);
+  else if (view === "what-if") whatIf(main, stop.signal);
+  else fleet(main, stop.signal);
+}
+
+const THEMES = ["system", "light", "dark"];
+const button = document.getElementById("theme");
+
+function wear(theme) {
+  document.documentElement.dataset.theme = theme;
+  button.textContent = `Theme: ${theme}`;
+  localStorage.setItem("nodegrace-theme", theme);
+}
+
+button.addEventListener("click", () => {
+  wear(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]);
+});
+wear(THEMES.find((theme) => theme === localStorage.getItem("nodegrace-theme")) ?? "system");
+window.addEventListener("hashchange", show);
+show();

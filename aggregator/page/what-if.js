@@ -1,0 +1,101 @@
+// What other grace periods would have led to: the curve, and a slider along it.
+
+import { get, repeat } from "./api.js";
+import { chart, html, path, svg } from "./plot.js";
+import { keep, place } from "./place.js";
+import { UNKNOWN, duration, interval, plain, rate, seconds } from "./words.js";
+
+/** Grace periods asked for, in seconds: multiples of the usual monitor period, which is how the controller's polls fall. */
+const GRACES = Array.from({ length: 40 }, (_, index) => 10 + 5 * index);
+/** Pause between two replays, in ms: each looks at every gap of the fleet. */
+const PAUSE = 15000;
+
+export function whatIf(main, signal) {
+  const wanted = Number(place().parameters.get("g"));
+  const plot = html("figure", {});
+  const slider = html("input", { id: "grace", type: "range", min: 0, max: GRACES.length - 1, step: 1, value: 0 });
+  const now = html("output", { for: "grace" });
+  const figures = html("div", { "aria-live": "polite" });
+  const advice = html("section", { "aria-label": "Recommendation" });
+  main.append(html("h1", {}, "What if the grace period were different?"), plot,
+    html("label", { class: "slider" }, "node-monitor-grace-period ", slider, now), figures, advice);
+  let known = null;
+  let moved = false;
+
+  function show() {
+    const outcome = known?.outcomes[Number(slider.value)];
+    if (!outcome) return;
+    const grace = seconds(outcome.gracePeriod);
+    now.textContent = `${grace} s`;
+    slider.setAttribute("aria-valuetext", `${grace} seconds`);
+    plot.replaceChildren(curve(known, grace));
+    const { estimate, meanDetection, latestDetection, affectedNodes, affectedNodeCount, notReadyPerDay, savedPerDay, lostPodsPerDay } = outcome;
+    const facts = [
+      ["Flips per day", interval(estimate)],
+      ["Basis", estimate ? plain(estimate.basis.replace("ESTIMATE_BASIS_", "")) : UNKNOWN],
+      ["A dead node is marked after", `${duration(seconds(meanDetection))} on average, ${duration(seconds(latestDetection))} at most`],
+      ["Nodes with a gap at risk", affectedNodeCount],
+      ["Not ready though alive, per day", duration(seconds(notReadyPerDay))],
+      ["Saved against now, per day", duration(seconds(savedPerDay))],
+      ["Pods marked not ready, per day", rate(lostPodsPerDay)],
+    ];
+    figures.replaceChildren(
+      html("dl", { class: "facts" }, facts.map(([term, value]) => html("div", {}, html("dt", {}, term), html("dd", {}, value)))),
+      affectedNodes.length ? html("p", {}, "Worst: ", affectedNodes.flatMap((each, at) => [at ? ", " : "",
+        html("a", { href: `#/node/${encodeURIComponent(each.nodeName)}` }, each.nodeName), ` ${rate(each.flips?.perDay)}/day`])) : "",
+      html("h2", {}, "To set it"), html("pre", { tabindex: "0" }, `kube-controller-manager --node-monitor-grace-period=${grace}s`));
+  }
+  slider.addEventListener("input", () => {
+    moved = true;
+    keep(new Map([["g", String(GRACES[Number(slider.value)])]]));
+    show();
+  });
+
+  repeat(async () => {
+    const [replayed, advised] = await Promise.all([
+      get("what-if.json", { grace_period: GRACES.map((grace) => `${grace}s`).join(",") }, signal),
+      get("recommend.json", {}, signal),
+    ]);
+    known = replayed;
+    if (!moved) {
+      const start = wanted || seconds(replayed.present.gracePeriod);
+      slider.value = GRACES.reduce((best, grace, at) => (Math.abs(grace - start) < Math.abs(GRACES[best] - start) ? at : best), 0);
+    }
+    show();
+    recommend(advice, advised);
+  }, PAUSE, signal);
+}
+
+function curve({ outcomes, present }, chosen) {
+  const points = outcomes.map(({ gracePeriod, estimate }) => [seconds(gracePeriod), estimate]);
+  const rates = points.flatMap(([, estimate]) => (estimate ? [estimate.perDay, estimate.perDayLower, estimate.perDayUpper] : [])).filter((value) => value > 0);
+  if (!rates.length) return html("p", { class: "empty" }, "No gap was measured yet: nothing can be replayed.");
+  const high = 10 ** Math.ceil(Math.log10(Math.max(...rates)));
+  const low = Math.max(10 ** Math.floor(Math.log10(Math.min(...rates))), high / 1e8);
+  const known = points.filter(([, estimate]) => estimate);
+  const now = seconds(present.gracePeriod);
+  return chart({
+    height: 320, x: [GRACES[0], GRACES.at(-1)], y: [low, high], log: true, unit: "log scale, 95 % interval",
+    title: "Flips per day", named: (value) => `${value} s`,
+    draw: (x, y) => {
+      const edge = (of) => known.map(([at, estimate]) => `${x(at).toFixed(1)} ${y(of(estimate)).toFixed(1)}`);
+      const area = [...edge((estimate) => estimate.perDayUpper), ...edge((estimate) => estimate.perDayLower).reverse()];
+      const mark = (at, kind, text, line) => [
+        svg("line", { x1: x(at), x2: x(at), y1: 18, y2: 298, class: kind }), svg("text", { x: x(at) + 5, y: line, class: "tick" }, text)];
+      return [svg("path", { d: `M${area.join("L")}Z`, class: "area" }),
+        // Below the scale the curve ends: drawn along its edge it would claim a rate.
+        path(known.map(([at, estimate]) => [at, estimate.perDay >= low ? estimate.perDay : null]), x, y, "line gap"),
+        mark(now, "grace", `now ${now} s`, 30), chosen === now ? null : mark(chosen, "chosen", `${chosen} s`, 46)];
+    },
+  });
+}
+
+function recommend(section, advice) {
+  const marks = { HOLDS: "✓", FAILS: "✕", UNKNOWN: "?" };
+  section.replaceChildren(html("h2", {}, "Recommendation"), html("p", { class: "verdict" }, advice.summary),
+    html("ul", { class: "checks" }, advice.checks.map((check) => {
+      const outcome = check.outcome.replace("CHECK_OUTCOME_", "");
+      return html("li", { class: outcome }, html("b", {}, `${marks[outcome] ?? "?"} ${plain(outcome)} `), check.rule, html("span", { class: "note" }, ` ${check.reason}`));
+    })),
+    advice.settings.map((settings) => [html("h3", {}, settings.place), html("pre", { tabindex: "0" }, settings.text)]));
+}
