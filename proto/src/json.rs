@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// Why a message has no JSON.
@@ -42,30 +43,22 @@ impl std::error::Error for Error {
 static POOL: LazyLock<DescriptorPool> =
     LazyLock::new(|| DescriptorPool::decode(crate::FILE_DESCRIPTOR_SET).unwrap_or_default());
 
-/// The message as a JSON value, to go on working with.
-///
-/// # Errors
-/// When it is none of `nodegrace.v1`, or holds a value that JSON has no form for.
-pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, Error> {
-    described(message)?
-        .serialize_with_options(serde_json::value::Serializer, &options())
-        .map_err(Error::Value)
+/// A message that serde can serialize, with its fields in their order: for whatever else than one line of JSON is wanted.
+#[derive(Debug)]
+pub struct Document(DynamicMessage);
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let options = SerializeOptions::new().skip_default_fields(false);
+        self.0.serialize_with_options(serializer, &options)
+    }
 }
 
-/// The message as JSON text on one line.
+/// The message as a document.
 ///
 /// # Errors
-/// As [`to_value`].
-pub fn to_string<M: Message + Name>(message: &M) -> Result<String, Error> {
-    let mut text = Vec::new();
-    described(message)?
-        .serialize_with_options(&mut serde_json::Serializer::new(&mut text), &options())
-        .map_err(Error::Value)?;
-    // The serializer writes nothing but UTF-8.
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-fn described<M: Message + Name>(message: &M) -> Result<DynamicMessage, Error> {
+/// When it is none of `nodegrace.v1`.
+pub fn document<M: Message + Name>(message: &M) -> Result<Document, Error> {
     let name = M::full_name();
     let Some(descriptor) = POOL.get_message_by_name(&name) else {
         return Err(Error::NotPublic(name));
@@ -75,11 +68,23 @@ fn described<M: Message + Name>(message: &M) -> Result<DynamicMessage, Error> {
     dynamic
         .transcode_from(message)
         .map_err(|_| Error::NotPublic(name))?;
-    Ok(dynamic)
+    Ok(Document(dynamic))
 }
 
-fn options() -> SerializeOptions {
-    SerializeOptions::new().skip_default_fields(false)
+/// The message as a JSON value, to go on working with.
+///
+/// # Errors
+/// When it is none of `nodegrace.v1`, or holds a value that JSON has no form for.
+pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, Error> {
+    serde_json::to_value(document(message)?).map_err(Error::Value)
+}
+
+/// The message as JSON text on one line.
+///
+/// # Errors
+/// As [`to_value`].
+pub fn to_string<M: Message + Name>(message: &M) -> Result<String, Error> {
+    serde_json::to_string(&document(message)?).map_err(Error::Value)
 }
 
 #[cfg(test)]
