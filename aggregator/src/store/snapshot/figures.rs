@@ -134,6 +134,7 @@ pub(super) fn to_flip(flip: &SeenFlip) -> v1::Flip {
         earlier_post_micros: to_posts(earlier),
         at_timeline_nanos: nanos(flip.at),
         time_unix_nanos: flip.time.unix_nanos(),
+        transition_unix_nanos: flip.transition.map(WallTime::unix_nanos),
     }
 }
 
@@ -146,6 +147,7 @@ pub(super) fn flip(flip: &v1::Flip) -> SeenFlip {
         ),
         at: duration(flip.at_timeline_nanos),
         time: WallTime::from_unix_nanos(flip.time_unix_nanos),
+        transition: flip.transition_unix_nanos.map(WallTime::from_unix_nanos),
     }
 }
 
