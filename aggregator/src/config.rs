@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{AgentAuth, Tls};
+use crate::{AgentAuth, ApiServer, Tls};
 
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,10 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How agents show which node they are on. Default: they need not.
     pub agent_auth: AgentAuth,
+    /// The API server whose Nodes and `EndpointSlices` are watched. Absent: none is, and flips are those that agents see.
+    pub cluster: Option<ApiServer>,
+    /// How much of that cluster is kept.
+    pub cluster_bounds: nodegrace_core::cluster::ClusterBounds,
 }
 
 /// Where history is kept, and how much of it.

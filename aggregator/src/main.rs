@@ -38,12 +38,14 @@ fn main() -> ExitCode {
         .context("cannot start the runtime")
         .and_then(|runtime| {
             let outcome = runtime.block_on(async {
-                match args.agents(&Clock::real()).await {
-                    Ok(agent_auth) => {
+                let clock = Clock::real();
+                match tokio::try_join!(args.agents(&clock), args.watched_cluster()) {
+                    Ok((agent_auth, cluster)) => {
                         bind_and_run(
                             &args,
                             Config {
                                 agent_auth,
+                                cluster,
                                 ..config
                             },
                         )

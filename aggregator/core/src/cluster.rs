@@ -113,6 +113,11 @@ impl Cluster {
         }
     }
 
+    /// How much is kept.
+    pub const fn bounds(&self) -> &ClusterBounds {
+        &self.bounds
+    }
+
     /// Goes on where an earlier run stopped, at `watched_until` by its wall clock, with the flips that it kept.
     pub fn resume(&mut self, watched_until: WallTime, flips: impl IntoIterator<Item = Flip>) {
         self.watched_until = Some(watched_until);

@@ -29,7 +29,7 @@ pub struct TrustArgs {
     )]
     pub agent_account: (String, String),
 
-    /// kubeconfig that reaches the API server, which --agent-auth token asks whose tokens are. Default: the pod's service
+    /// kubeconfig that reaches the API server, which --agent-auth token asks whose tokens are and --watch-cluster watches. Default: the pod's service
     /// account when running in a pod; else $KUBECONFIG or ~/.kube/config.
     #[arg(long, env = "NODEGRACE_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

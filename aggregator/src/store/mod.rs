@@ -16,6 +16,7 @@
 
 mod database;
 mod error;
+mod flips;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod heartbeats;

@@ -4,6 +4,7 @@
 //! minutes, far beyond any grace period. Credentials, CA and impersonation come from kube's configuration as they are. There
 //! is no retrying layer: a retry would hide what is measured.
 
+mod pauses;
 mod token_file;
 mod words;
 
@@ -34,6 +35,7 @@ use kube::{
 use tower::{BoxError, ServiceBuilder};
 
 pub use self::{
+    pauses::Pauses,
     token_file::TokenFile,
     words::{flat, one_line, with_causes},
 };

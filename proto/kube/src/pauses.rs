@@ -1,4 +1,4 @@
-//! Pauses between attempts: short at first, then longer and longer up to a bound, jittered so that agents that lost the same
+//! Pauses between attempts: short at first, then longer and longer up to a bound, jittered so that all who lost the same
 //! server do not return in step.
 
 use std::time::Duration;
@@ -39,6 +39,10 @@ impl Pauses {
     }
 
     /// Something failed: how long to wait before the next attempt.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "a row that never ends and starts anew is no iterator"
+    )]
     pub fn next(&mut self) -> Duration {
         let row = self.row.get_or_insert_with(|| self.builder.build());
         row.next().unwrap_or(self.longest)

@@ -90,12 +90,17 @@ fn args_of(objects: &[Value], kind: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the roles of the deployment, for the cluster and for a namespace, grant to its only reader, the agent, among what an API
+/// What the roles of the deployment, for the cluster and for a namespace, grant to the agent among what an API
 /// server serves itself.
 fn granted(objects: &[Value], user: &str) -> Access {
     let mut access = Access::closed();
     for role in objects {
         if !matches!(role["kind"].as_str(), Some("ClusterRole" | "Role")) {
+            continue;
+        }
+        // The aggregator's rights are no agent's.
+        let name = role["metadata"]["name"].as_str().unwrap_or_default();
+        if name.starts_with("nodegrace-aggregator") {
             continue;
         }
         for rule in role["rules"].as_array().into_iter().flatten() {

@@ -58,12 +58,9 @@ impl FlipBook {
         self.dropped
     }
 
-    /// The flips that changed since they were last taken, at most `most`, for whoever writes them down.
-    pub fn take_changed(&mut self, most: usize) -> Vec<Flip> {
-        let numbers: Vec<u64> = self.changed.iter().take(most).copied().collect();
-        for number in &numbers {
-            self.changed.remove(number);
-        }
+    /// The flips that changed since they were last taken, for whoever writes them down.
+    pub fn take_changed(&mut self) -> Vec<Flip> {
+        let numbers = std::mem::take(&mut self.changed);
         let flips = numbers.into_iter().filter_map(|number| self.get(number));
         flips.cloned().collect()
     }
