@@ -9,8 +9,6 @@ mod follow;
 mod object;
 mod status;
 mod target;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::HashSet,

@@ -21,28 +21,28 @@ pub(super) struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// What happened, in no order.
+    /// What happened; in the order in which it is told where it happened at one time.
     pub(super) fn entries(&self) -> impl Iterator<Item = TimelineEntry> {
-        let own = self.flip.lost.iter();
-        let own = own.filter(|lost| lost.service == *self.service);
-        let addresses = own.flat_map(|lost| {
-            let left = Some(self.left(lost));
-            [left, self.returned(lost), self.evicted(lost)]
-        });
-        let node = [
-            self.last_heartbeat(),
-            Some(self.marked()),
-            self.heartbeat_back(),
-            self.ready_again(),
-            self.remedy(),
-        ];
-        let causes = self.causes();
-        addresses
-            .chain(node)
-            .flatten()
-            .chain(causes)
-            .collect::<Vec<_>>()
+        let left = self.own().map(|lost| self.left(lost));
+        let back = self
+            .own()
+            .flat_map(|lost| [self.returned(lost), self.evicted(lost)])
+            .flatten();
+        self.last_heartbeat()
             .into_iter()
+            .chain([self.marked()])
+            .chain(left)
+            .chain(self.heartbeat_back())
+            .chain(self.causes())
+            .chain(self.remedy())
+            .chain(back)
+            .chain(self.ready_again())
+    }
+
+    /// The Service's own addresses.
+    fn own(&self) -> impl Iterator<Item = &LostAddress> {
+        let lost = self.flip.lost.iter();
+        lost.filter(|lost| lost.service == *self.service)
     }
 
     fn node(&self) -> &str {
@@ -102,9 +102,12 @@ impl Story<'_> {
                 format!("the controller marked {node} Unknown, and the Node was deleted later")
             }
         };
+        // The two watches are two streams, and what a flip led to may be told a little before it.
+        let first_left = self.own().map(|lost| lost.left).min();
+        let time = first_left.map_or(self.flip.time(), |left| left.min(self.flip.time()));
         TimelineEntry {
             duration: self.flip.after.map(wire::to_duration),
-            ..self.entry(self.flip.time(), TimelineKind::Flip, sentence)
+            ..self.entry(time, TimelineKind::Flip, sentence)
         }
     }
 
