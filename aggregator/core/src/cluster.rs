@@ -144,7 +144,8 @@ impl Cluster {
             self.flips.leave(&node.name, &ready, moment);
             // The two watches are two streams: what the node took along may have been told before.
             let since = moment.at.saturating_sub(ACROSS_WATCHES);
-            for change in self.changes.left_on(&node.name, since) {
+            let left: Vec<_> = self.changes.left_on(&node.name, since).collect();
+            for change in left.into_iter().rev() {
                 self.flips.lose_or_regain(change);
             }
         }

@@ -21,7 +21,7 @@ impl Changes {
         self.0.drain(..old);
     }
 
-    /// Addresses on a node that left since `since`.
+    /// Addresses on a node that left since `since`, the latest first.
     pub(super) fn left_on<'a>(
         &'a self,
         node: &'a str,
