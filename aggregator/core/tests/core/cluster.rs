@@ -17,7 +17,7 @@ fn moment(seconds: u64) -> Moment {
 }
 
 fn wall(seconds: u64) -> WallTime {
-    WallTime::from_unix_nanos(seconds as i64 * 1_000_000_000)
+    WallTime::from_unix_nanos(seconds.cast_signed() * 1_000_000_000)
 }
 
 /// The node whose Ready turned to `status` at `since`.
