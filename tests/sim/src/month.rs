@@ -48,6 +48,9 @@ impl Outcome {
 ///
 /// # Errors
 /// Never: the settings are a controller's.
+///
+/// # Panics
+/// When it lives for no day, in which there is no gap.
 pub fn live(seed: u64, days: u64) -> Result<Outcome, SettingsError> {
     let rule = Rule {
         grace_period: Duration::from_secs(40),
