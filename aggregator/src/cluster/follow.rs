@@ -25,6 +25,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an open watch may say nothing: bookmarks come every minute, so that more than two are missing.
 const QUIET: Duration = Duration::from_secs(150);
+/// A watch that ends sooner than this was cut off: opened again without a pause it would be cut off again.
+const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// The annotation of the bookmark that ends a streaming list.
 const LISTED: &str = "k8s.io/initial-events-end";
 
@@ -164,6 +166,7 @@ impl<S: Sink> Follower<S> {
         begun: Duration,
     ) -> Result<(), Failed> {
         let mut stream = pin!(stream);
+        let opened = self.clock.now();
         loop {
             let event = tokio::select! {
                 event = stream.next() => event,
@@ -174,6 +177,9 @@ impl<S: Sink> Follower<S> {
             let version = match event {
                 None if listing.is_some() => {
                     return Err(Failed::new("the list ended before it was complete"));
+                }
+                None if self.clock.now() < opened + SHORTEST_WATCH => {
+                    return Err(Failed::new("the watch ended as soon as it was opened"));
                 }
                 None => return Ok(()),
                 Some(Err(error)) => return Err(Failed::of(&error)),
