@@ -18,7 +18,7 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
 use nodegrace_sim_cluster::{
     ApiServer,
-    api::{Key, Resource, Store, Writer},
+    api::{Key, Resource, Selector, Store, Writer},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -190,6 +190,12 @@ fn fill(store: &Store) -> anyhow::Result<()> {
                 NAMESPACE,
             )
             .context("a slice")?;
+    }
+    // The server keeps each object as it was sent first: its memory, and no aggregator's.
+    for resource in [Resource::Node, Resource::EndpointSlice] {
+        for object in store.list(resource, &Selector::default()).0 {
+            object.json();
+        }
     }
     Ok(())
 }
