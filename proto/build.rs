@@ -4,11 +4,13 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "nodegrace/v1/node.proto",
     "nodegrace/v1/ingest.proto",
     "nodegrace/v1/cause.proto",
+    "nodegrace/v1/endpoint.proto",
     "nodegrace/v1/query.proto",
+    "nodegrace/store/v1/flip.proto",
     "nodegrace/store/v1/snapshot.proto",
     "runtime/v1/cri.proto",
 ];
@@ -19,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let descriptors = protox::compile(FILES, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let public = protox::compile(&FILES[..4], ["."])?;
+    let public = protox::compile(&FILES[..5], ["."])?;
     fs::write(out.join("nodegrace.v1.bin"), public.encode_to_vec())?;
     // Messages know their names: JSON finds its descriptors by them.
     let mut config = prost_build::Config::new();

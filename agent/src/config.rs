@@ -134,13 +134,25 @@ impl Config {
     }
 }
 
+impl Timeouts {
+    /// Those of every connection to an API server or a kubelet.
+    pub(crate) const fn connections(&self) -> nodegrace_kube::Timeouts {
+        nodegrace_kube::Timeouts {
+            connect: self.connect,
+            keepalive_interval: self.keepalive_interval,
+            keepalive_timeout: self.keepalive_timeout,
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
+        let connections = nodegrace_kube::Timeouts::default();
         Self {
-            connect: Duration::from_secs(3),
+            connect: connections.connect,
             request: Duration::from_secs(5),
-            keepalive_interval: Duration::from_secs(2),
-            keepalive_timeout: Duration::from_secs(2),
+            keepalive_interval: connections.keepalive_interval,
+            keepalive_timeout: connections.keepalive_timeout,
             acknowledgement: Duration::from_secs(20),
             drain: Duration::from_secs(4),
         }

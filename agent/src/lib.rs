@@ -14,7 +14,6 @@ pub mod kube_client;
 pub mod logging;
 mod moment;
 mod observe;
-mod pauses;
 mod rhythm;
 mod run;
 mod sources;

@@ -1,8 +1,11 @@
 //! Plain values into the wire's: durations, timestamps, and words cut to what the wire allows.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error as _, time::Duration};
 
 use jiff::Timestamp;
+pub(crate) use nodegrace_kube::flat;
+pub use nodegrace_kube::one_line;
+use nodegrace_kube::with_causes;
 use nodegrace_proto::prost_types;
 
 /// Most bytes of a reason or an error message on the wire (`node.proto`).
@@ -35,12 +38,6 @@ pub(crate) fn clip(mut words: String) -> String {
     words
 }
 
-/// An error and its causes on one line. Causes that the text so far already contains are left out: many libraries repeat
-/// their source in their own words.
-pub fn one_line(error: &(dyn Error + 'static)) -> String {
-    with_causes(flat(&error.to_string()), error.source())
-}
-
 /// What a gRPC call failed with, and why, on one line.
 pub(crate) fn status_line(status: &tonic::Status) -> String {
     let words = if status.message().is_empty() {
@@ -49,23 +46,6 @@ pub(crate) fn status_line(status: &tonic::Status) -> String {
         status.message()
     };
     with_causes(flat(words), status.source())
-}
-
-fn with_causes(mut line: String, mut cause: Option<&(dyn Error + 'static)>) -> String {
-    while let Some(error) = cause {
-        let words = flat(&error.to_string());
-        if !line.contains(&words) {
-            line.push_str(": ");
-            line.push_str(&words);
-        }
-        cause = error.source();
-    }
-    line
-}
-
-/// Words without line breaks.
-pub(crate) fn flat(words: &str) -> String {
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -78,18 +58,6 @@ mod tests {
         assert_eq!(clipped.len(), MAX_WORDS);
         assert_eq!(clip("short".into()), "short");
         assert_eq!(clip(format!("a{}", "é".repeat(200))).len(), MAX_WORDS - 1);
-    }
-
-    #[test]
-    fn an_error_is_one_line_that_says_each_cause_once() {
-        let inner = std::io::Error::other("connection refused");
-        let error = anyhow::Error::new(inner)
-            .context("connect to\n  10.0.0.1")
-            .context("list nodes");
-        assert_eq!(
-            one_line(error.as_ref()),
-            "list nodes: connect to 10.0.0.1: connection refused"
-        );
     }
 
     #[test]

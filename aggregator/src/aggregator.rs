@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, OpenError,
+    cluster::{self, ClusterState},
     refused::Refused,
     register::Register,
     seldom::Seldom,
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) timeline: Timeline,
     pub(crate) register: Register,
+    pub(crate) cluster: ClusterState,
     pub(crate) store: Store,
     /// Streams that are refused.
     pub(crate) refusals: Seldom,
@@ -65,10 +67,11 @@ impl Aggregator {
     /// When the settings in `config` are no controller's, or the data directory cannot be used.
     pub fn new(config: Config, clock: Clock) -> Result<Self, StartError> {
         let register = Register::new(&config)?;
+        let cluster = ClusterState::new(config.cluster_bounds, config.cluster.is_some());
         let (timeline, store) = match &config.store {
             None => (Timeline::begin(clock.clone()), Store::memory()),
             Some(store) => Database::open(store)
-                .and_then(|database| resume(database, &register, clock.clone()))
+                .and_then(|database| resume(database, &register, &cluster, clock.clone()))
                 .map_err(|reason| StartError::Store {
                     directory: store.directory.display().to_string(),
                     reason,
@@ -82,6 +85,7 @@ impl Aggregator {
                 clock,
                 timeline,
                 register,
+                cluster,
                 store,
             }),
         })
@@ -113,12 +117,19 @@ impl Aggregator {
             clock,
             timeline,
             register,
+            cluster,
             ..
         } = &*self.parts;
         loop {
             clock.sleep(TICK).await;
             register.expire(timeline.now()).await;
+            cluster.expire(timeline.now());
         }
+    }
+
+    /// Watches the cluster where the configuration has it.
+    pub(crate) async fn watch_cluster(&self) -> Infallible {
+        cluster::watch(&self.parts).await
     }
 }
 
@@ -126,6 +137,7 @@ impl Aggregator {
 fn resume(
     database: Database,
     register: &Register,
+    cluster: &ClusterState,
     clock: Clock,
 ) -> Result<(Timeline, Store), OpenError> {
     let status = Arc::new(Status::default());
@@ -134,10 +146,12 @@ fn resume(
         Some(state) => {
             register.restore_counts(state.rejected_records, state.rejected_streams);
             status.restore_shed(state.shed_samples);
+            let bounds = cluster.bounds();
+            cluster.resume(state.last.wall, database.flips(bounds.flips)?);
             Timeline::resume(clock, state.last, state.anchor)
         }
     };
-    let restored = restore(&database, register, &timeline)?;
+    let restored = restore(&database, register, cluster, &timeline)?;
     Ok((timeline, Store::disk(database, restored, status)))
 }
 

@@ -1,5 +1,6 @@
 //! The command line as typed, and its translation into a [`Config`].
 
+mod cluster;
 mod store;
 mod thresholds;
 mod tls;
@@ -13,8 +14,11 @@ use nodegrace_core::{ControllerSettings, PassDuration, SettingsError};
 use tracing_subscriber::EnvFilter;
 
 use self::trust::{AgentAuthKind, Kinds, QueryAuthKind, Reach};
-pub use self::{store::StoreArgs, thresholds::ThresholdArgs, tls::TlsArgs, trust::TrustArgs};
-use crate::{AgentAuth, Config, Limits, MetricsNodes, QueryAuth};
+pub use self::{
+    cluster::ClusterArgs, store::StoreArgs, thresholds::ThresholdArgs, tls::TlsArgs,
+    trust::TrustArgs,
+};
+use crate::{AgentAuth, ApiServer, Config, Limits, MetricsNodes, QueryAuth};
 
 /// Takes what nodegrace agents measure and answers which nodes are near the controller's timeout.
 ///
@@ -58,6 +62,10 @@ pub struct Args {
     /// Who is believed.
     #[command(flatten)]
     pub trust: TrustArgs,
+
+    /// Whether the cluster is watched.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 
     /// Listen beyond loopback without TLS: whoever is on the way reads along.
     #[arg(long, env = "NODEGRACE_INSECURE")]
@@ -191,7 +199,17 @@ impl Args {
         self.trust.judges(kinds, clock).await
     }
 
-    /// What the arguments mean, but for [`Args::judges`].
+    /// The API server whose cluster is to be watched. Absent: none. Nothing is reached yet.
+    ///
+    /// # Errors
+    /// When it is to be watched and is not said how to reach it.
+    pub async fn watched_cluster(&self) -> anyhow::Result<Option<ApiServer>> {
+        self.cluster
+            .api_server(self.trust.kubeconfig.as_deref())
+            .await
+    }
+
+    /// What the arguments mean, but for [`Args::judges`] and [`Args::watched_cluster`].
     ///
     /// # Errors
     /// For values that make no sense together or by themselves, and for files that are not what they should be.

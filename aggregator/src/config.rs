@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{AgentAuth, MetricsNodes, QueryAuth, Tls};
+use crate::{AgentAuth, ApiServer, MetricsNodes, QueryAuth, Tls};
 
 /// Everything an aggregator can be told.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,10 @@ pub struct Config {
     pub query_auth: QueryAuth,
     /// Which nodes have series of their own at `/metrics`.
     pub metrics_nodes: MetricsNodes,
+    /// The API server whose Nodes and `EndpointSlices` are watched. Absent: none is, and flips are those that agents see.
+    pub cluster: Option<ApiServer>,
+    /// How much of that cluster is kept.
+    pub cluster_bounds: nodegrace_core::cluster::ClusterBounds,
 }
 
 /// Where history is kept, and how much of it.

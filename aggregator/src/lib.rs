@@ -5,6 +5,7 @@
 
 mod aggregator;
 mod args;
+mod cluster;
 mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -23,7 +24,8 @@ mod trust;
 mod wire;
 
 pub use aggregator::{Aggregator, StartError, run};
-pub use args::{Args, LogFormat, StoreArgs, ThresholdArgs, TlsArgs, TrustArgs};
+pub use args::{Args, ClusterArgs, LogFormat, StoreArgs, ThresholdArgs, TlsArgs, TrustArgs};
+pub use cluster::ApiServer;
 pub use config::{Config, Limits, StoreConfig, StreamsOfOne};
 pub use metrics::{Format as MetricsFormat, MetricsNodes};
 pub use serve::{Tls, TlsFiles};

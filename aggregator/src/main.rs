@@ -38,13 +38,15 @@ fn main() -> ExitCode {
         .context("cannot start the runtime")
         .and_then(|runtime| {
             let outcome = runtime.block_on(async {
-                match args.judges(&Clock::real()).await {
-                    Ok((agent_auth, query_auth)) => {
+                let clock = Clock::real();
+                match tokio::try_join!(args.judges(&clock), args.watched_cluster()) {
+                    Ok(((agent_auth, query_auth), cluster)) => {
                         bind_and_run(
                             &args,
                             Config {
                                 agent_auth,
                                 query_auth,
+                                cluster,
                                 ..config
                             },
                         )

@@ -12,6 +12,7 @@ mod causes;
 mod crash;
 mod drain;
 mod durable;
+mod endpoints;
 mod heartbeats;
 mod identity;
 mod ingest;

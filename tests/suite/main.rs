@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod clocks;
+mod endpoints;
 mod prediction;
 mod processes;
 mod replicas;

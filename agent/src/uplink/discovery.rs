@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nodegrace_kube::Pauses;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
@@ -9,7 +10,7 @@ use tracing::{Instrument as _, info, warn};
 use super::{
     LONGEST_PAUSE, SHORTEST_PAUSE, Shared, came_home, directory::Directory, roster::Roster,
 };
-use crate::{condition::Condition, pauses::Pauses};
+use crate::condition::Condition;
 
 /// Time between two lookups: how long a new replica waits for its first report. Cluster DNS itself caches for up to 30 s.
 const LOOK_UP_INTERVAL: Duration = Duration::from_secs(30);

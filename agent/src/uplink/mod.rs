@@ -15,6 +15,7 @@ use std::{panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use http::HeaderValue;
 use nodegrace_clock::Clock;
+use nodegrace_kube::Pauses;
 use nodegrace_proto::v1::{AgentInstance, ingest_client::IngestClient};
 use tokio::{
     sync::Notify,
@@ -36,7 +37,6 @@ use crate::{
     config::{Config, Timeouts},
     journal::{BatchLimits, Journal},
     kube_client::TokenFile,
-    pauses::Pauses,
 };
 
 /// First pause after a failure.

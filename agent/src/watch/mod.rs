@@ -19,6 +19,7 @@ mod tests;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use nodegrace_clock::Clock;
+use nodegrace_kube::Pauses;
 use nodegrace_proto::v1::BlindReason;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,6 @@ use crate::{
     journal::Journal,
     moment::Moment,
     observe::{Glance, Observation, Observer, Outlook, Span, Trouble},
-    pauses::Pauses,
     rhythm::Rhythm,
 };
 

@@ -1,10 +1,12 @@
 //! The model held against what a controller really did: predicted and actual flips, Brier score and reliability.
 
+mod days;
 mod delays;
 mod passes;
 
 use std::time::Duration;
 
+pub use days::{Day, by_day};
 pub use passes::Passes;
 
 /// Width of a row of the reliability table, in seconds of gap.

@@ -16,6 +16,7 @@ mod judge;
 mod looks;
 mod settings;
 mod simulator;
+mod sufficient;
 
 pub use gap_start::{EarlierPosts, GapStart};
 pub use judge::{Judge, Judgement};

@@ -12,6 +12,7 @@ mod blindness;
 pub mod calibration;
 pub mod cause;
 mod channel;
+pub mod cluster;
 pub mod controller;
 mod doubt;
 pub mod event;

@@ -41,7 +41,7 @@ pub struct TrustArgs {
     pub query_auth: Option<QueryAuthKind>,
 
     /// kubeconfig that reaches the API server, which --agent-auth token and --query-auth ask whose tokens are and what their
-    /// owners may. Default: the pod's service account when running in a pod; else $KUBECONFIG or ~/.kube/config.
+    /// owners may, and which --watch-cluster watches. Default: the pod's service account when running in a pod; else $KUBECONFIG or ~/.kube/config.
     #[arg(long, env = "NODEGRACE_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 }

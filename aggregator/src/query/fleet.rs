@@ -1,21 +1,30 @@
 //! `GetFleet`: totals, coverage and the quality of the data.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use nodegrace_core::{
-    ControllerSettings, Fleet, InferredGrace, NodeHistory, cause::Scope, infer_fleet_grace,
+    ControllerSettings, Fleet, InferredGrace, NodeHistory, State, calibration, cause::Scope,
+    cluster::Coverage, infer_fleet_grace,
 };
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{cause, compute::Computer, node};
+use super::{cause, cluster, compute::Computer, node, risk};
 use crate::{aggregator::Parts, register::Register, wire};
 
+/// Days of calibration told: as long as gaps are kept on disk.
+const MOST_DAYS: usize = 90;
+
 /// Totals of what is known now.
-pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fleet, Status> {
+pub(super) async fn totals(parts: &Arc<Parts>, computer: &Computer) -> Result<v1::Fleet, Status> {
     let (register, store) = (&parts.register, parts.store.status());
     let now = parts.timeline.now();
     let traits = traits(register).await;
+    let shared_parts = Arc::clone(parts);
     let question = move |fleet: &Fleet| {
         let of = |node: &str| {
             traits
@@ -27,10 +36,20 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             controller(fleet),
             fleet.shared_causes(now, of),
             fleet.histories().map(NodeHistory::bytes).sum::<usize>(),
+            coverage(&shared_parts, fleet, now),
+            calibration::by_day(fleet),
         )
     };
-    let (figures, controller, shared, bytes) = computer.answer(register, question).await?;
-    let states = figures.states.iter().map(|&(state, nodes)| v1::StateCount {
+    let (figures, controller, shared, bytes, coverage, days) =
+        computer.answer(register, question).await?;
+    let mut states: BTreeMap<State, u64> = figures.states.iter().copied().collect();
+    if let Some(coverage) = coverage
+        .as_ref()
+        .filter(|coverage| !coverage.without_agent.is_empty())
+    {
+        states.insert(State::NoAgent, coverage.without_agent.len() as u64);
+    }
+    let states = states.into_iter().map(|(state, nodes)| v1::StateCount {
         state: node::state(state).into(),
         nodes,
     });
@@ -68,10 +87,20 @@ pub(super) async fn totals(parts: &Parts, computer: &Computer) -> Result<v1::Fle
             .iter()
             .map(|shared| cause::shared(shared, &parts.timeline))
             .collect(),
+        cluster_watch: Some(cluster::watch(&parts.cluster)),
+        agent_coverage: coverage.as_ref().map(cluster::agents),
+        flips_by_kind: cluster::flips_by_kind(parts),
+        calibration: days.iter().take(MOST_DAYS).map(cluster::day).collect(),
     })
 }
 
 /// What nodes may have in common, in the order of [`Scope::TRAITS`], of every node that said so.
+/// Which nodes have agents. Absent: the nodes are not known.
+fn coverage(parts: &Parts, fleet: &Fleet, now: Duration) -> Option<Coverage> {
+    risk::was_listed(parts.cluster.nodes().phase).ok()?;
+    Some(parts.cluster.read().coverage(fleet, now))
+}
+
 async fn traits(register: &Register) -> HashMap<Arc<str>, [String; Scope::TRAITS.len()]> {
     let mut traits = HashMap::new();
     let names = register.names();

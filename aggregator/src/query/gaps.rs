@@ -9,7 +9,7 @@ use nodegrace_core::{ControllerSettings, Gap, cause::Explanation};
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{cause, node, page, unknown_node};
+use super::{cause, node, page, place::Place, unknown_node};
 use crate::{aggregator::Parts, wire};
 
 /// What gaps are ordered by.
@@ -17,16 +17,6 @@ use crate::{aggregator::Parts, wire};
 enum Figure {
     EndTime,
     Duration,
-}
-
-/// The place of a gap in an order: by its figure, then by what tells it from every other gap.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// Ascends from the first gap to the last, in nanoseconds.
-    rank: i64,
-    end: i64,
-    start: i64,
-    node: Arc<str>,
 }
 
 /// The page of gaps that `request` asks for.
@@ -66,7 +56,7 @@ pub(super) async fn list(
             dropped_gaps += gaps.dropped();
             let long = gaps.exact().chain(known.history.uncounted_gaps());
             for gap in long.filter(|gap| gap.duration >= shortest) {
-                let place = Place::of(gap, known.history.name(), figure, descending);
+                let place = place(gap, known.history.name(), figure, descending);
                 if after.as_ref().is_none_or(|after| place > *after) {
                     first.insert(place, (*gap, known.history.explanation(gap).cloned()));
                     if first.len() > size + 1 {
@@ -87,7 +77,7 @@ pub(super) async fn list(
     let controller = &parts.config.fleet.controller;
     let gaps = first
         .into_iter()
-        .map(|(place, (gap, why))| message(&place.node, &gap, why.as_ref(), controller));
+        .map(|(place, (gap, why))| message(&place.name, &gap, why.as_ref(), controller));
     Ok(v1::ListGapsResponse {
         gaps: gaps.collect(),
         next_page_token,
@@ -108,53 +98,15 @@ fn order(order_by: &str) -> Result<(Figure, bool), Status> {
     }
 }
 
-impl Place {
-    fn of(gap: &Gap, node: &Arc<str>, figure: Figure, descending: bool) -> Self {
-        let figure = match figure {
-            Figure::EndTime => gap.end_time.unix_nanos(),
-            Figure::Duration => i64::try_from(gap.duration.as_nanos()).unwrap_or(i64::MAX),
-        };
-        Self {
-            // The complement reverses the order and, unlike the negative, exists for every number.
-            rank: if descending { !figure } else { figure },
-            end: gap.end_time.unix_nanos(),
-            start: gap.start_time.unix_nanos(),
-            node: Arc::clone(node),
-        }
-    }
-
-    fn token(&self, request: u64) -> String {
-        let Self {
-            rank,
-            end,
-            start,
-            node,
-        } = self;
-        format!("{request:016x}{rank:016x}{end:016x}{start:016x}{node}")
-    }
-
-    /// The place that a page token stands for; none for the first page.
-    fn after(token: &str, request: u64) -> Result<Option<Self>, Status> {
-        if token.is_empty() {
-            return Ok(None);
-        }
-        Self::parse(token)
-            .filter(|(bound_to, _)| *bound_to == request)
-            .map(|(_, place)| Some(place))
-            .ok_or_else(page::foreign_token)
-    }
-
-    fn parse(token: &str) -> Option<(u64, Self)> {
-        let number =
-            |index: usize| u64::from_str_radix(token.get(index * 16..(index + 1) * 16)?, 16).ok();
-        let place = Self {
-            rank: number(1)?.cast_signed(),
-            end: number(2)?.cast_signed(),
-            start: number(3)?.cast_signed(),
-            node: Arc::from(token.get(64..)?),
-        };
-        Some((number(0)?, place))
-    }
+/// The place of a gap in an order.
+fn place(gap: &Gap, node: &Arc<str>, figure: Figure, descending: bool) -> Place {
+    let end = gap.end_time.unix_nanos();
+    let figure = match figure {
+        Figure::EndTime => end,
+        Figure::Duration => i64::try_from(gap.duration.as_nanos()).unwrap_or(i64::MAX),
+    };
+    let start = gap.start_time.unix_nanos();
+    Place::new(figure, descending, (end, start), Arc::clone(node))
 }
 
 fn message(
@@ -193,27 +145,6 @@ mod tests {
 
     use super::*;
 
-    proptest::proptest! {
-        #[test]
-        fn a_token_leads_back_to_its_place(
-            numbers: (i64, i64, i64),
-            request: u64,
-            node in "[a-z0-9.-]{1,253}",
-        ) {
-            let (rank, end, start) = numbers;
-            let node = Arc::from(node);
-            let place = Place { rank, end, start, node };
-            let token = place.token(request);
-            assert_eq!(Place::parse(&token), Some((request, place)));
-            assert!(Place::after(&token, !request).is_err(), "of another request");
-        }
-
-        #[test]
-        fn no_text_makes_a_token_panic(text in "\\PC{0,80}|[0-9a-f]{64,70}") {
-            let _ = Place::parse(&text);
-        }
-    }
-
     #[test]
     fn descending_reverses_every_order() {
         let gap = |end| Gap {
@@ -229,7 +160,7 @@ mod tests {
             uncounted: false,
         };
         let node = Arc::from("node");
-        let place = |end, descending| Place::of(&gap(end), &node, Figure::EndTime, descending);
+        let place = |end, descending| super::place(&gap(end), &node, Figure::EndTime, descending);
         assert!(place(1, false) < place(2, false) && place(1, true) > place(2, true));
         assert!(place(i64::MIN, true) > place(i64::MAX, true));
     }

@@ -1,16 +1,21 @@
 //! What people and programs ask. Nothing in here changes anything.
 
 mod cause;
+mod cluster;
 mod compute;
+mod explain;
 mod field;
 mod filter;
 mod fleet;
+mod flips;
 mod gaps;
 mod list;
 mod node;
 mod order;
 mod page;
+mod place;
 mod recommend;
+mod risk;
 mod watch;
 mod what_if;
 
@@ -88,6 +93,10 @@ impl Query for Service {
                 let figures = known.figures(timeline.now());
                 node::message(&figures, known.beside, timeline, Shape::Full)
             })
+            .map(|node| v1::Node {
+                blast_radius: risk::blast_radius(&self.parts.cluster, &name),
+                ..node
+            })
             .map(Response::new)
             .ok_or_else(|| unknown_node(&name))
     }
@@ -127,6 +136,29 @@ impl Query for Service {
         _: Request<v1::GetFleetRequest>,
     ) -> Result<Response<v1::Fleet>, Status> {
         fleet::totals(&self.parts, &self.computer)
+            .await
+            .map(Response::new)
+    }
+
+    async fn list_flips(
+        &self,
+        request: Request<v1::ListFlipsRequest>,
+    ) -> Result<Response<v1::ListFlipsResponse>, Status> {
+        flips::list(&self.parts, &request.into_inner()).map(Response::new)
+    }
+
+    async fn explain_endpoint(
+        &self,
+        request: Request<v1::ExplainEndpointRequest>,
+    ) -> Result<Response<v1::ExplainEndpointResponse>, Status> {
+        explain::story(&self.parts, &request.into_inner()).map(Response::new)
+    }
+
+    async fn list_services_at_risk(
+        &self,
+        request: Request<v1::ListServicesAtRiskRequest>,
+    ) -> Result<Response<v1::ListServicesAtRiskResponse>, Status> {
+        risk::list(&self.parts, &request.into_inner())
             .await
             .map(Response::new)
     }

@@ -114,6 +114,8 @@ pub(super) fn message(
         agent: Some(beside.agent.clone()),
         causes: node.causes.iter().map(cause::total).collect(),
         habits: node.habits.iter().map(cause::habit).collect(),
+        // Only for whoever asks for one node: see `risk::blast_radius`.
+        blast_radius: None,
     }
 }
 
@@ -180,7 +182,7 @@ pub(super) fn losses(losses: Losses) -> v1::Losses {
     }
 }
 
-fn status(status: ConditionStatus) -> v1::ConditionStatus {
+pub(super) fn status(status: ConditionStatus) -> v1::ConditionStatus {
     match status {
         ConditionStatus::True => v1::ConditionStatus::True,
         ConditionStatus::False => v1::ConditionStatus::False,

@@ -48,6 +48,7 @@ impl Register {
         match self.apply(batch) {
             None => (Kept::NoRoom, Applied::default()),
             Some(applied) => {
+                parts.cluster.take(&node, &applied);
                 let stream = opens.then(|| OpenStream::new(parts, node, agent));
                 (Kept::Applied(stream), applied)
             }

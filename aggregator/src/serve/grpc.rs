@@ -124,6 +124,7 @@ impl Aggregator {
             tokio::select! {
                 outcome = drained(server, &stopping) => outcome.context("the gRPC server failed"),
                 never = self.keep_time() => match never {},
+                never = self.watch_cluster() => match never {},
                 never = readers.watch() => match never {},
             }
         });

@@ -8,7 +8,7 @@ use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    OpenError, heartbeats,
+    OpenError, flips, heartbeats,
     lock::Lock,
     row::{Event, LogRow, Saved, State, Work, channel},
     schema,
@@ -158,15 +158,8 @@ impl Database {
         for explained in &work.events.explained {
             explain_gap(&transaction, explained)?;
         }
-        for Event { node, what, kept } in &work.events.flips {
-            transaction
-                .prepare_cached("INSERT OR IGNORE INTO flip VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![
-                    node,
-                    what.time.unix_nanos(),
-                    what.after.map(nanos),
-                    kept.unix_nanos(),
-                ])?;
+        for flip in &work.flips {
+            flips::save(&transaction, flip)?;
         }
         let new = &work.events.heartbeats;
         heartbeats::insert(&transaction, new)?;

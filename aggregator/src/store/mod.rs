@@ -17,6 +17,7 @@
 mod database;
 mod durations;
 mod error;
+mod flips;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod heartbeats;

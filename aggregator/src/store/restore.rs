@@ -6,7 +6,7 @@ use nodegrace_proto::store::v1::NodeSnapshot;
 use prost::Message as _;
 
 use super::{Database, OpenError, heartbeats::Candidates, row::Events, snapshot};
-use crate::{ingest, register::Register, timeline::Timeline};
+use crate::{cluster::ClusterState, ingest, register::Register, timeline::Timeline};
 
 /// What the writer must know of a restored database.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Restored {
 pub(crate) fn restore(
     database: &Database,
     register: &Register,
+    cluster: &ClusterState,
     timeline: &Timeline,
 ) -> Result<Restored, OpenError> {
     let damaged = |what, node: String, reason: Box<dyn std::error::Error + Send + Sync>| {
@@ -53,6 +54,7 @@ pub(crate) fn restore(
         let node = Arc::clone(&batch.report.node);
         let heartbeats = Candidates::of(&batch.report, database.keeps_heartbeats());
         let applied = register.replay(batch);
+        cluster.take(&node, &applied);
         events.note(&node, heartbeats, applied, timeline.wall_at(row.received));
         unsaved.push(node);
         batches += 1;

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use nodegrace_core::{Applied, Channel, Gap, SeenFlip, WallTime, cause::Explained};
+use nodegrace_core::{
+    Applied, Channel, Gap, WallTime,
+    cause::Explained,
+    cluster::{Flip, FlipKind},
+};
 use nodegrace_proto::store::v1::NodeSnapshot;
 
 use super::heartbeats::{Candidates, KeptHeartbeat};
@@ -60,7 +64,7 @@ impl LogRow {
     }
 }
 
-/// A long gap or a flip of a node, and when it was kept, by the wall time of the aggregator's timeline.
+/// A long gap of a node, and when it was kept, by the wall time of the aggregator's timeline.
 #[derive(Clone, Debug)]
 pub(super) struct Event<T> {
     pub(super) node: Arc<str>,
@@ -72,7 +76,6 @@ pub(super) struct Event<T> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     pub(super) gaps: Vec<Event<Gap>>,
-    pub(super) flips: Vec<Event<SeenFlip>>,
     pub(super) heartbeats: Vec<KeptHeartbeat>,
     /// Explanations of gaps that are in `gaps`, or were written before.
     pub(super) explained: Vec<Event<Explained>>,
@@ -100,15 +103,11 @@ impl Events {
         }
         self.heartbeats.extend(heartbeats.new_ones(&applied, kept));
         self.gaps.extend(events(node, applied.long_gaps, kept));
-        self.flips.extend(events(node, applied.flips, kept));
         self.explained.extend(events(node, applied.explained, kept));
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.gaps.is_empty()
-            && self.flips.is_empty()
-            && self.heartbeats.is_empty()
-            && self.explained.is_empty()
+        self.gaps.is_empty() && self.heartbeats.is_empty() && self.explained.is_empty()
     }
 }
 
@@ -124,11 +123,21 @@ pub(super) struct Saved {
     pub(super) snapshot: NodeSnapshot,
 }
 
+/// A flip as it is now, and what it is told as.
+#[derive(Debug)]
+pub(super) struct KeptFlip {
+    pub(super) flip: Flip,
+    pub(super) kind: FlipKind,
+    /// When it is written, by the wall time of the aggregator's timeline.
+    pub(super) kept: WallTime,
+}
+
 /// All that one transaction does.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) rows: Vec<LogRow>,
     pub(super) events: Events,
+    pub(super) flips: Vec<KeptFlip>,
     pub(super) snapshots: Vec<Saved>,
     /// Nodes that are not known any more.
     pub(super) forgotten: Vec<Arc<str>>,

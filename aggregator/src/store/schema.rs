@@ -8,11 +8,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::OpenError;
 
 /// What leads from each version to the next, from an empty file on.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// The version this program reads and writes.

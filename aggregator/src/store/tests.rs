@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use nodegrace_core::WallTime;
+use nodegrace_core::{WallTime, cluster::ClusterBounds};
 use nodegrace_proto::{prost_types, v1};
 use prost::Message as _;
 
@@ -20,7 +20,9 @@ use super::{
     snapshot,
 };
 use crate::{
-    Config, StoreConfig, ingest,
+    Config, StoreConfig,
+    cluster::ClusterState,
+    ingest,
     register::Register,
     timeline::{Mark, Timeline},
 };
@@ -101,6 +103,7 @@ fn work(applied_row: i64) -> Work {
     Work {
         rows: Vec::new(),
         events: Events::default(),
+        flips: Vec::new(),
         snapshots: Vec::new(),
         forgotten: Vec::new(),
         applied_row,
@@ -136,7 +139,8 @@ fn reopen(kill: &Kill) -> Vec<nodegrace_core::NodeSnapshot> {
     let database = Database::open(&StoreConfig::new(&kill.directory)).expect("it opens");
     let register = Register::new(&Config::default()).expect("valid");
     let timeline = Timeline::begin(nodegrace_clock::Clock::real());
-    restore(&database, &register, &timeline).expect("it restores");
+    let cluster = ClusterState::new(ClusterBounds::default(), false);
+    restore(&database, &register, &cluster, &timeline).expect("it restores");
     let mut known = Vec::new();
     for node in 0..NODES {
         let name = format!("node-{node}");

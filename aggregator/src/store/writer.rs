@@ -12,7 +12,7 @@ use super::{
     Database, Kept, Status, Waiting,
     heartbeats::Candidates,
     restore::Restored,
-    row::{Events, LogRow, State, Work},
+    row::{Events, KeptFlip, LogRow, State, Work},
     snapshot,
 };
 use crate::aggregator::Parts;
@@ -174,6 +174,7 @@ impl Writer {
         let work = Work {
             rows,
             events: std::mem::take(&mut self.events),
+            flips: changed_flips(parts),
             snapshots,
             forgotten,
             applied_row: self.last_row,
@@ -242,10 +243,23 @@ impl Work {
     fn is_empty(&self) -> bool {
         self.rows.is_empty()
             && self.events.is_empty()
+            && self.flips.is_empty()
             && self.snapshots.is_empty()
             && self.forgotten.is_empty()
             && !self.retain
     }
+}
+
+/// The flips that are new or changed since they were written: all of them, for what led to them may leave the log with this write.
+fn changed_flips(parts: &Parts) -> Vec<KeptFlip> {
+    let kept = parts.timeline.wall_at(parts.timeline.now());
+    let flips = parts.cluster.take_changed_flips();
+    let kept = flips.into_iter().map(|flip| KeptFlip {
+        kind: flip.kind(&parts.config.fleet.controller),
+        flip,
+        kept,
+    });
+    kept.collect()
 }
 
 fn state(parts: &Parts) -> State {

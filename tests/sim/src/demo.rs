@@ -79,7 +79,10 @@ fn spec(args: &Args, machines: &Path) -> SystemSpec {
     cluster.rule.grace_period = args.grace_period;
     cluster.rule.monitor_period = args.monitor_period;
     cluster.machines = Some(machines.to_path_buf());
-    SystemSpec::new(cluster)
+    SystemSpec {
+        watch_cluster: true,
+        ..SystemSpec::new(cluster)
+    }
 }
 
 async fn interrupted() -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ pub mod args;
 pub mod chaos;
 pub mod demo;
 pub mod fault_matrix;
+pub mod month;
 pub mod pace;
 pub mod report;
 pub mod soak;

@@ -27,6 +27,8 @@ pub struct System {
     clock: Clock,
     links: Links,
     /// By the names of their nodes.
+    /// Whether aggregators watch the cluster.
+    watch_cluster: bool,
     agents: BTreeMap<String, Agent>,
     replicas: Vec<Replica>,
 }
@@ -53,7 +55,7 @@ impl System {
         let links = Links::Tcp(tcp::Links::open(&cluster, &grpc).await?);
         let config = spec.aggregators.into_iter().next();
         let config = config.context("a system has an aggregator")?;
-        let mut system = Self::of(cluster, clock, links);
+        let mut system = Self::of(cluster, clock, links, spec.watch_cluster);
         system.serve_over_tcp(config, grpc, http)?;
         system.start_agents(spec.spools.as_deref())?;
         Ok(system)
@@ -66,7 +68,7 @@ impl System {
     pub fn in_memory(spec: SystemSpec, clock: Clock) -> anyhow::Result<Self> {
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
         let links = Links::Memory(memory::Links::new(&cluster)?);
-        let mut system = Self::of(cluster, clock, links);
+        let mut system = Self::of(cluster, clock, links, spec.watch_cluster);
         for config in spec.aggregators {
             system.add_aggregator(config)?;
         }
@@ -74,11 +76,12 @@ impl System {
         Ok(system)
     }
 
-    const fn of(cluster: Cluster, clock: Clock, links: Links) -> Self {
+    const fn of(cluster: Cluster, clock: Clock, links: Links, watch_cluster: bool) -> Self {
         Self {
             cluster,
             clock,
             links,
+            watch_cluster,
             agents: BTreeMap::new(),
             replicas: Vec::new(),
         }

@@ -194,4 +194,22 @@ impl Query for Fixed {
         self.note(&request, |_| ())?;
         Ok(Response::new(self.recommendation.clone()))
     }
+
+    async fn list_flips(&self, _: Request<v1::ListFlipsRequest>) -> Answer<v1::ListFlipsResponse> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
+    async fn explain_endpoint(
+        &self,
+        _: Request<v1::ExplainEndpointRequest>,
+    ) -> Answer<v1::ExplainEndpointResponse> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
+    async fn list_services_at_risk(
+        &self,
+        _: Request<v1::ListServicesAtRiskRequest>,
+    ) -> Answer<v1::ListServicesAtRiskResponse> {
+        Err(Status::unimplemented("nobody asks"))
+    }
 }

@@ -230,6 +230,7 @@ pub fn fleet() -> v1::Fleet {
             queries: 3,
             ..v1::Refusals::default()
         }),
+        ..v1::Fleet::default()
     }
 }
 

@@ -19,6 +19,8 @@ pub struct SeenFlip {
     pub at: Duration,
     /// When it was seen, by the node's wall clock.
     pub time: WallTime,
+    /// lastTransitionTime, by the controller's clock; whole seconds. Absent: an earlier version kept it, and did not keep this.
+    pub transition: Option<WallTime>,
 }
 
 /// Why the controller marked the node.

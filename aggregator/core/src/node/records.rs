@@ -149,6 +149,7 @@ impl NodeHistory {
             start: running.map_or(GapStart::Once, |running| running.start),
             at: clocks.received_at(change.arrival),
             time: change.arrival_time,
+            transition: Some(change.transition),
         };
         self.flips.push(flip);
         flip

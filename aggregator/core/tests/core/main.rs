@@ -3,6 +3,7 @@
 mod blindness;
 mod causes;
 mod chains;
+mod cluster;
 mod doubt;
 mod fleets;
 mod inference;

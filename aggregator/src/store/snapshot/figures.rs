@@ -14,17 +14,17 @@ use super::Malformed;
 const MOST: u64 = u64::MAX >> 20;
 
 /// Nanoseconds; the largest number stands for everything longer.
-pub(super) fn nanos(duration: Duration) -> u64 {
+pub(in crate::store) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What is added to others, however long: six centuries at most.
-pub(super) const fn duration(nanos: u64) -> Duration {
+pub(in crate::store) const fn duration(nanos: u64) -> Duration {
     Duration::from_nanos(nanos)
 }
 
 /// Time since a heartbeat that there may not have been: the largest number is "never".
-pub(super) const fn since(nanos: u64) -> Duration {
+pub(in crate::store) const fn since(nanos: u64) -> Duration {
     if nanos == u64::MAX {
         Duration::MAX
     } else {
@@ -106,13 +106,13 @@ pub(super) fn gap(gap: &v1::Gap) -> Result<Gap, Malformed> {
     })
 }
 
-pub(super) fn to_posts(posts: EarlierPosts) -> Vec<u32> {
+pub(in crate::store) fn to_posts(posts: EarlierPosts) -> Vec<u32> {
     let micros = posts.ages().map(|age| age.as_micros());
     // They are remembered as numbers of 32 bits.
     micros.filter_map(|age| u32::try_from(age).ok()).collect()
 }
 
-pub(super) fn posts(micros: &[u32]) -> EarlierPosts {
+pub(in crate::store) fn posts(micros: &[u32]) -> EarlierPosts {
     EarlierPosts::of(
         micros
             .iter()
@@ -134,6 +134,7 @@ pub(super) fn to_flip(flip: &SeenFlip) -> v1::Flip {
         earlier_post_micros: to_posts(earlier),
         at_timeline_nanos: nanos(flip.at),
         time_unix_nanos: flip.time.unix_nanos(),
+        transition_unix_nanos: flip.transition.map(WallTime::unix_nanos),
     }
 }
 
@@ -146,6 +147,7 @@ pub(super) fn flip(flip: &v1::Flip) -> SeenFlip {
         ),
         at: duration(flip.at_timeline_nanos),
         time: WallTime::from_unix_nanos(flip.time_unix_nanos),
+        transition: flip.transition_unix_nanos.map(WallTime::from_unix_nanos),
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use nodegrace_core::NodeSnapshot;
 use nodegrace_proto::store::v1;
 
+pub(super) use self::figures::{duration, nanos, posts, since, to_posts};
 use super::row::Saved;
 use crate::register::{Beside, Known, News};
 

@@ -16,7 +16,7 @@ use nodegrace_sim_cluster::{
     kubelet::{MachineTimer, OnNode, SimNode},
 };
 use tokio::net::TcpListener;
-use tower::service_fn;
+use tower::{service_fn, util::MapRequest};
 
 pub(super) use self::name::Name;
 use self::pipe::Pipe;
@@ -67,20 +67,34 @@ impl Links {
             .http2_keep_alive_timeout(timeouts.keepalive_timeout)
             .http2_keep_alive_while_idle(true)
             .build::<_, Body>(connector);
-        // kube writes paths only; the host of a pipe can be any.
-        let service = tower::util::MapRequest::new(http, |mut request: http::Request<Body>| {
-            if let Some(path) = request.uri().path_and_query() {
-                *request.uri_mut() = http::Uri::builder()
-                    .scheme("http")
-                    .authority("api-server")
-                    .path_and_query(path.clone())
-                    .build()
-                    .expect("a valid path stays valid behind a host");
-            }
-            request
-        });
-        kube::Client::new(service, "default")
+        kube::Client::new(MapRequest::new(http, with_a_host), "default")
     }
+
+    /// A connection of its own from an aggregator, on no simulated machine, to the API server.
+    pub(super) fn aggregators_api_server(&self) -> kube::Client {
+        let server = self.api_server.clone();
+        let connector = service_fn(move |_: http::Uri| {
+            let connected = server.connect();
+            std::future::ready(connected.map(|pipe| TokioIo::new(Pipe(pipe))))
+        });
+        let http = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .build::<_, Body>(connector);
+        kube::Client::new(MapRequest::new(http, with_a_host), "default")
+    }
+}
+
+/// kube writes paths only; the host of a pipe can be any.
+fn with_a_host(mut request: http::Request<Body>) -> http::Request<Body> {
+    if let Some(path) = request.uri().path_and_query() {
+        *request.uri_mut() = http::Uri::builder()
+            .scheme("http")
+            .authority("api-server")
+            .path_and_query(path.clone())
+            .build()
+            .expect("a valid path stays valid behind a host");
+    }
+    request
 }
 
 fn serve_kubelets(cluster: &Cluster) -> anyhow::Result<SocketAddr> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use nodegrace_aggregator::{Aggregator, Config};
+use nodegrace_aggregator::{Aggregator, ApiServer, Config};
 use nodegrace_clock::Clock;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
@@ -29,6 +29,10 @@ impl System {
         http: TcpListener,
     ) -> anyhow::Result<()> {
         let clock = self.clock.another_machine();
+        let config = Config {
+            cluster: self.watched_cluster()?,
+            ..config
+        };
         self.replicas.push(Replica {
             config: config.clone(),
             clock: clock.clone(),
@@ -77,9 +81,14 @@ impl System {
     /// When there is none of this number.
     pub fn start_aggregator(&mut self, number: usize) -> anyhow::Result<()> {
         let name = self.in_memory_links()?.name.clone();
+        let cluster = self.watched_cluster()?;
         let replica = &mut self.replicas[number];
         anyhow::ensure!(!replica.part.runs(), "aggregator {number} runs");
-        let aggregator = Aggregator::new(replica.config.clone(), replica.clock.clone())?;
+        let config = Config {
+            cluster,
+            ..replica.config.clone()
+        };
+        let aggregator = Aggregator::new(config, replica.clock.clone())?;
         let incoming = name.listen(replica.address);
         replica.part =
             Part::start(|stop| async move { aggregator.serve_grpc(incoming, stop).await });
@@ -136,6 +145,18 @@ impl System {
             Links::Tcp(links) => links.aggregator().expect("agents have one, too"),
             Links::Memory(links) => links.name.channel(address),
         }
+    }
+
+    /// A connection of an aggregator's own to the API server. Absent: aggregators do not watch the cluster.
+    fn watched_cluster(&self) -> anyhow::Result<Option<ApiServer>> {
+        if !self.watch_cluster {
+            return Ok(None);
+        }
+        let client = match &self.links {
+            Links::Tcp(links) => links.api_server()?,
+            Links::Memory(links) => links.aggregators_api_server(),
+        };
+        Ok(Some(ApiServer::new(client)))
     }
 
     fn in_memory_links(&self) -> anyhow::Result<&memory::Links> {

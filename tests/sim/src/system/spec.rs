@@ -13,6 +13,8 @@ pub struct SystemSpec {
     pub cluster: ClusterSpec,
     /// The aggregators, all of them behind one name.
     pub aggregators: Vec<AggregatorConfig>,
+    /// Whether the aggregators watch the cluster's Nodes and `EndpointSlices`.
+    pub watch_cluster: bool,
     /// Directory with the spool of each node's agent. Absent: agents keep what is not acknowledged in memory.
     pub spools: Option<PathBuf>,
 }
@@ -26,6 +28,7 @@ impl SystemSpec {
         Self {
             cluster,
             aggregators: vec![aggregator],
+            watch_cluster: false,
             spools: None,
         }
     }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use nodegrace_sim_cluster::kubelet::OnNode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     sync::mpsc,
@@ -61,15 +60,15 @@ impl Drop for Listener {
 }
 
 /// A pipe that hyper's client takes for a connection.
-pub(super) struct Pipe(pub(super) OnNode<DuplexStream>);
+pub(super) struct Pipe<S>(pub(super) S);
 
-impl Connection for Pipe {
+impl<S> Connection for Pipe<S> {
     fn connected(&self) -> Connected {
         Connected::new()
     }
 }
 
-impl AsyncRead for Pipe {
+impl<S: AsyncRead + Unpin> AsyncRead for Pipe<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -79,7 +78,7 @@ impl AsyncRead for Pipe {
     }
 }
 
-impl AsyncWrite for Pipe {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Pipe<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use http::{Request, Response, Version, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::{
     body::{Bytes, Frame, Incoming},
@@ -22,10 +22,10 @@ use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer, server::WebP
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use crate::{
-    config::Timeouts,
-    kube_client::{configuration, connect, install_crypto},
-};
+use crate::{Timeouts, configuration, connect, install_crypto};
+
+/// How the client calls itself.
+pub(super) const USER_AGENT: &str = "nodegrace-test/1";
 
 /// What a server saw.
 #[derive(Debug, Default)]
@@ -114,7 +114,12 @@ impl TlsServer {
         );
         fs::write(&path, text).unwrap();
         let config = configuration(Some(&path), None).await.unwrap();
-        connect(&config, &Timeouts::default()).unwrap()
+        connect(
+            &config,
+            HeaderValue::from_static(USER_AGENT),
+            Timeouts::default(),
+        )
+        .unwrap()
     }
 
     pub(super) async fn client(&self, user: &str) -> kube::Client {

@@ -1,4 +1,4 @@
-//! Pauses between attempts: short at first, then longer and longer up to a bound, jittered so that agents that lost the same
+//! Pauses between attempts: short at first, then longer and longer up to a bound, jittered so that all who lost the same
 //! server do not return in step.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 /// A row of pauses that starts anew after a success.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub struct Pauses {
     builder: ExponentialBuilder,
     longest: Duration,
     /// The pauses still to come. `None` before the first failure.
@@ -16,7 +16,7 @@ pub(crate) struct Pauses {
 
 impl Pauses {
     /// Pauses from about `shortest`, doubling up to about `longest`; jitter adds up to as much again.
-    pub(crate) fn between(shortest: Duration, longest: Duration) -> Self {
+    pub fn between(shortest: Duration, longest: Duration) -> Self {
         Self {
             builder: ExponentialBuilder::default()
                 .with_min_delay(shortest)
@@ -29,17 +29,21 @@ impl Pauses {
     }
 
     /// Whether nothing failed since the last success.
-    pub(crate) fn is_fresh(&self) -> bool {
+    pub fn is_fresh(&self) -> bool {
         self.row.is_none()
     }
 
     /// Something worked: the next pause is a short one again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.row = None;
     }
 
     /// Something failed: how long to wait before the next attempt.
-    pub(crate) fn next(&mut self) -> Duration {
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "a row that never ends and starts anew is no iterator"
+    )]
+    pub fn next(&mut self) -> Duration {
         let row = self.row.get_or_insert_with(|| self.builder.build());
         row.next().unwrap_or(self.longest)
     }

@@ -1,10 +1,12 @@
-//! The HTTP stack between the agent and an API server (or a kubelet): one HTTP/2 connection with keepalive pings.
+//! The HTTP stack between a part of nodegrace and an API server (or a kubelet): one HTTP/2 connection with keepalive pings.
 //!
 //! kube's own default is HTTP/1.1 with a connection per watch and no keepalive: a dead API server would go unnoticed for
 //! minutes, far beyond any grace period. Credentials, CA and impersonation come from kube's configuration as they are. There
 //! is no retrying layer: a retry would hide what is measured.
 
+mod pauses;
 mod token_file;
+mod words;
 
 use std::{
     path::Path,
@@ -12,6 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -31,12 +34,32 @@ use kube::{
 };
 use tower::{BoxError, ServiceBuilder};
 
-pub(crate) use self::token_file::TokenFile;
-use crate::{config::Timeouts, wire::one_line};
+pub use self::{
+    pauses::Pauses,
+    token_file::TokenFile,
+    words::{flat, one_line, with_causes},
+};
 
-/// How servers see the agent in their logs.
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("nodegrace-agent/", env!("CARGO_PKG_VERSION")));
+/// Timeouts of connections, in real time: they guard against dead peers, whatever clock their owner measures by.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// To open a TCP connection. Default: 3 s.
+    pub connect: Duration,
+    /// Silence after which a connection is pinged. Default: 2 s.
+    pub keepalive_interval: Duration,
+    /// Time to answer a ping. Default: 2 s: together with the interval, a dead API server is noticed within 5 s.
+    pub keepalive_timeout: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            keepalive_interval: Duration::from_secs(2),
+            keepalive_timeout: Duration::from_secs(2),
+        }
+    }
+}
 
 /// Reads how to reach the API server: from `kubeconfig` if given; else as a pod, if this is one; else from `$KUBECONFIG` or
 /// `~/.kube/config`. `context` picks a context of a kubeconfig; absent means its current one.
@@ -69,27 +92,36 @@ pub async fn configuration(
 /// A client of an API server. It connects when it is first used: an unreachable server is no error here.
 ///
 /// An `https` server is spoken to in HTTP/2 or, where it offers only that, HTTP/1.1. An `http` server must take HTTP/2 with
-/// prior knowledge.
+/// prior knowledge. `user_agent` is how servers see the caller in their logs.
 ///
 /// # Errors
 /// When the credentials, the CA or the proxy settings of `config` cannot be used.
-pub fn connect(config: &kube::Config, timeouts: &Timeouts) -> anyhow::Result<kube::Client> {
+pub fn connect(
+    config: &kube::Config,
+    user_agent: HeaderValue,
+    timeouts: Timeouts,
+) -> anyhow::Result<kube::Client> {
     let plain = config.cluster_url.scheme() == Some(&Scheme::HTTP);
-    build(config, timeouts, plain)
+    build(config, user_agent, timeouts, plain)
 }
 
 /// A client of a kubelet: as [`connect`], but an `http` server, such as the kubelet's read-only port, is spoken to in
 /// HTTP/1.1.
-pub(crate) fn connect_kubelet(
+///
+/// # Errors
+/// As for [`connect`].
+pub fn connect_kubelet(
     config: &kube::Config,
-    timeouts: &Timeouts,
+    user_agent: HeaderValue,
+    timeouts: Timeouts,
 ) -> anyhow::Result<kube::Client> {
-    build(config, timeouts, false)
+    build(config, user_agent, timeouts, false)
 }
 
 fn build(
     config: &kube::Config,
-    timeouts: &Timeouts,
+    user_agent: HeaderValue,
+    timeouts: Timeouts,
     http2_only: bool,
 ) -> anyhow::Result<kube::Client> {
     anyhow::ensure!(config.proxy_url.is_none(), "a proxy is not supported");
@@ -146,7 +178,7 @@ fn build(
                 .context("impersonation settings")?,
         )
         .map_request(move |mut request: Request<Body>| {
-            request.headers_mut().insert(USER_AGENT, AGENT);
+            request.headers_mut().insert(USER_AGENT, user_agent.clone());
             if let Some(token) = &token_file {
                 request
                     .headers_mut()
@@ -174,8 +206,8 @@ fn explained(error: client::Error, never_answered: bool) -> BoxError {
     error.into()
 }
 
-/// Whether a request failed because the agent has no valid credentials to show.
-pub(crate) fn lacks_credentials(error: &kube::Error) -> bool {
+/// Whether a request failed because the caller has no valid credentials to show.
+pub fn lacks_credentials(error: &kube::Error) -> bool {
     match error {
         kube::Error::Auth(_) => true,
         kube::Error::Service(error) => error.is::<kube::client::AuthError>(),
@@ -184,7 +216,7 @@ pub(crate) fn lacks_credentials(error: &kube::Error) -> bool {
 }
 
 /// What a request failed with, on one line and without kube's words around it.
-pub(crate) fn failure(error: &kube::Error) -> String {
+pub fn failure(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => {
             let words = if status.message.is_empty() {

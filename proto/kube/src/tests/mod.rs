@@ -5,7 +5,7 @@ mod kit;
 use std::{path::Path, time::Duration};
 
 use futures::StreamExt as _;
-use http::{Request, Version};
+use http::{HeaderValue, Request, Version};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::TcpListener,
@@ -14,26 +14,22 @@ use tokio::{
     time::Instant,
 };
 
-use self::kit::{TlsServer, write};
-use super::configuration;
-use crate::config::Timeouts;
+use self::kit::{TlsServer, USER_AGENT, write};
+use super::{Timeouts, configuration};
 
 fn get(path: &'static str) -> Request<Vec<u8>> {
     Request::get(path).body(Vec::new()).unwrap()
 }
 
 #[tokio::test]
-async fn a_token_is_sent_over_http2_under_the_agents_name() {
+async fn a_token_is_sent_over_http2_under_the_callers_name() {
     let server = TlsServer::start().await;
     let client = server.client("token: sesame").await;
     client.request_text(get("/version")).await.unwrap();
     let request = server.seen.lock().unwrap().requests[0].clone();
     assert_eq!(request.version, Version::HTTP_2);
     assert_eq!(request.authorization, "Bearer sesame");
-    assert_eq!(
-        request.user_agent,
-        concat!("nodegrace-agent/", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(request.user_agent, USER_AGENT);
     assert!(!request.connection.client_certificate);
 }
 
@@ -173,7 +169,12 @@ async fn a_plain_server_that_speaks_http1_only_is_told_what_it_lacks() {
         }
     });
     let config = kube::Config::new(format!("http://{address}").parse().unwrap());
-    let client = super::connect(&config, &Timeouts::default()).unwrap();
+    let client = super::connect(
+        &config,
+        HeaderValue::from_static(USER_AGENT),
+        Timeouts::default(),
+    )
+    .unwrap();
     let error = client.request_text(get("/version")).await.unwrap_err();
     let words = super::failure(&error);
     assert!(

@@ -14,7 +14,7 @@ use tracing::warn;
 
 /// Shows the token of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct TokenFile {
+pub struct TokenFile {
     path: PathBuf,
     /// The token last read, as a header. It is shown on where the file is gone, as client-go does: some remove it once the
     /// process has started.
@@ -23,7 +23,7 @@ pub(crate) struct TokenFile {
 
 impl TokenFile {
     /// Reads the token for the first time.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             last: Arc::new(Mutex::new(read(path)?)),
@@ -31,7 +31,7 @@ impl TokenFile {
     }
 
     /// The value of the Authorization header.
-    pub(crate) fn authorization(&self) -> HeaderValue {
+    pub fn authorization(&self) -> HeaderValue {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match read(&self.path) {
             Ok(header) => *last = header,
