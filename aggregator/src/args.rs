@@ -36,7 +36,7 @@ pub struct Args {
     )]
     pub listen: SocketAddr,
 
-    /// Address of the HTTP server with /metrics and, open to everybody, /livez and /readyz.
+    /// Address of the HTTP server with the web page, /api/v1, /metrics and, open to everybody, /livez and /readyz.
     #[arg(
         long,
         env = "NODEGRACE_HTTP",

@@ -65,7 +65,7 @@ pub fn refused(question: &str, status: &Status) -> Failure {
             "it asks who you are: give --token or --token-file with a token that it accepts"
         }
         Code::PermissionDenied => {
-            "who you are may not ask it: see who may in the aggregator's README"
+            "who you are may not ask it: see \"Who is believed\" in nodegrace's README"
         }
         Code::DeadlineExceeded | Code::Cancelled => {
             "it took too long: give a longer --request-timeout, or look at the aggregator's log"

@@ -4,8 +4,14 @@ use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 use kubectl_nodegrace::{
-    Args, Surroundings, command::Answer, failure::Failure, reach::reach, run, show::screen::Screen,
-    watch::Alternate, without_aggregator,
+    Args, Surroundings,
+    command::Answer,
+    failure::Failure,
+    reach::reach,
+    run,
+    show::{line::printable_lines, screen::Screen},
+    watch::Alternate,
+    without_aggregator,
 };
 use nodegrace_clock::Clock;
 use tokio::runtime::Runtime;
@@ -27,13 +33,13 @@ fn main() -> ExitCode {
     match answer(&args) {
         Ok(Answer { remark, code, .. }) => {
             if let Some(remark) = remark {
-                eprintln!("{remark}");
+                eprintln!("{}", printable_lines(&remark));
             }
             ExitCode::from(code)
         }
         Err(failure) => {
             if !matches!(failure, Failure::Unread | Failure::Interrupted) {
-                eprintln!("error: {failure}");
+                eprintln!("error: {}", printable_lines(&failure.to_string()));
             }
             ExitCode::from(failure.code())
         }

@@ -4,7 +4,7 @@ mod fleet;
 mod node;
 mod risk;
 
-pub use fleet::FleetFigures;
+pub use fleet::{FleetFigures, Totals};
 pub use node::{
     ChannelFigures, Margin, NodeFigures, Observation, Quantiles, Ready, RunningGap, Spread,
 };

@@ -9,9 +9,9 @@ use std::{
 use crate::{
     cause::Explained,
     controller::{ControllerSettings, Judge, SettingsError},
-    event::{Event, Losses},
+    event::Event,
     expected::Risk,
-    figures::{FleetFigures, NodeFigures},
+    figures::{FleetFigures, NodeFigures, Totals},
     gap::Gap,
     gap_history::GapBounds,
     node::{NodeHistory, SeenFlip},
@@ -74,6 +74,8 @@ pub struct Applied {
 pub struct Fleet {
     config: Config,
     nodes: BTreeMap<Arc<str>, Arc<NodeHistory>>,
+    /// What the nodes counted that were forgotten.
+    forgotten: Totals,
 }
 
 impl Fleet {
@@ -86,6 +88,7 @@ impl Fleet {
         Ok(Self {
             config,
             nodes: BTreeMap::new(),
+            forgotten: Totals::default(),
         })
     }
 
@@ -125,9 +128,13 @@ impl Fleet {
     /// Forgets the nodes that have been silent for too long; returns their names.
     pub fn expire(&mut self, now: Duration) -> Vec<Arc<str>> {
         let forget_after = self.config.forget_after;
+        let forgotten = &mut self.forgotten;
         self.nodes
             .extract_if(.., |_, node| node.is_gone(now, forget_after))
-            .map(|(name, _)| name)
+            .map(|(name, node)| {
+                *forgotten = forgotten.with(&node);
+                name
+            })
             .collect()
     }
 
@@ -137,7 +144,11 @@ impl Fleet {
         let gone = self
             .history(name)
             .is_some_and(|node| node.is_gone(now, forget_after));
-        gone && self.nodes.remove(name).is_some()
+        let node = gone.then(|| self.nodes.remove(name)).flatten();
+        self.forgotten = node
+            .iter()
+            .fold(self.forgotten, |forgotten, node| forgotten.with(node));
+        node.is_some()
     }
 
     /// One node's history. Absent: it never reported, or was forgotten.
@@ -187,17 +198,16 @@ impl Fleet {
     pub fn figures(&self, now: Duration) -> FleetFigures {
         let mut states = BTreeMap::<State, u64>::new();
         let mut gap = Sketch::new();
-        let mut losses = Losses::default();
         for node in self.histories() {
             *states
                 .entry(Verdict::of(node, &self.config, now).state)
                 .or_default() += 1;
             gap.merge(node.gaps().sketch());
-            losses = losses.plus(node.losses());
         }
+        let now_known = self.histories().fold(Totals::default(), Totals::with);
+        let ever = self.histories().fold(self.forgotten, Totals::with);
         let count =
             |of: fn(&NodeHistory) -> bool| self.histories().filter(|node| of(node)).count() as u64;
-        let sum = |of: fn(&NodeHistory) -> u64| self.histories().map(of).sum();
         FleetFigures {
             states: states.into_iter().collect(),
             nodes: count(NodeHistory::has_reported),
@@ -206,13 +216,14 @@ impl Fleet {
             expected_flips: self
                 .risk(&Judge::new(self.config.controller))
                 .per_fleet(self.measured_nodes()),
-            flips_seen: sum(NodeHistory::flips_seen),
-            heartbeats: sum(NodeHistory::heartbeats),
-            losses: (!losses.is_empty()).then_some(losses),
-            forgotten_records: sum(NodeHistory::forgotten_records),
-            duplicate_records: sum(NodeHistory::duplicate_records),
-            late_records: sum(NodeHistory::late_records),
+            flips_seen: now_known.flips_seen,
+            heartbeats: now_known.heartbeats,
+            losses: (!now_known.losses.is_empty()).then_some(now_known.losses),
+            forgotten_records: now_known.forgotten_records,
+            duplicate_records: now_known.duplicate_records,
+            late_records: now_known.late_records,
             complete_since: self.complete_since(),
+            ever,
         }
     }
 }

@@ -38,7 +38,7 @@ pub use event::{AgentId, Channel, ConditionStatus, Event, Losses, Report};
 pub use expected::{ExpectedFlips, Risk};
 pub use figures::{
     ChannelFigures, FleetFigures, Margin, NodeFigures, Observation, Quantiles, Ready, RunningGap,
-    Spread,
+    Spread, Totals,
 };
 pub use fleet::{Applied, Config, Fleet};
 pub use gap::Gap;

@@ -1,6 +1,6 @@
 //! The flags that say whether the cluster is watched.
 
-use std::{env, path::Path};
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -18,24 +18,20 @@ const AGENT: HeaderValue =
 #[derive(Args, Clone, Debug)]
 pub struct ClusterArgs {
     /// Whether to watch all Nodes and EndpointSlices of the cluster that --kubeconfig names: which addresses went with a flip, what
-    /// a flip would take along, and which nodes have no agent. Needs list and watch on both.
+    /// a flip would take along, and which nodes have no agent. Needs list and watch on both. Without --kubeconfig it is the pod's own
+    /// cluster, or that of $KUBECONFIG or ~/.kube/config.
     #[arg(
         long,
         env = "NODEGRACE_WATCH_CLUSTER",
         value_name = "WHETHER",
-        default_value = "auto"
+        default_value = "off"
     )]
     pub watch_cluster: WatchCluster,
 }
 
-/// The token of a pod that has one.
-const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-
 /// Whether the cluster is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WatchCluster {
-    /// If --kubeconfig is given, or in a pod that has a service account's token.
-    Auto,
     /// Yes.
     On,
     /// No: flips are those that agents see, and nothing is known of Services.
@@ -51,14 +47,7 @@ impl ClusterArgs {
         &self,
         kubeconfig: Option<&Path>,
     ) -> anyhow::Result<Option<ApiServer>> {
-        let in_pod =
-            || env::var_os("KUBERNETES_SERVICE_HOST").is_some() && Path::new(POD_TOKEN).exists();
-        let wanted = match self.watch_cluster {
-            WatchCluster::Auto => kubeconfig.is_some() || in_pod(),
-            WatchCluster::On => true,
-            WatchCluster::Off => false,
-        };
-        if !wanted {
+        if self.watch_cluster == WatchCluster::Off {
             return Ok(None);
         }
         nodegrace_kube::install_crypto();

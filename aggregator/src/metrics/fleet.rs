@@ -1,5 +1,7 @@
 //! The series of the fleet: totals over every node, whichever have series of their own.
 
+use std::collections::BTreeMap;
+
 use nodegrace_core::{ControllerSettings, FleetFigures, InferredGrace, State};
 
 use super::{
@@ -11,24 +13,20 @@ use super::{
 pub(super) fn write(
     out: &mut Exposition,
     fleet: &FleetFigures,
+    states: &BTreeMap<State, u64>,
     controller: &ControllerSettings,
     inferred: Option<&InferredGrace>,
 ) {
-    nodes(out, fleet);
+    nodes(out, fleet, states);
     flips(out, fleet);
     grace(out, controller, inferred);
     data(out, fleet);
 }
 
-fn nodes(out: &mut Exposition, fleet: &FleetFigures) {
+fn nodes(out: &mut Exposition, fleet: &FleetFigures, states: &BTreeMap<State, u64>) {
     let mut family = out.family("nodegrace_nodes", Kind::Gauge, "Nodes by state.");
     for state in words::STATES {
-        let in_it = |(counted, _): &&(State, u64)| *counted == state;
-        let nodes = fleet
-            .states
-            .iter()
-            .find(in_it)
-            .map_or(0, |(_, nodes)| *nodes);
+        let nodes = states.get(&state).copied().unwrap_or_default();
         family.sample(&[("state", words::state(state))], nodes as f64);
     }
     out.single(
@@ -72,7 +70,7 @@ fn flips(out: &mut Exposition, fleet: &FleetFigures) {
         "nodegrace_flips_seen",
         Kind::Counter,
         "Times a Ready condition was seen to turn Unknown.",
-        Some(fleet.flips_seen as f64),
+        Some(fleet.ever.flips_seen as f64),
     );
 }
 
@@ -113,22 +111,22 @@ fn data(out: &mut Exposition, fleet: &FleetFigures) {
         (
             "nodegrace_heartbeats",
             "Heartbeats counted.",
-            fleet.heartbeats,
+            fleet.ever.heartbeats,
         ),
         (
             "nodegrace_duplicate_records",
             "Records received more than once and recognised.",
-            fleet.duplicate_records,
+            fleet.ever.duplicate_records,
         ),
         (
             "nodegrace_late_records",
             "Records of replaced agents that came too late to be put in order.",
-            fleet.late_records,
+            fleet.ever.late_records,
         ),
         (
             "nodegrace_forgotten_records",
             "Records acknowledged by an earlier run and forgotten with it.",
-            fleet.forgotten_records,
+            fleet.ever.forgotten_records,
         ),
     ] {
         out.single(name, Kind::Counter, help, Some(records as f64));
@@ -138,7 +136,7 @@ fn data(out: &mut Exposition, fleet: &FleetFigures) {
         Kind::Counter,
         "Records that agents had to drop, or that were refused.",
     );
-    for (kind, records) in words::losses(fleet.losses.unwrap_or_default()) {
+    for (kind, records) in words::losses(fleet.ever.losses) {
         family.sample(&[("kind", kind)], records);
     }
 }

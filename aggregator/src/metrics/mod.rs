@@ -28,7 +28,11 @@ use tokio::{sync::Semaphore, task::JoinError};
 
 use self::exposition::{Exposition, Kind};
 pub use self::{exposition::Format, shown::MetricsNodes};
-use crate::{Aggregator, aggregator::Parts};
+use crate::{
+    Aggregator,
+    aggregator::Parts,
+    query::{coverage, states},
+};
 
 /// Scrapes at once: a pair of Prometheus servers, and a person who looks. The next waits for one of them.
 const AT_ONCE: usize = 3;
@@ -95,7 +99,10 @@ fn write(out: &mut Exposition, fleet: &Fleet, parts: &Parts) {
     let figures = fleet.figures(now);
     let inferred = infer_fleet_grace(fleet);
     let nodes = parts.config.metrics_nodes.of(fleet, now);
-    fleet::write(out, &figures, &fleet.config().controller, inferred.as_ref());
+    let coverage = coverage(parts, fleet, now);
+    let states = states(&figures, coverage.as_ref());
+    let controller = &fleet.config().controller;
+    fleet::write(out, &figures, &states, controller, inferred.as_ref());
     for (name, help, value) in [
         (
             "nodegrace_metrics_nodes_shown",

@@ -7,8 +7,8 @@ use std::{
 };
 
 use nodegrace_core::{
-    ControllerSettings, Fleet, InferredGrace, NodeHistory, State, calibration, cause::Scope,
-    cluster::Coverage, infer_fleet_grace,
+    ControllerSettings, Fleet, FleetFigures, InferredGrace, NodeHistory, State, calibration,
+    cause::Scope, cluster::Coverage, infer_fleet_grace,
 };
 use nodegrace_proto::v1;
 use tonic::Status;
@@ -42,17 +42,12 @@ pub(super) async fn totals(parts: &Arc<Parts>, computer: &Computer) -> Result<v1
     };
     let (figures, controller, shared, bytes, coverage, days) =
         computer.answer(register, question).await?;
-    let mut states: BTreeMap<State, u64> = figures.states.iter().copied().collect();
-    if let Some(coverage) = coverage
-        .as_ref()
-        .filter(|coverage| !coverage.without_agent.is_empty())
-    {
-        states.insert(State::NoAgent, coverage.without_agent.len() as u64);
-    }
-    let states = states.into_iter().map(|(state, nodes)| v1::StateCount {
-        state: node::state(state).into(),
-        nodes,
-    });
+    let states = states(&figures, coverage.as_ref())
+        .into_iter()
+        .map(|(state, nodes)| v1::StateCount {
+            state: node::state(state).into(),
+            nodes,
+        });
     Ok(v1::Fleet {
         states: states.collect(),
         nodes: figures.nodes,
@@ -94,13 +89,23 @@ pub(super) async fn totals(parts: &Arc<Parts>, computer: &Computer) -> Result<v1
     })
 }
 
-/// What nodes may have in common, in the order of [`Scope::TRAITS`], of every node that said so.
+/// Nodes by state, those included of which only the cluster's watch tells that they have no agent.
+pub(crate) fn states(figures: &FleetFigures, coverage: Option<&Coverage>) -> BTreeMap<State, u64> {
+    let mut states: BTreeMap<State, u64> = figures.states.iter().copied().collect();
+    let without_agent = coverage.map_or(0, |coverage| coverage.without_agent.len() as u64);
+    if without_agent > 0 {
+        states.insert(State::NoAgent, without_agent);
+    }
+    states
+}
+
 /// Which nodes have agents. Absent: the nodes are not known.
-fn coverage(parts: &Parts, fleet: &Fleet, now: Duration) -> Option<Coverage> {
+pub(crate) fn coverage(parts: &Parts, fleet: &Fleet, now: Duration) -> Option<Coverage> {
     risk::was_listed(parts.cluster.nodes().phase).ok()?;
     Some(parts.cluster.read().coverage(fleet, now))
 }
 
+/// What nodes may have in common, in the order of [`Scope::TRAITS`], of every node that said so.
 async fn traits(register: &Register) -> HashMap<Arc<str>, [String; Scope::TRAITS.len()]> {
     let mut traits = HashMap::new();
     let names = register.names();

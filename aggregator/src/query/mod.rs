@@ -29,6 +29,7 @@ use tonic::{Request, Response, Status};
 use self::{compute::Computer, node::Shape, page::Orders, watch::Watch};
 pub(crate) use self::{
     filter::Filter,
+    fleet::{coverage, states},
     node::{state as node_state, value as node_value},
 };
 use crate::{

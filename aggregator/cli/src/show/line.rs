@@ -85,10 +85,18 @@ impl From<&str> for Line {
     }
 }
 
-/// `text` without what a terminal would act on: names and reasons come from other machines.
+/// `text` without what a terminal would act on, or what would put it in another order: names and reasons come from other machines.
 pub fn printable(text: &str) -> String {
-    let shown = |char: char| if char.is_control() { '\u{fffd}' } else { char };
+    let unseen = |char: char| matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let acts = |char: char| char.is_control() || unseen(char);
+    let shown = |char: char| if acts(char) { '\u{fffd}' } else { char };
     text.chars().map(shown).collect()
+}
+
+/// The same of a text of several lines.
+pub fn printable_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(printable).collect();
+    lines.join("\n")
 }
 
 /// Running text in lines of at most `width` columns, each after `indent`.
