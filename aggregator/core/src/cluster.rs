@@ -164,6 +164,8 @@ impl Cluster {
         for name in self.nodes.without(&is_there) {
             self.see_node_gone(&name, moment);
         }
+        // Whoever is seen for the first time from now on has joined since, and is not ready at first.
+        self.watched_until = None;
     }
 
     /// Takes an `EndpointSlice` as it is now; its endpoints in any order. `fresh`: it came about now, and was not only found so.

@@ -111,7 +111,8 @@ impl Told {
         let is_new = |time: WallTime| since.is_none_or(|since| time >= since);
         let concerns = |flip: &&Flip| {
             let mut own = flip.lost.iter().filter(|lost| lost.service == *service);
-            own.any(|lost| is_new(lost.returned.or(lost.gone).unwrap_or(lost.left)))
+            // One that is still away is of now.
+            own.any(|lost| lost.returned.or(lost.gone).is_none_or(is_new))
         };
         let mut flips: Vec<Flip> = cluster.flips().iter().filter(concerns).cloned().collect();
         flips.sort_by_key(Flip::time);

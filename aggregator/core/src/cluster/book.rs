@@ -127,9 +127,11 @@ impl FlipBook {
             let Some(flip) = self.get(number) else {
                 continue;
             };
-            // An agent may tell of a flip before the watch does: what the watch tells meanwhile is older.
+            // An agent may tell of a flip before the watch does: what the watch tells meanwhile is older. What it tells after a flip that
+            // it saw itself is newer, also where the node's clock, which stamps the way back, is behind the controller's.
             let is_back = node.ready.as_ref().is_some_and(|ready| {
-                ready.status == ConditionStatus::True && ready.transition >= flip.transition
+                ready.status == ConditionStatus::True
+                    && (flip.seen.is_some() || ready.transition >= flip.transition)
             });
             let taints: Vec<Arc<str>> = node
                 .taints

@@ -275,3 +275,23 @@ fn what_flipped_while_nobody_watched_is_found_once() {
     first_run.see_node(&node(Unknown, 100), moment(120));
     assert_eq!(kinds(&first_run), [], "it may have been so for a year");
 }
+
+#[test]
+fn a_node_that_joins_after_a_restart_has_not_flipped() {
+    let mut cluster = Cluster::new(ClusterBounds::default());
+    cluster.resume(wall(50), []);
+    cluster.nodes_listed(|_| true, moment(60));
+    cluster.see_node(&node(False, 70), moment(71));
+    cluster.see_node(&node(True, 90), moment(91));
+    assert_eq!(cluster.flips().iter().count(), 0);
+}
+
+#[test]
+fn a_node_is_back_though_its_clock_is_behind_the_controllers() {
+    let mut cluster = cluster();
+    cluster.see_node(&node(Unknown, 100), moment(101));
+    assert!(only_flip(&cluster).is_open());
+    // The kubelet stamps this one, two minutes behind.
+    cluster.see_node(&node(True, 10), moment(130));
+    assert!(!only_flip(&cluster).is_open());
+}
