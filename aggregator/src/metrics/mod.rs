@@ -58,10 +58,15 @@ pub(crate) fn routes(aggregator: Aggregator) -> Router {
 async fn scrape(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let format = Format::accepted(accept.unwrap_or_default());
-    let Ok(_place) = scrapes.places.acquire().await else {
+    let Ok(place) = scrapes.places.acquire_owned().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    match scrapes.aggregator.exposition(format, true).await {
+    // A scraper that goes ends no computation: its place is free when that is done.
+    let of_process = move |out: &mut Exposition| {
+        let _place = place;
+        own::write_process(out);
+    };
+    match scrapes.aggregator.exposition(format, of_process).await {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "a scrape was not answered");
@@ -76,18 +81,21 @@ impl Aggregator {
     /// # Errors
     /// When the computation panicked.
     pub async fn metrics(&self, format: Format) -> Result<String, JoinError> {
-        self.exposition(format, false).await
+        self.exposition(format, |_| ()).await
     }
 
-    async fn exposition(&self, format: Format, process: bool) -> Result<String, JoinError> {
+    /// All series of the aggregator's, and what `more` writes.
+    async fn exposition(
+        &self,
+        format: Format,
+        more: impl FnOnce(&mut Exposition) + Send + 'static,
+    ) -> Result<String, JoinError> {
         let parts = Arc::clone(&self.parts);
         let fleet = parts.register.fleet();
         tokio::task::spawn_blocking(move || {
             let mut out = Exposition::new(format);
             write(&mut out, &fleet, &parts);
-            if process {
-                own::write_process(&mut out);
-            }
+            more(&mut out);
             out.finish()
         })
         .await
@@ -124,4 +132,43 @@ fn write(out: &mut Exposition, fleet: &Fleet, parts: &Parts) {
     }
     nodes::write(out, &nodes);
     own::write(out, parts);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures::FutureExt as _;
+    use nodegrace_clock::Clock;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn a_scrape_that_is_cut_off_keeps_its_place_until_it_is_computed() {
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let aggregator = Aggregator::new(Config::default(), Clock::real()).unwrap();
+            let scrapes = Scrapes {
+                aggregator,
+                places: Arc::new(Semaphore::new(AT_ONCE)),
+            };
+            let (release, released) = mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || released.recv());
+
+            let cut_off = scrape(State(scrapes.clone()), HeaderMap::new()).now_or_never();
+            assert!(cut_off.is_none(), "the only thread is busy");
+            assert_eq!(scrapes.places.available_permits(), AT_ONCE - 1);
+
+            release.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+            let all = scrapes.places.acquire_many(AT_ONCE as u32).await;
+            all.expect("it is computed at last");
+        });
+    }
 }
