@@ -4,12 +4,18 @@ const KEY = "nodegrace-token";
 
 /** An answer that is an error: with the gRPC code, the field and the reason where the aggregator named them. */
 export class Refused extends Error {
-  constructor(http, status) {
-    super(status?.message ?? `HTTP ${http}`);
+  constructor(http, text) {
+    const status = parsed(text);
+    super(status?.message ?? (text.trim() || `HTTP ${http}`));
     this.http = http;
     this.code = status?.code;
     this.field = status?.details?.[0]?.fieldViolations?.[0]?.field;
   }
+}
+
+/** The error as google.rpc.Status, where it is one: whoever keeps somebody out speaks plain text. */
+function parsed(text) {
+  try { return JSON.parse(text); } catch { return null; }
 }
 
 async function ask(path, signal) {
@@ -24,27 +30,38 @@ export async function get(path, parameters = {}, signal) {
   const query = new URLSearchParams(given).toString();
   const url = `/api/v1/${path}${query ? `?${query}` : ""}`;
   let answer = await ask(url, signal);
-  if (answer.status === 401) {
-    await tokenGiven();
-    signal?.throwIfAborted();
-    answer = await ask(url, signal);
+  if (answer.status === 401 || answer.status === 403) {
+    who.hidden = false;
+    if (!declined && await tokenGiven()) {
+      signal?.throwIfAborted();
+      answer = await ask(url, signal);
+    }
   }
   if (answer.ok) return answer.json();
-  throw new Refused(answer.status, await answer.json().catch(() => null));
+  throw new Refused(answer.status, await answer.text());
 }
 
+const who = document.getElementById("who");
 let asking = null;
+// Whoever has closed the dialog is not asked again, but by that button.
+let declined = false;
 
-/** Asks for a token once, however many requests wait for it. */
+who.addEventListener("click", tokenGiven);
+document.getElementById("here").textContent = `${location.protocol}//localhost:4851`;
+
+/** Asks for a token once, however many requests wait for it; true when one was given. */
 function tokenGiven() {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById("ask");
+    dialog.returnValue = "";
     dialog.addEventListener("close", () => {
       const input = document.getElementById("token");
-      sessionStorage.setItem(KEY, input.value.trim());
+      const given = dialog.returnValue === "use";
+      if (given) sessionStorage.setItem(KEY, input.value.trim());
       input.value = "";
+      declined = !given;
       asking = null;
-      resolve();
+      resolve(given);
     }, { once: true });
     dialog.showModal();
   });

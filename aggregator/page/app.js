@@ -21,10 +21,16 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   main.replaceChildren();
-  document.title = view === "node" ? `${decodeURIComponent(rest)} – nodegrace` : view === "what-if" ? "What if – nodegrace" : "nodegrace";
-  if (view === "node") node(main, decodeURIComponent(rest), stop.signal);
+  const shown = view === "node" ? plain(rest) : "";
+  document.title = view === "node" ? `${shown} – nodegrace` : view === "what-if" ? "What if – nodegrace" : "nodegrace";
+  if (view === "node") node(main, shown, stop.signal);
   else if (view === "what-if") whatIf(main, stop.signal);
   else fleet(main, stop.signal);
+}
+
+/** A name as it stands in the URL, or as it was typed there. */
+function plain(text = "") {
+  try { return decodeURIComponent(text); } catch { return text; }
 }
 
 const THEMES = ["system", "light", "dark"];

@@ -141,9 +141,17 @@ export function fleet(main, signal) {
     const expression = EXPRESSION.test(filter.value) ? filter.value : "";
     if (expression !== asked) { asked = expression; cursor = ""; }
     if (looks++ % TOTALS_EVERY === 0 || grace == null) {
-      const [sums, advice] = await Promise.all([get("fleet.json", {}, signal), get("recommend.json", {}, signal).catch(() => null)]);
-      grace = seconds(sums.controller.gracePeriod);
-      sum(totals, sums, advice, (state) => { filter.value = `state = ${state}`; changed(); });
+      // Where others compute at the same time they may be refused: the strips do not wait for them.
+      const known = grace != null;
+      const unless = (error) => { if (!known || signal.aborted) throw error; return null; };
+      const [sums, advice] = await Promise.all([
+        get("fleet.json", {}, signal).catch(unless),
+        get("recommend.json", {}, signal).catch(() => null),
+      ]);
+      if (sums) {
+        grace = seconds(sums.controller.gracePeriod);
+        sum(totals, sums, advice, (state) => { filter.value = `state = ${state}`; changed(); });
+      }
     }
     try {
       const news = await get("strips.json", { filter: expression, cursor }, signal);
