@@ -4,7 +4,7 @@ use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
 use nodegrace_sim_cluster::{
     ApiServer,
-    api::{Access, Account, Review, Store},
+    api::{Access, Review, Store},
     kubeconfig::{Credentials, kubeconfig},
 };
 use nodegrace_tests::{
@@ -12,6 +12,8 @@ use nodegrace_tests::{
     process::{Process, run_to_end},
     running::{Aggregator, Written, written},
 };
+
+use super::siege::account;
 
 /// What agents call the aggregator by, whichever address it has.
 const NAME: &str = "nodegrace-ingest.nodegrace.svc";
@@ -163,20 +165,6 @@ async fn strangers_are_refused_and_told_why_while_an_honest_agent_goes_on() {
     assert!(honest.terminate().await.success());
 }
 
-/// What the API server knows of the token of an agent's pod on a node.
-fn pod_on(node: &str) -> Account {
-    let node = (
-        "authentication.kubernetes.io/node-name".to_owned(),
-        node.to_owned(),
-    );
-    Account {
-        name: ("nodegrace".into(), "nodegrace-agent".into()),
-        audiences: vec!["nodegrace".into()],
-        extra: [node].into(),
-        expires: None,
-    }
-}
-
 #[tokio::test]
 async fn an_agent_is_known_by_the_token_of_its_pod_and_no_other_is_taken_for_it() {
     let cluster = Cluster::new();
@@ -187,8 +175,8 @@ async fn an_agent_is_known_by_the_token_of_its_pod_and_no_other_is_taken_for_it(
         Access::closed()
             .with_token("the-aggregators-own", reviewer)
             .permit_review(reviewer, Review::Token)
-            .with_account("of-node-0", pod_on("node-0"))
-            .with_account("of-node-1", pod_on("node-1")),
+            .with_account("of-node-0", account("node-0"))
+            .with_account("of-node-1", account("node-1")),
     );
     let tls = Some(cluster.authority.server());
     let address = api_server.listen(([127, 0, 0, 1], 0).into(), tls).await;
