@@ -1,6 +1,7 @@
 //! The command line, and what it means.
 
 mod aggregator;
+mod part;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,7 +9,10 @@ use anyhow::Context as _;
 use clap::Parser;
 use http::Uri;
 
-pub use self::aggregator::AggregatorArgs;
+pub use self::{
+    aggregator::AggregatorArgs,
+    part::{CommandLine, Part},
+};
 use crate::{
     config::{Config, FineAfter, KubeletProcessName},
     logging::LogFormat,
@@ -87,7 +91,7 @@ pub struct Args {
     kubelet_pid_file: Option<PathBuf>,
 
     /// Socket of the container runtime (CRI v1), as a path or as unix://PATH, to count containers and images and to time the
-    /// calls. Default: none; the runtime is not asked. Who can open it is root on the node.
+    /// calls. Default: none; the runtime is not asked. Who can open it is root on the node; see cri-bridge.
     #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET", value_parser = socket)]
     cri_socket: Option<PathBuf>,
 
@@ -234,7 +238,7 @@ pub fn complaint(error: &clap::Error) -> String {
 }
 
 /// The path of a socket, which may be written as crictl and the kubelet want it, as in `unix:///run/containerd/containerd.sock`.
-fn socket(text: &str) -> Result<PathBuf, String> {
+pub(crate) fn socket(text: &str) -> Result<PathBuf, String> {
     let path = text.strip_prefix("unix://").unwrap_or(text);
     if path.is_empty() || path.contains("://") {
         return Err("must be the path of a unix socket".into());
@@ -254,7 +258,7 @@ fn fine_after(text: &str) -> Result<FineAfter, String> {
 }
 
 /// A duration such as 10s or 1m30s, of at least a second.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if duration < Duration::from_secs(1) {
         return Err("must be at least 1s".into());

@@ -5,8 +5,10 @@
 //! the sampler how the heartbeats come, so that it looks closer while one is late.
 
 mod args;
+mod bridge;
 mod condition;
 mod config;
+mod cri;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod journal;
@@ -22,7 +24,8 @@ mod watch;
 mod wire;
 
 pub use self::{
-    args::{AggregatorArgs, Args, complaint},
+    args::{AggregatorArgs, Args, CommandLine, Part, complaint},
+    bridge::{BridgeArgs, bridge},
     config::{Config, FineAfter, KubeletProcessName, Timeouts},
     run::run,
     sources::{HostFiles, Series},

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use nodegrace_agent::{Aggregators, Args, Config, complaint, kube_client, logging, one_line, run};
+use nodegrace_agent::{
+    Aggregators, Args, BridgeArgs, CommandLine, Config, Part, bridge, complaint, kube_client,
+    logging, one_line, run,
+};
 use nodegrace_clock::Clock;
 use tokio::{
     runtime::Builder,
@@ -25,15 +28,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(agent());
+    let code = runtime.block_on(part());
     // Whatever still waits for a disk or a name server has been given up.
     runtime.shutdown_background();
     code
 }
 
-async fn agent() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+/// Parses, and runs what is asked for.
+async fn part() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
         Err(error) if error.use_stderr() => {
             eprintln!("{}", complaint(&error));
             return ExitCode::from(BAD_ARGUMENTS);
@@ -41,14 +45,38 @@ async fn agent() -> ExitCode {
         // --help or --version.
         Err(answer) => answer.exit(),
     };
-    let (config, client, aggregators) = match connect(&args).await {
+    match line.part {
+        None => agent(&line.agent).await,
+        Some(Part::CriBridge(args)) => cri_bridge(&args).await,
+    }
+}
+
+async fn agent(args: &Args) -> ExitCode {
+    let (config, client, aggregators) = match connect(args).await {
         Ok(parts) => parts,
-        Err(error) => {
-            eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
-            return ExitCode::from(BAD_ARGUMENTS);
-        }
+        Err(error) => return bad_arguments(&error),
     };
-    match serve(config, client, aggregators).await {
+    let shutdown = CancellationToken::new();
+    let agent = run(config, client, aggregators, Clock::real(), shutdown.clone());
+    ended(until_signalled(agent, &shutdown).await)
+}
+
+async fn cri_bridge(args: &BridgeArgs) -> ExitCode {
+    if let Err(error) = logging::start(&args.log, args.log_format) {
+        return bad_arguments(&error);
+    }
+    let shutdown = CancellationToken::new();
+    let bridge = bridge(args, Clock::real(), shutdown.clone());
+    ended(until_signalled(bridge, &shutdown).await)
+}
+
+fn bad_arguments(error: &anyhow::Error) -> ExitCode {
+    eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
+    ExitCode::from(BAD_ARGUMENTS)
+}
+
+fn ended(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nodegrace-agent: {}", one_line(error.as_ref()));
@@ -70,25 +98,17 @@ async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregato
     Ok((config, client, aggregators))
 }
 
-/// Runs until the first signal and drains; a second one aborts.
-async fn serve(
-    config: Config,
-    client: kube::Client,
-    aggregators: Aggregators,
+/// Lets `part` run until the first signal, and then drain; a second signal aborts it.
+async fn until_signalled(
+    part: impl Future<Output = anyhow::Result<()>>,
+    shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
-    let shutdown = CancellationToken::new();
-    let mut agent = std::pin::pin!(run(
-        config,
-        client,
-        aggregators,
-        Clock::real(),
-        shutdown.clone()
-    ));
+    let mut part = std::pin::pin!(part);
     loop {
         tokio::select! {
-            ended = &mut agent => return ended,
+            ended = &mut part => return ended,
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }

@@ -13,7 +13,7 @@ export class Refused extends Error {
   }
 }
 
-/** The error as google.rpc.Status, where it is one: whoever keeps somebody out speaks plain text. */
+/** The error as google.rpc.Status, where it is one: a proxy in between speaks its own tongue. */
 function parsed(text) {
   try { return JSON.parse(text); } catch { return null; }
 }
@@ -32,10 +32,11 @@ export async function get(path, parameters = {}, signal) {
   let answer = await ask(url, signal);
   if (answer.status === 401 || answer.status === 403) {
     who.hidden = false;
-    if (!declined && await tokenGiven()) {
-      signal?.throwIfAborted();
-      answer = await ask(url, signal);
-    }
+    const refused = new Refused(answer.status, await answer.text());
+    document.getElementById("why").textContent = `It says: ${refused.message}`;
+    if (declined || !await tokenGiven()) throw refused;
+    signal?.throwIfAborted();
+    answer = await ask(url, signal);
   }
   if (answer.ok) return answer.json();
   throw new Refused(answer.status, await answer.text());

@@ -7,6 +7,7 @@ mod aggregator;
 mod args;
 mod cluster;
 mod config;
+mod descriptors;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ingest;
@@ -27,6 +28,7 @@ pub use aggregator::{Aggregator, StartError, run};
 pub use args::{Args, ClusterArgs, LogFormat, StoreArgs, ThresholdArgs, TlsArgs, TrustArgs};
 pub use cluster::ApiServer;
 pub use config::{Config, Limits, StoreConfig, StreamsOfOne};
+pub use descriptors::fit_descriptors;
 pub use metrics::{Format as MetricsFormat, MetricsNodes};
 pub use serve::{Tls, TlsFiles};
 pub use store::OpenError;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use nodegrace_aggregator::{Args, Config, LogFormat};
+use nodegrace_aggregator::{Args, Config, LogFormat, fit_descriptors};
 use nodegrace_clock::Clock;
 use tokio::{
     net::TcpListener,
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
                         bind_and_run(
                             &args,
                             Config {
+                                limits: fit_descriptors(config.limits),
                                 agent_auth,
                                 query_auth,
                                 cluster,

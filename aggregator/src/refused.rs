@@ -17,6 +17,8 @@ pub(crate) struct Refused {
     pub(crate) nodes: Tally,
     /// Batches that came faster than an agent has something to say.
     pub(crate) hasty_batches: Tally,
+    /// Connections by HTTP that were ended because an answer was read too slowly.
+    pub(crate) slow_readers: Tally,
 }
 
 impl Refused {
@@ -31,6 +33,7 @@ impl Refused {
             connections: tally(),
             nodes: tally(),
             hasty_batches: tally(),
+            slow_readers: tally(),
         }
     }
 }

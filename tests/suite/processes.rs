@@ -1,18 +1,20 @@
 //! Agent and aggregator as separate processes, started by hand as a user would: every form of kubeconfig, and everything that
 //! can be missing. What is missing is said; the rest goes on.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1;
 use nodegrace_sim_cluster::{
     Cluster, ClusterSpec,
     api::{Access, Permission, Resource},
+    cri::{Contents, CriRuntime},
     kubeconfig::{Credentials, kubeconfig},
     kubelet::{Kind, NodeSpec},
 };
 use nodegrace_tests::{
     authority::Authority,
+    process::{Process, run_to_end},
     question,
     running::{Aggregator, Written, written},
 };
@@ -158,6 +160,60 @@ async fn a_node_that_does_not_exist_and_a_missing_socket_are_said_and_nothing_st
     assert!(!runtime.reason.is_empty());
     let load = source(&node, v1::Source::Load).expect("another source");
     assert_eq!(load.outcome(), v1::Outcome::Ok);
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_knows_the_runtime_through_the_bridge_and_both_start_again() {
+    let dir = tempfile::tempdir().expect("there is a place for files");
+    let [runtimes, bridges] = ["runtime.sock", "bridge.sock"].map(|name| {
+        let socket = dir.path().join(name);
+        socket.to_string_lossy().into_owned()
+    });
+    let contents = Contents {
+        running_containers: 3,
+        dead_containers: 2,
+        ready_sandboxes: 3,
+        dead_sandboxes: 0,
+        images: 4,
+        image_bytes: 1 << 20,
+    };
+    let runtime = CriRuntime::new(Clock::real(), contents);
+    let connections = CriRuntime::bind(Path::new(&runtimes)).expect("a socket");
+    let _serving = tokio::spawn(async move {
+        let never = std::future::pending();
+        runtime.serve(connections, never).await
+    });
+    let args = [
+        "cri-bridge",
+        "--cri-socket",
+        &runtimes,
+        "--listen",
+        &bridges,
+    ];
+    let mut crashed = Process::start("nodegrace-agent", &args);
+    crashed.line("bridge started").await;
+    crashed.kill().await;
+    let mut bridge = Process::start("nodegrace-agent", &args);
+    bridge.line("bridge started").await;
+
+    let cluster = cluster();
+    let file = plain_kubeconfig(&cluster).await;
+    let aggregator = Aggregator::start().await;
+    let flags = ["--kubeconfig", &file.path, "--cri-socket", &bridges];
+    let _agent = aggregator.agent(NODE, &flags);
+    let runtime = |node: &v1::Node| node.latest_sample.clone()?.runtime;
+    let node = aggregator.until(NODE, |node| runtime(node).is_some()).await;
+    let seen = runtime(&node).expect("it was waited for");
+    assert_eq!(
+        (seen.containers, seen.running_containers),
+        (Some(5), Some(3))
+    );
+    assert_eq!((seen.images, seen.image_bytes), (Some(4), Some(4 << 20)));
+
+    assert!(bridge.terminate().await.success());
+    let ended = run_to_end("nodegrace-agent", &args[..3]);
+    assert_eq!(ended.status.code(), Some(64), "{}", ended.stderr);
     cluster.stop().await;
 }
 

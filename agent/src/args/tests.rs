@@ -205,3 +205,48 @@ fn an_unverified_kubelet_needs_no_roots() {
     let kubelet = args.config().unwrap().kubelet.unwrap();
     assert_eq!(kubelet.root_cert, Some(Vec::new()));
 }
+
+#[test]
+fn the_bridge_is_another_part_with_flags_of_its_own() {
+    let line = |args: &[&str]| {
+        CommandLine::try_parse_from(["nodegrace-agent"].iter().chain(args).copied())
+    };
+    let agent = line(&["--node-name=a", "--cri-socket=/bridge/cri.sock"]).unwrap();
+    assert!(agent.part.is_none());
+    assert!(agent.agent.config().unwrap().cri_socket.is_some());
+
+    let sockets = [
+        "--cri-socket=unix:///run/cri.sock",
+        "--listen=/bridge/cri.sock",
+    ];
+    let bridge = line(&[&["cri-bridge"], &sockets[..]].concat()).unwrap();
+    let Some(Part::CriBridge(args)) = bridge.part else {
+        panic!("another part: {bridge:?}");
+    };
+    assert_eq!(args.cri_socket, PathBuf::from("/run/cri.sock"));
+    assert!(
+        args.cri_timeout > Config::new("a").cri_timeout,
+        "the agent gives up first"
+    );
+
+    for nonsense in [
+        &["cri-bridge"][..],
+        &["cri-bridge", sockets[0]],
+        &["cri-bridge", sockets[0], sockets[1], "--node-name=a"],
+        &["--node-name=a", "cri-bridge", sockets[0], sockets[1]],
+        &["bridge"],
+    ] {
+        assert!(line(nonsense).is_err(), "{nonsense:?}");
+    }
+}
+
+#[test]
+fn every_flag_of_the_bridge_says_what_it_means_and_has_its_variable() {
+    let command = CommandLine::command();
+    command.clone().debug_assert();
+    let bridge = command.find_subcommand("cri-bridge").unwrap();
+    for flag in bridge.get_arguments() {
+        assert!(flag.get_help().is_some(), "{} has help", flag.get_id());
+        assert!(flag.get_env().is_some(), "{} has a variable", flag.get_id());
+    }
+}

@@ -3,9 +3,8 @@
 //! The calls go one after the other, each with a deadline: a runtime that struggles must not struggle more because it is
 //! watched. Only listing calls are ever made.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use hyper_util::rt::TokioIo;
 use nodegrace_clock::Clock;
 use nodegrace_proto::{
     cri::{
@@ -16,18 +15,14 @@ use nodegrace_proto::{
     },
     v1::{Runtime, RuntimeCall},
 };
-use tokio::{net::UnixStream, time::timeout};
-use tonic::{
-    Response, Status,
-    transport::{Channel, Endpoint},
-};
-use tower::service_fn;
+use tokio::time::timeout;
+use tonic::{Response, Status, transport::Channel};
 
 use super::{Missing, Reading, slot::Slot};
-use crate::wire;
-
-/// Largest answer that is read: the limit of the kubelet's own client.
-const LARGEST_ANSWER: usize = 16 << 20;
+use crate::{
+    cri::{LARGEST_ANSWER, channel},
+    wire,
+};
 
 /// Asks one runtime.
 #[derive(Debug)]
@@ -53,18 +48,7 @@ struct Round<'a> {
 impl RuntimeClient {
     /// A client of the runtime behind `socket` that connects when it is first used, and again when it has to.
     pub(super) fn new(socket: PathBuf, clock: Clock, deadline: Duration) -> Self {
-        // The address is never looked up: the connector knows the socket.
-        let channel = Endpoint::from_static("http://runtime").connect_with_connector_lazy(
-            service_fn(move |_| {
-                let socket = socket.clone();
-                async move {
-                    let connected = UnixStream::connect(&socket).await.map(TokioIo::new);
-                    connected.map_err(|error| {
-                        io::Error::new(error.kind(), format!("{}: {error}", socket.display()))
-                    })
-                }
-            }),
-        );
+        let channel = channel(socket);
         Self {
             runtime: RuntimeServiceClient::new(channel.clone())
                 .max_decoding_message_size(LARGEST_ANSWER),

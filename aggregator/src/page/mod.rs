@@ -15,9 +15,10 @@ use axum::{
     Router,
     http::{HeaderMap, HeaderValue, header},
     middleware,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
 pub(crate) use self::assets::is_file;
 use crate::Aggregator;
@@ -33,6 +34,16 @@ impl Aggregator {
             .merge(api::routes(Arc::clone(&self.parts), shutdown))
             .layer(middleware::map_response(guarded))
     }
+}
+
+/// Whether a path is the API's, or would be if there were something.
+pub(crate) fn is_api(path: &str) -> bool {
+    path.starts_with("/api/")
+}
+
+/// The API's answer when it fails.
+pub(crate) fn failed(status: Status) -> Response {
+    error::Failed(status).into_response()
 }
 
 /// The answer with the headers that keep a browser from doing anything but showing it.

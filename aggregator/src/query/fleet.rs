@@ -77,6 +77,7 @@ pub(super) async fn totals(parts: &Arc<Parts>, computer: &Computer) -> Result<v1
             connections: parts.refused.connections.total(),
             nodes: parts.refused.nodes.total(),
             hasty_batches: parts.refused.hasty_batches.total(),
+            slow_readers: parts.refused.slow_readers.total(),
         }),
         shared_causes: shared
             .iter()

@@ -62,11 +62,11 @@ impl Door {
         }
     }
 
-    fn refuse(self, refusal: Refusal) -> Response {
+    /// The refusal of what is at `path`, in the form of the answers there.
+    fn refuse(self, path: &str, refusal: Refusal) -> Response {
         if self == Self::Grpc {
             return Status::from(refusal).into_http();
         }
-        let why = format!("{}\n", refusal.why());
         let (code, more): (_, Option<(HeaderName, &str)>) = match refusal {
             Refusal::Unauthenticated(_) => {
                 let how = (header::WWW_AUTHENTICATE, "Bearer realm=\"nodegrace\"");
@@ -79,7 +79,12 @@ impl Door {
             }
         };
         let more = more.map(|more| [more]);
-        (code, more, why).into_response()
+        let answer = if page::is_api(path) {
+            page::failed(refusal.into())
+        } else {
+            format!("{}\n", refusal.why()).into_response()
+        };
+        (code, more, answer).into_response()
     }
 }
 
@@ -107,7 +112,7 @@ async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Respo
             if let Some(times) = parts.refused.queries.count() {
                 tracing::warn!(reason, times, "queries are refused, this was the last");
             }
-            door.refuse(refusal)
+            door.refuse(request.uri().path(), refusal)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The HTTP server: the kubelet's probes and the page's files, which are open to everybody, and behind the guard what shows something.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use hyper::{Request, body::Incoming, server::conn::http1};
@@ -16,7 +16,8 @@ use super::{
     crowd::Crowd,
     drain::drained,
     guard::Door,
-    incoming::{Connection, Peer},
+    incoming::{Peer, Socket},
+    steady::Steady,
 };
 use crate::{Aggregator, metrics, places::Places};
 
@@ -49,7 +50,9 @@ impl Aggregator {
             loop {
                 tokio::select! {
                     connection = incoming.next() => {
-                        connections.spawn(converse(connection, routes.clone(), shutdown.clone()));
+                        let (socket, peer) = connection;
+                        let socket = Steady::new(socket, Arc::clone(&self.parts));
+                        connections.spawn(converse(socket, peer, routes.clone(), shutdown.clone()));
                     }
                     Some(()) = connections.join_next() => {}
                     () = shutdown.cancelled() => break,
@@ -65,7 +68,7 @@ impl Aggregator {
 }
 
 /// Answers what a peer asks until it goes, or keeps silent, or the server stops.
-async fn converse((socket, peer): Connection, routes: Router, shutdown: CancellationToken) {
+async fn converse(socket: Steady<Socket>, peer: Peer, routes: Router, shutdown: CancellationToken) {
     let routes = MapRequest::new(routes, move |mut request: Request<Incoming>| {
         request.extensions_mut().insert::<Peer>(peer.clone());
         request

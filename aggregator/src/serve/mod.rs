@@ -8,6 +8,7 @@ mod http;
 mod incoming;
 mod prompt;
 mod slow;
+mod steady;
 mod tls;
 
 pub(crate) use self::incoming::Peer;

@@ -101,6 +101,12 @@ impl RuntimeClient {
         Ok(())
     }
 
+    /// The entries that a listing call is answered with, byte by byte.
+    pub(super) async fn entries(&mut self, method: &'static str) -> anyhow::Result<Vec<Vec<u8>>> {
+        let list: List = self.call(method, Empty {}).await?;
+        Ok(list.entries)
+    }
+
     async fn call<Q, A>(&mut self, method: &'static str, request: Q) -> anyhow::Result<A>
     where
         Q: Message + Send + Sync + 'static,
@@ -126,6 +132,13 @@ pub(super) struct Pod {
 
 #[derive(Clone, PartialEq, Message)]
 struct Empty {}
+
+/// What a listing call answers: every list is in the same field.
+#[derive(Clone, PartialEq, Message)]
+struct List {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    entries: Vec<Vec<u8>>,
+}
 
 #[derive(Clone, PartialEq, Message)]
 struct RunPodSandboxRequest {

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::forms::{DEFAULT, all, kustomized, templated};
 
 /// Every form, and the values that give it.
-const FORMS: [(&str, &[&str]); 6] = [
+const FORMS: [(&str, &[&str]); 8] = [
     (DEFAULT, &[]),
+    ("deploy/overlays/cri", &["cri.enabled=true"]),
     (
         "deploy/overlays/durable",
         &["durable.enabled=true", "ha.enabled=true"],
@@ -20,6 +21,13 @@ const FORMS: [(&str, &[&str]); 6] = [
     (
         "deploy/overlays/managed",
         &[PRODUCTION, "aggregator.extraArgs={--grace-period=50s}"],
+    ),
+    (
+        "deploy/overlays/monitored",
+        &[
+            PRODUCTION,
+            "endpoints.enabled=true,prometheusOperator.enabled=true",
+        ],
     ),
     ("deploy/overlays/production", &[PRODUCTION]),
     ("deploy/overlays/tls", &["tls.enabled=true"]),
@@ -54,6 +62,7 @@ fn a_value_that_the_chart_does_not_know_is_refused() {
         "tls.enable=true",
         "certManager.enabled=true",
         "ha.replicas=1",
+        "cri.socket=containerd.sock",
     ] {
         let error = templated(&[wrong]).expect_err(wrong).to_string();
         assert!(error.contains("schema"), "{wrong}: {error}");

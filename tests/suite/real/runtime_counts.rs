@@ -1,7 +1,9 @@
 //! What the agent counts over the CRI is what containerd holds, by the word of `ctr`.
 
+use anyhow::Context as _;
 use nodegrace_proto::v1::Sample;
 use nodegrace_sim_cluster::api::Access;
+use nodegrace_tests::process::Process;
 
 use super::{
     containerd::{Containerd, Holdings},
@@ -30,6 +32,8 @@ async fn the_agents_counts_equal_what_ctr_says() -> anyhow::Result<()> {
     );
     assert_eq!(counts(&node.next_sample().await?), holdings);
 
+    counts_are_all_that_the_bridge_tells(&containerd, &holdings).await?;
+
     runtime.stop_container(&first).await?;
     let holdings = containerd.holdings()?;
     assert_eq!(
@@ -53,6 +57,36 @@ async fn the_agents_counts_equal_what_ctr_says() -> anyhow::Result<()> {
         let took = call.and_then(|call| call.took).expect(method);
         assert!(took.seconds < 5, "{method} took {took:?}");
     }
+    Ok(())
+}
+
+/// What comes over the bridge to this containerd is as many entries as it holds; and it is asked for nothing else.
+async fn counts_are_all_that_the_bridge_tells(
+    containerd: &Containerd,
+    holdings: &Holdings,
+) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let socket = dir.path().join("bridge.sock");
+    let [to, from] = [&containerd.socket(), &socket].map(|path| path.display().to_string());
+    let args = ["cri-bridge", "--cri-socket", &to, "--listen", &from];
+    let mut bridge = Process::start("nodegrace-agent", &args);
+    bridge.line("bridge started").await;
+
+    let mut runtime = RuntimeClient::connect(&socket).await?;
+    let containers = runtime.entries("RuntimeService/ListContainers").await?;
+    // `state: RUNNING`, and not a byte more.
+    assert_eq!(containers, vec![vec![0x30, 1]; holdings.running_containers]);
+    let sandboxes = runtime.entries("RuntimeService/ListPodSandbox").await?;
+    // Those that are ready need no word.
+    assert_eq!(sandboxes, vec![vec![]; holdings.running_sandboxes]);
+    let images = runtime.entries("ImageService/ListImages").await?;
+    assert_eq!(images.len(), holdings.images);
+    assert!(images[1..].iter().all(Vec::is_empty), "{images:?}");
+
+    let refused = runtime.run_pod("fourth", "localhost/one:1").await;
+    let error = format!("{:#}", refused.err().context("it may start pods")?);
+    assert!(error.to_lowercase().contains("unimplemented"), "{error}");
+    assert!(bridge.terminate().await.success());
     Ok(())
 }
 

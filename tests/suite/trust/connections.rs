@@ -1,14 +1,17 @@
 //! Attacks by connections: too many, too slow, of another protocol, or against the rules of HTTP/2.
 
+use std::{pin::pin, time::Duration};
+
 use nodegrace_agent::{Timeouts, TlsFiles, channel};
+use nodegrace_clock::Clock;
 use nodegrace_tests::{
     authority::Authority,
     running::{Aggregator, written},
 };
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tonic::{Code, metadata::MetadataValue};
 
-use super::siege::{Siege, said, showing, stranger};
+use super::siege::{Siege, said, showing, stranger, stranger_with_little_room};
 
 /// What a client says first (RFC 9113, section 3.4), and settings of which none is set.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -82,6 +85,29 @@ async fn peers_that_say_nothing_or_little_keep_nobody_out() {
     let beyond = 1..=300 - 128;
     assert!(beyond.contains(&refusals.connections), "{refusals:?}");
     drop(held);
+    siege.end().await;
+}
+
+/// Answers that their reader never takes: more of them than sockets hold, so that the rest waits in the aggregator.
+#[tokio::test]
+async fn readers_by_http_that_take_nothing_are_ended_while_others_are_served() {
+    let mut siege = Siege::begin().await;
+    let mut unread = stranger_with_little_room(siege.aggregator.http).await;
+    let request = b"GET /page/fleet.js HTTP/1.1\r\nhost: x\r\n\r\n";
+    let begin = Clock::real().now();
+    // Whoever reads no answers is no longer heard at some time, and then cut off.
+    let mut asking = pin!(async { while unread.write_all(request).await.is_ok() {} });
+    for second in 0.. {
+        assert!(second < 60, "it is never ended");
+        siege.goes_on().await;
+        if timeout(Duration::from_secs(1), &mut asking).await.is_ok() {
+            break;
+        }
+    }
+    let took = Clock::real().now().saturating_sub(begin);
+    assert!(took >= Duration::from_secs(19), "not at once: {took:?}");
+    let refusals = siege.fleet().await.refusals.expect("they are counted");
+    assert_eq!(refusals.slow_readers, 1);
     siege.end().await;
 }
 

@@ -67,6 +67,40 @@ async fn no_spelling_of_a_path_leads_past_the_guard() {
     siege.end().await;
 }
 
+/// A browser's page shows what the API says; a scraper's log, and whoever looks by hand, a line of text.
+#[tokio::test]
+async fn a_refusal_has_the_form_of_the_answers_at_its_path() {
+    let siege = Siege::begin().await;
+    let refused = async |path: &str, token: &str| {
+        let stream = stranger(siege.aggregator.http).await;
+        let words = format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        let answer = said(stream, words.as_bytes()).await;
+        let answer = String::from_utf8(answer).expect("it is text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("it has a body");
+        (head.to_lowercase(), body.to_owned())
+    };
+    for (token, http, code) in [("made-up", "401", 16), ("nobody", "403", 7)] {
+        let (head, body) = refused("/api/v1/fleet.json", token).await;
+        assert!(head.starts_with(&format!("http/1.1 {http} ")), "{head}");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        assert_eq!(head.contains("www-authenticate: "), http == "401", "{head}");
+        let status: serde_json::Value = serde_json::from_str(&body).expect("it is JSON");
+        assert_eq!(status["code"], code, "{body}");
+        assert!(
+            status["message"]
+                .as_str()
+                .is_some_and(|why| !why.is_empty())
+        );
+
+        let (head, body) = refused("/metrics", token).await;
+        assert!(head.contains("content-type: text/plain"), "{head}");
+        assert_eq!(body.trim_end(), status["message"], "the same reason");
+    }
+    siege.end().await;
+}
+
 #[tokio::test]
 async fn no_method_leads_past_the_guard() {
     let mut siege = Siege::begin().await;

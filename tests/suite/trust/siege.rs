@@ -236,6 +236,14 @@ pub(super) async fn stranger(address: SocketAddr) -> TcpStream {
     socket.connect(address).await.expect("a connection")
 }
 
+/// A connection of somebody else's with little room for what is not read yet.
+pub(super) async fn stranger_with_little_room(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a buffer");
+    socket.bind((ELSEWHERE, 0).into()).expect("an address");
+    socket.connect(address).await.expect("a connection")
+}
+
 /// Says something on a connection and reads what comes until its end.
 pub(super) async fn said(mut stream: TcpStream, words: &[u8]) -> Vec<u8> {
     // The other end may close before it has read all of it.

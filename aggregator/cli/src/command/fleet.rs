@@ -152,8 +152,13 @@ pub(super) fn losses(losses: &v1::Losses) -> String {
 
 fn refusals(refusals: v1::Refusals) -> String {
     format!(
-        "{} questions, {} connections and {} batches of nodes beyond the most; {} batches came too fast and had to wait",
-        refusals.queries, refusals.connections, refusals.nodes, refusals.hasty_batches
+        "{} questions, {} connections and {} batches of nodes beyond the most; {} batches came too fast and had to wait; {} answers by HTTP \
+         were read too slowly",
+        refusals.queries,
+        refusals.connections,
+        refusals.nodes,
+        refusals.hasty_batches,
+        refusals.slow_readers
     )
 }
 

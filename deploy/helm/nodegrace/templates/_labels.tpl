@@ -19,3 +19,8 @@ app.kubernetes.io/name: nodegrace-aggregator
 {{ include "nodegrace.partOf" . }}
 {{ include "nodegrace.helm" . }}
 {{- end }}
+{{- define "nodegrace.scraper" -}}
+app.kubernetes.io/name: nodegrace-scraper
+{{ include "nodegrace.partOf" . }}
+{{ include "nodegrace.helm" . }}
+{{- end }}

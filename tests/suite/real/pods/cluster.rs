@@ -2,8 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::PathBuf,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -11,10 +12,12 @@ use nodegrace_clock::Clock;
 use nodegrace_sim_cluster::{
     Cluster, ClusterSpec,
     api::Account,
+    cri::{Contents, CriRuntime},
     kubelet::{Guard, Kind, NodeSpec},
 };
 use nodegrace_tests::authority::Authority;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 use super::{
     super::rights::{Right, access},
@@ -37,7 +40,18 @@ pub(super) struct SimulatedCluster {
     cluster: Cluster,
     of_kubelet: Arc<Mutex<Asked>>,
     dir: TempDir,
+    _runtime: JoinSet<()>,
 }
+
+/// What the node's container runtime holds: many, so that it shows what memory the bridge needs.
+pub(super) const HELD: Contents = Contents {
+    running_containers: 500,
+    dead_containers: 200,
+    ready_sandboxes: 250,
+    dead_sandboxes: 50,
+    images: 500,
+    image_bytes: 3 << 20,
+};
 
 /// What was asked of the kubelet.
 #[derive(Default)]
@@ -82,16 +96,20 @@ impl SimulatedCluster {
         ];
         let dir = tempfile::tempdir()?;
         fs::write(dir.path().join("ca.crt"), authority.pem())?;
+        let runtime = dir.path().join("runtime");
+        fs::create_dir(&runtime)?;
         Ok(Self {
             surroundings: Surroundings {
                 node: NODE,
                 api_server,
                 api_authority: authority.pem(),
                 secrets: BTreeMap::from([("nodegrace-tls", tls.into())]),
+                runtime: runtime.clone(),
             },
             cluster,
             of_kubelet,
             dir,
+            _runtime: run_runtime(&runtime)?,
         })
     }
 
@@ -113,6 +131,22 @@ impl SimulatedCluster {
         }
         (used, refused)
     }
+}
+
+/// Runs a container runtime with its socket in this folder, which is root's and nobody else's.
+fn run_runtime(dir: &Path) -> anyhow::Result<JoinSet<()>> {
+    let socket = dir.join("containerd.sock");
+    let connections = CriRuntime::bind(&socket)?;
+    fs::set_permissions(&socket, Permissions::from_mode(0o660))?;
+    let runtime = CriRuntime::new(Clock::real(), HELD);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let never = std::future::pending();
+        if let Err(error) = runtime.serve(connections, never).await {
+            eprintln!("the container runtime ended: {error}");
+        }
+    });
+    Ok(tasks)
 }
 
 /// An account of the manifests, and what is said of its tokens for aggregators.

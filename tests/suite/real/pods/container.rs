@@ -1,10 +1,11 @@
-//! The only container of a pod, run by runc with what the manifest says and the network of the test.
+//! A container of a pod, run by runc with what the manifest says and the network of the test.
 
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -26,30 +27,43 @@ pub(super) struct Container {
     dir: TempDir,
     spec: Value,
     runc: Child,
+    /// The volumes, which are its pod's.
+    _volumes: Arc<TempDir>,
 }
 
 impl Container {
-    /// Starts the container of the only object of this kind.
-    pub(super) fn start(
+    /// Starts the containers of a pod of the only object of this kind.
+    pub(super) fn start_all(
         objects: &[Value],
         kind: &str,
         around: &Surroundings,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<Vec<Self>> {
         let object = objects.iter().find(|object| object["kind"] == kind);
         let object = object.with_context(|| format!("there is no {kind}"))?;
         let pod = &object["spec"]["template"]["spec"];
-        let spec = pod["containers"][0].clone();
+        let volumes = Arc::new(tempfile::tempdir()?);
+        let containers = pod["containers"].as_array().into_iter().flatten();
+        containers
+            .map(|spec| Self::start(spec, pod, around, &volumes))
+            .collect()
+    }
+
+    fn start(
+        spec: &Value,
+        pod: &Value,
+        around: &Surroundings,
+        volumes: &Arc<TempDir>,
+    ) -> anyhow::Result<Self> {
+        let (spec, dir_of_volumes) = (spec.clone(), Arc::clone(volumes));
         let image = Image::named(spec["image"].as_str().unwrap_or_default())?;
-        let user = format!(
-            "{}:{}",
-            pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]
-        );
+        let own = &pod["securityContext"];
+        let user = format!("{}:{}", own["runAsUser"], own["runAsGroup"]);
         assert_eq!(image.says("User"), user.as_str(), "the manifest's user");
 
         let dir = tempfile::tempdir()?;
         image.unpack(&dir.path().join("rootfs"))?;
         let volumes = Volumes {
-            dir: dir.path(),
+            dir: dir_of_volumes.path(),
             pod,
             around,
         };
@@ -65,7 +79,12 @@ impl Container {
             .stderr(File::create(dir.path().join("log"))?)
             .spawn()
             .context("runc does not start; `.ci/run` installs it")?;
-        Ok(Self { dir, spec, runc })
+        Ok(Self {
+            dir,
+            spec,
+            runc,
+            _volumes: dir_of_volumes,
+        })
     }
 
     /// What the manifest says of it.
@@ -92,15 +111,14 @@ impl Container {
             .collect())
     }
 
-    /// Whether its root can only be read.
-    pub(super) fn root_is_read_only(&self) -> anyhow::Result<bool> {
+    /// Whether what it has there can only be read. Absent: nothing of its own is there.
+    pub(super) fn is_read_only(&self, place: &str) -> anyhow::Result<Option<bool>> {
         let mounts = fs::read_to_string(format!("/proc/{}/mounts", self.pid()?))?;
-        let root = mounts.lines().find_map(|line| {
+        let options = mounts.lines().find_map(|line| {
             let mut columns = line.split(' ').skip(1);
-            (columns.next() == Some("/")).then(|| columns.nth(1).unwrap_or_default().to_owned())
+            (columns.next() == Some(place)).then(|| columns.nth(1).unwrap_or_default().to_owned())
         });
-        let options = root.context("it has no root")?;
-        Ok(options.split(',').any(|option| option == "ro"))
+        Ok(options.map(|options| options.split(',').any(|option| option == "ro")))
     }
 
     fn pid(&self) -> anyhow::Result<u64> {
@@ -172,12 +190,17 @@ fn config(
         .into_iter()
         .map(|kind| json!({"type": kind}))
         .collect();
+    // What a container says of itself goes before what its pod says.
+    let [uid, gid] = ["runAsUser", "runAsGroup"].map(|key| {
+        let own = context.get(key);
+        own.unwrap_or(&pod["securityContext"][key])
+    });
     Ok(json!({
         "ociVersion": "1.0.2",
         "process": {
             "user": {
-                "uid": pod["securityContext"]["runAsUser"],
-                "gid": pod["securityContext"]["runAsGroup"],
+                "uid": uid,
+                "gid": gid,
                 "additionalGids": groups,
             },
             "args": args,

@@ -10,14 +10,15 @@ mod image;
 mod surroundings;
 mod volume;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, iter};
 
+use anyhow::Context as _;
 use nodegrace_agent::{Timeouts, TlsFiles, channel};
 use nodegrace_proto::v1::{self, Visibility, query_client::QueryClient};
 use serde_json::Value;
 
 use self::{
-    cluster::{NODE, SimulatedCluster},
+    cluster::{HELD, NODE, SimulatedCluster},
     container::Container,
 };
 use super::{
@@ -56,11 +57,57 @@ async fn the_form_for_k3s_does_so_too() -> anyhow::Result<()> {
     pods.do_their_work("http", TlsFiles::default()).await
 }
 
+/// The runtime is known by its counts and times, and none but the bridge has its socket in sight.
+#[tokio::test]
+async fn the_form_with_a_bridge_to_the_runtime_does_so_too() -> anyhow::Result<()> {
+    let pods = Pods::start("deploy/overlays/cri").await?;
+    let [bridge] = &pods.beside[..] else {
+        panic!("one container beside the agent");
+    };
+    pods.do_their_work("http", TlsFiles::default()).await?;
+    let asked = |node: &v1::Node| {
+        let sample = node.latest_sample.as_ref();
+        sample.is_some_and(|sample| sample.runtime.is_some())
+    };
+    let node = pods.node_when("http", TlsFiles::default(), asked).await?;
+    let runtime = node.latest_sample.and_then(|sample| sample.runtime);
+    let runtime = runtime.context("it was there a moment ago")?;
+    assert_eq!(runtime.runtime_name, "containerd");
+    let counts = [
+        (
+            runtime.containers,
+            HELD.running_containers + HELD.dead_containers,
+        ),
+        (runtime.running_containers, HELD.running_containers),
+        (
+            runtime.pod_sandboxes,
+            HELD.ready_sandboxes + HELD.dead_sandboxes,
+        ),
+        (runtime.ready_pod_sandboxes, HELD.ready_sandboxes),
+        (runtime.images, HELD.images),
+    ];
+    for (counted, held) in counts {
+        assert_eq!(counted, Some(held), "{runtime:?}");
+    }
+    let bytes = u64::from(HELD.images) * HELD.image_bytes;
+    assert_eq!(runtime.image_bytes, Some(bytes));
+    let untimed = runtime.calls.iter().find(|call| call.took.is_none());
+    assert_eq!(untimed, None);
+
+    assert_eq!(bridge.is_read_only("/run/containerd")?, Some(true));
+    assert_eq!(pods.agent.is_read_only("/run/containerd")?, None);
+    let swap = pods.agent.is_read_only("/run/nodegrace")?;
+    assert_eq!(swap, Some(true), "nothing can be put in the socket's place");
+    Ok(())
+}
+
 /// The two pods of a form, and the cluster around them.
 struct Pods {
     granted: BTreeSet<Right>,
     cluster: SimulatedCluster,
     agent: Container,
+    /// Other containers of the agent's pod.
+    beside: Vec<Container>,
     aggregator: Container,
 }
 
@@ -69,41 +116,48 @@ impl Pods {
         let objects = kustomized(form)?;
         let granted = granted(&objects);
         let cluster = SimulatedCluster::start(&granted).await?;
-        let aggregator = Container::start(&objects, "StatefulSet", &cluster.surroundings)?;
-        let agent = Container::start(&objects, "DaemonSet", &cluster.surroundings)?;
+        let start = |kind| Container::start_all(&objects, kind, &cluster.surroundings);
+        let aggregator = start("StatefulSet")?.pop().context("no container")?;
+        let mut beside = start("DaemonSet")?;
+        let agent = beside.remove(0);
         Ok(Self {
             granted,
             cluster,
             agent,
+            beside,
             aggregator,
         })
     }
 
     async fn do_their_work(&self, scheme: &str, files: TlsFiles) -> anyhow::Result<()> {
-        self.answer_for_their_node(scheme, files).await?;
+        self.node_when(scheme, files, is_complete).await?;
         self.pass_their_probes()?;
         self.have_no_power()?;
         self.used_their_rights();
         Ok(())
     }
 
-    /// Asks for the node until both channels, a heartbeat and the kubelet's figures have arrived.
-    async fn answer_for_their_node(&self, scheme: &str, files: TlsFiles) -> anyhow::Result<()> {
+    /// Asks for the node until what is known of it is `enough`.
+    async fn node_when(
+        &self,
+        scheme: &str,
+        files: TlsFiles,
+        enough: impl Fn(&v1::Node) -> bool,
+    ) -> anyhow::Result<v1::Node> {
         let url = format!("{scheme}://127.0.0.1:4850");
         let mut query = QueryClient::new(channel(&url, &files, &Timeouts::default())?);
         let request = || v1::GetNodeRequest { name: NODE.into() };
         let mut last = None;
         for _ in 0..container::PATIENCE_S {
-            last = Some(query.get_node(request()).await);
-            if let Some(Ok(node)) = &last
-                && is_complete(node.get_ref())
-            {
-                return Ok(());
+            match query.get_node(request()).await {
+                Ok(node) if enough(node.get_ref()) => return Ok(node.into_inner()),
+                answer => last = Some(answer),
             }
             #[allow(clippy::disallowed_methods, reason = "processes live in real time")]
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
-        let logs = [self.aggregator.log(), self.agent.log()].join("\n");
+        let logs = self.containers().map(Container::log);
+        let logs = logs.collect::<Vec<_>>().join("\n");
         anyhow::bail!("not enough is known of the node: {last:#?}\n{logs}")
     }
 
@@ -137,12 +191,24 @@ impl Pods {
         format!("{scheme}://127.0.0.1:{port}{path}")
     }
 
-    /// Nobody's user, no capability, no way to get one, and nothing to write to but volumes.
+    fn containers(&self) -> impl Iterator<Item = &Container> {
+        let beside = self.beside.iter();
+        iter::once(&self.aggregator)
+            .chain(iter::once(&self.agent))
+            .chain(beside)
+    }
+
+    /// Nobody's user, no capability, no way to get one, and nothing to write to but volumes. The runtime's socket takes root's user,
+    /// and no more of what makes it root.
     fn have_no_power(&self) -> anyhow::Result<()> {
-        for container in [&self.agent, &self.aggregator] {
+        for container in self.containers() {
             let status = container.status()?;
+            let user = match container.name() {
+                "cri-bridge" => "0\t0\t0\t0",
+                _ => "65532\t65532\t65532\t65532",
+            };
             for (line, value) in [
-                ("Uid", "65532\t65532\t65532\t65532"),
+                ("Uid", user),
                 ("Gid", "65532\t65532\t65532\t65532"),
                 ("CapPrm", "0000000000000000"),
                 ("CapEff", "0000000000000000"),
@@ -152,7 +218,8 @@ impl Pods {
             ] {
                 assert_eq!(status.get(line).map(String::as_str), Some(value), "{line}");
             }
-            assert!(container.root_is_read_only()?, "{}", container.name());
+            let root = container.is_read_only("/")?;
+            assert_eq!(root, Some(true), "{}", container.name());
             println!(
                 "{}: at most {} resident",
                 container.name(),

@@ -1,7 +1,7 @@
 //! What a pod finds around it and a manifest only refers to. This is all that is not as in a cluster: the addresses are those of
 //! this machine's loopback interface, and Secrets and tokens are made here.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ pub(super) struct Surroundings {
     pub(super) api_authority: String,
     /// Secrets by name, with their keys.
     pub(super) secrets: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+    /// Where the container runtime has its socket: a node's own is at [`Surroundings::RUNTIME`].
+    pub(super) runtime: PathBuf,
 }
 
 impl Surroundings {
@@ -23,6 +25,17 @@ impl Surroundings {
 
     /// The node's address.
     pub(super) const HOST_IP: &'static str = "127.0.0.1";
+
+    /// Where nodes have the folder of their container runtime.
+    const RUNTIME: &'static str = "/run/containerd";
+
+    /// A path of the node's.
+    pub(super) fn on_host(&self, path: &str) -> PathBuf {
+        if path == Self::RUNTIME {
+            return self.runtime.clone();
+        }
+        path.into()
+    }
 
     /// A field of the pod or its node.
     pub(super) fn field(&self, path: &str) -> String {

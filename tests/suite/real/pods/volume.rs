@@ -31,11 +31,14 @@ impl Volumes<'_> {
         for mount in container["volumeMounts"].as_array().into_iter().flatten() {
             let name = mount["name"].as_str().context("a mount without a name")?;
             let source = self.source(name)?;
-            mounts.push(bind(
-                &source,
-                &mount["mountPath"],
-                mount["readOnly"] == true,
-            ));
+            let read_only = mount["readOnly"] == true;
+            let mut bound = bind(&source, &mount["mountPath"], read_only);
+            if mount["mountPropagation"] == "HostToContainer"
+                && let Some(options) = bound["options"].as_array_mut()
+            {
+                options.push("rslave".into());
+            }
+            mounts.push(bound);
         }
         if self.pod["automountServiceAccountToken"] == true {
             let account = self.account();
@@ -45,7 +48,9 @@ impl Volumes<'_> {
                 ("namespace", "nodegrace".to_owned()),
             ];
             let source = self.dir.join("account");
-            self.files(&source, &files, 0o644)?;
+            if !source.exists() {
+                self.files(&source, &files, 0o644)?;
+            }
             mounts.push(bind(&source, &ACCOUNT.into(), true));
         }
         let hosts = self.dir.join("hosts");
@@ -58,18 +63,21 @@ impl Volumes<'_> {
         self.pod["serviceAccountName"].as_str().unwrap_or_default()
     }
 
-    /// Makes a volume, unless it is the host's, and says where it is.
+    /// Makes a volume, unless it is the host's or another container's as well, and says where it is.
     fn source(&self, name: &str) -> anyhow::Result<PathBuf> {
         let volumes = self.pod["volumes"].as_array().into_iter().flatten();
         // What no volume of the pod is called is a claim.
         let volume = volumes.into_iter().find(|volume| volume["name"] == name);
         let dir = self.dir.join(name);
+        if dir.exists() {
+            return Ok(dir);
+        }
         let Some(volume) = volume.filter(|volume| volume["emptyDir"].is_null()) else {
             self.directory(&dir, 0o777)?;
             return Ok(dir);
         };
         if let Some(host) = volume["hostPath"]["path"].as_str() {
-            return Ok(host.into());
+            return Ok(self.around.on_host(host));
         }
         if let Some(secret) = volume["secret"]["secretName"].as_str() {
             let keys = &self.around.secrets[secret];
