@@ -1,5 +1,5 @@
-//! The way to a container runtime: the socket of its CRI, to which a connection is made when it is first used, and again when it has
-//! to be.
+//! The way to a container runtime: the socket of its CRI, to which a connection is made when it is first used, and again
+//! when it has to be.
 
 use std::{io, path::PathBuf};
 

@@ -8,8 +8,8 @@ use crate::Limits;
 /// (`serve/http.rs`, `serve/incoming.rs`), the API server's, and some dozen files.
 const OTHERS: usize = 1_536;
 
-/// Takes as many file descriptors as this process may have, and makes the limits fit them: whoever is one too many is then refused
-/// and counted, and others do not suffer.
+/// Takes as many file descriptors as this process may have, and makes the limits fit them: whoever is one too many is
+/// then refused and counted, and others do not suffer.
 pub fn fit_descriptors(limits: Limits) -> Limits {
     let descriptors = raise();
     let fitting = fit(limits, descriptors);

@@ -11,25 +11,26 @@ use crate::{
 
 // The comments below are the help text: quotes and URLs stand there as people type them.
 #[allow(clippy::doc_markdown, reason = "help text is no markdown")]
-/// Asks the container runtime for the agent, so that the agent itself need not be able to open its socket: who can open it is root
-/// on the node.
+/// Asks the container runtime for the agent, so that the agent itself need not be able to open its socket: who can open
+/// it is root on the node.
 ///
-/// The agent gives the socket that is made here as its --cri-socket. What comes through are counts, states, bytes of images and the
-/// runtime's name. The runtime has one call at a time, and of each kind one every 10s on the average; whoever asks sooner waits as
-/// long as the runtime took, and gets the same answer. A runtime that cannot be reached is no error: the agent is told.
+/// The agent gives the socket that is made here as its --cri-socket. What comes through are counts, states, bytes of
+/// images and the runtime's name. The runtime has one call at a time, and of each kind one every 10s on the average;
+/// whoever asks sooner waits as long as the runtime took, and gets the same answer. A runtime that cannot be reached is
+/// no error: the agent is told.
 #[derive(Clone, Debug, Args)]
 pub struct BridgeArgs {
     /// Socket of the container runtime (CRI v1), as a path or as unix://PATH.
     #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET", value_parser = socket)]
     pub cri_socket: PathBuf,
 
-    /// Where to make the socket for the agent, as a path or as unix://PATH; a socket that is there is replaced. Its user and group may
-    /// use it, and nobody else.
+    /// Where to make the socket for the agent, as a path or as unix://PATH; a socket that is there is replaced. Its user
+    /// and group may use it, and nobody else.
     #[arg(long, env = "NODEGRACE_LISTEN", value_name = "SOCKET", value_parser = socket)]
     pub listen: PathBuf,
 
-    /// Longest wait for one call to the runtime. Longer than the agent's own --cri-timeout, so that it is the agent who says that there
-    /// was no answer, and leaves the runtime in peace.
+    /// Longest wait for one call to the runtime. Longer than the agent's own --cri-timeout, so that it is the agent who
+    /// says that there was no answer, and leaves the runtime in peace.
     #[arg(long, env = "NODEGRACE_CRI_TIMEOUT", value_name = "DURATION", default_value = "40s", value_parser = duration)]
     pub cri_timeout: Duration,
 

@@ -8,8 +8,8 @@ use nodegrace_proto::cri::{
 };
 use tonic::Status;
 
-/// Most entries of one answer: a node has some hundred containers, and thousands where nobody removes dead ones. With more it is
-/// memory that runs out.
+/// Most entries of one answer: a node has some hundred containers, and thousands where nobody removes dead ones. With
+/// more it is memory that runs out.
 pub(super) const MOST_ENTRIES: usize = 1 << 16;
 
 /// Longest name or version of a runtime.

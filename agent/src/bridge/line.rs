@@ -1,4 +1,5 @@
-//! Those who ask the same: the first makes the runtime be asked, and whoever comes before it may be asked again shares that answer.
+//! Those who ask the same: the first makes the runtime be asked, and whoever comes before it may be asked again shares
+//! that answer.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

@@ -1,9 +1,10 @@
 //! The bridge to the container runtime: `nodegrace-agent cri-bridge`, a process of its own beside the agent's.
 //!
-//! Whoever opens the runtime's socket is root on the node. So the agent does not: this process has the socket and does nothing else,
-//! and the agent asks it by the same few calls as it would ask the runtime. What comes through are counts, states, bytes of images,
-//! the runtime's name and how long each call takes; no name, label, identity or reference, and no word of the runtime's about an
-//! error. Nothing that is asked reaches the runtime but that it was asked: every question of a kind is the same one.
+//! Whoever opens the runtime's socket is root on the node. So the agent does not: this process has the socket and does
+//! nothing else, and the agent asks it by the same few calls as it would ask the runtime. What comes through are counts,
+//! states, bytes of images, the runtime's name and how long each call takes; no name, label, identity or reference, and
+//! no word of the runtime's about an error. Nothing that is asked reaches the runtime but that it was asked: every
+//! question of a kind is the same one.
 
 mod args;
 mod bare;

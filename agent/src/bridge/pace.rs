@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// Time between two calls of one kind on the average. The agent's own rounds are no closer, and the kubelet asks the same every second
-/// or so.
+/// Time between two calls of one kind on the average. The agent's own rounds are no closer, and the kubelet asks the same
+/// every second or so.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How much sooner a single call may be. The agent's calls of a round go one after the other, and a call is sooner than the interval
-/// where those before it took less time than in the round before: by half of it at most, because a runtime that takes long gets a rest
-/// (`sources/runtime_socket.rs`).
+/// How much sooner a single call may be. The agent's calls of a round go one after the other, and a call is sooner than
+/// the interval where those before it took less time than in the round before: by half of it at most, because a runtime
+/// that takes long gets a rest (`sources/runtime_socket.rs`).
 const SLACK: Duration = Duration::from_secs(5);
 
 /// The pace of calls of one kind.

@@ -63,8 +63,8 @@ impl Runtime {
         }
     }
 
-    /// Asks for what is `asked`. Whoever waited may be gone: the call goes on, so that nobody can make the runtime begin again and
-    /// again.
+    /// Asks for what is `asked`. Whoever waited may be gone: the call goes on, so that nobody can make the runtime begin
+    /// again and again.
     pub(super) async fn answer(mut self, mut asked: mpsc::Receiver<Question>) -> Never {
         let calls = &mut self.calls;
         while let Some(question) = asked.recv().await {

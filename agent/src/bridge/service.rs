@@ -61,7 +61,8 @@ impl Bridge {
         )
     }
 
-    /// An answer takes everybody who asks as long as it took the runtime: who shares one would find the runtime faster than it is.
+    /// An answer takes everybody who asks as long as it took the runtime: who shares one would find the runtime faster
+    /// than it is.
     async fn ask<T: Clone>(
         &self,
         line: &Line<T>,

@@ -130,8 +130,9 @@ async fn counts_and_states_come_through_and_nothing_else() {
     assert_eq!((sandboxes.len(), ready.count()), (300, 250));
     assert!(sandboxes.iter().all(|one| one.id.is_empty()));
 
-    let images = ImageServiceClient::new(channel).list_images(ListImagesRequest {});
-    let images = images.await.unwrap().into_inner().images;
+    let mut image_service = ImageServiceClient::new(channel);
+    let images = image_service.list_images(ListImagesRequest {}).await;
+    let images = images.unwrap().into_inner().images;
     assert_eq!(images.len(), 500);
     assert!(images.iter().all(|one| one.id.is_empty()));
     assert_eq!(images[0].size, 500 * (3 << 20), "those of all");
@@ -186,8 +187,9 @@ async fn a_call_goes_on_though_nobody_waits_and_none_is_beside_it() {
     }
     // Another kind waits until the runtime has nothing else to do.
     let start = bridged.clock.now();
-    let images = ImageServiceClient::new(bridged.channel.clone()).list_images(ListImagesRequest {});
-    images.await.unwrap();
+    let mut image_service = ImageServiceClient::new(bridged.channel.clone());
+    let images = image_service.list_images(ListImagesRequest {}).await;
+    assert_eq!(images.unwrap().into_inner().images.len(), 500);
     let waited = bridged.clock.now().saturating_sub(start).as_secs_f64();
     assert!((3.0..5.0).contains(&waited), "{waited} s");
     assert_eq!(bridged.runtime.answered(Call::ListContainers), 1);

@@ -1,7 +1,8 @@
 //! Peers that take an answer slowly, or never.
 //!
-//! What HTTP answers is whole in memory until its reader has taken it, and the reader's connection is one of few. gRPC's answers are
-//! paced by `slow.rs`; here it is the connection that is looked at, and ended when too little of what is said goes out.
+//! What HTTP answers is whole in memory until its reader has taken it, and the reader's connection is one of few. gRPC's
+//! answers are paced by `slow.rs`; here it is the connection that is looked at, and ended when too little of what is said
+//! goes out.
 
 use std::{
     io,
@@ -18,8 +19,8 @@ use tokio::{
 
 use crate::aggregator::Parts;
 
-/// How long a reader may take for [`PIECE`], or for what is left when it is less. Real time: this is about the reader's network. The
-/// same as for gRPC.
+/// How long a reader may take for [`PIECE`], or for what is left when it is less. Real time: this is about the reader's
+/// network. The same as for gRPC.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes that have to go out in that time: a reader that takes a byte now and then makes no progress either.
@@ -158,7 +159,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_is_cut_and_counted() {
         let (_peer, mut ours) = connection();
-        let error = ours.write_all(&[7; PIECE]).await.unwrap_err();
+        let error = ours.write_all(&vec![7; PIECE]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(ours.parts.refused.slow_readers.total(), 1);
     }
@@ -166,7 +167,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_a_byte_now_and_then_is_cut() {
         let (mut peer, mut ours) = connection();
-        let writing = tokio::spawn(async move { ours.write_all(&[7; PIECE]).await });
+        let writing = tokio::spawn(async move { ours.write_all(&vec![7; PIECE]).await });
         while !writing.is_finished() {
             advance(Duration::from_secs(5)).await;
             let _ = timeout(Duration::from_millis(1), peer.read_u8()).await;
@@ -179,7 +180,7 @@ mod tests {
     async fn a_reader_that_is_slow_but_goes_on_gets_everything() {
         let (mut peer, mut ours) = connection();
         let writing = tokio::spawn(async move {
-            ours.write_all(&[7; 4 * PIECE]).await?;
+            ours.write_all(&vec![7; 4 * PIECE]).await?;
             ours.flush().await?;
             ours.shutdown().await
         });
