@@ -27,10 +27,7 @@ const LONGEST_NODE_NAME: usize = 253;
 
 // The comments below are the help text: quotes and URLs stand there as people type them.
 #[allow(clippy::doc_markdown, reason = "help text is no markdown")]
-/// Times every heartbeat of this node's kubelet and reports it to the nodegrace aggregator.
-///
-/// Every flag can be set by the environment variable named with it. An API server, aggregator, kubelet or runtime that cannot
-/// be reached is no error: the agent says so, reports what it can and tries again.
+/// The agent's command line.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "nodegrace-agent", version, max_term_width = 100)]
 pub struct Args {

@@ -11,13 +11,7 @@ use crate::{
 
 // The comments below are the help text: quotes and URLs stand there as people type them.
 #[allow(clippy::doc_markdown, reason = "help text is no markdown")]
-/// Asks the container runtime for the agent, so that the agent itself need not be able to open its socket: who can open
-/// it is root on the node.
-///
-/// The agent gives the socket that is made here as its --cri-socket. What comes through are counts, states, bytes of
-/// images and the runtime's name. The runtime has one call at a time, and of each kind one every 10s on the average;
-/// whoever asks sooner waits as long as the runtime took, and gets the same answer. A runtime that cannot be reached is
-/// no error: the agent is told.
+/// What the bridge is told; what it is for is said in [`crate::Part`].
 #[derive(Clone, Debug, Args)]
 pub struct BridgeArgs {
     /// Socket of the container runtime (CRI v1), as a path or as unix://PATH.

@@ -78,7 +78,10 @@ async fn counts_are_all_that_the_bridge_tells(
     assert_eq!(containers, vec![vec![0x30, 1]; holdings.running_containers]);
     let sandboxes = runtime.entries("RuntimeService/ListPodSandbox").await?;
     // Those that are ready need no word.
-    assert_eq!(sandboxes, vec![Vec::<u8>::new(); holdings.running_sandboxes]);
+    assert_eq!(
+        sandboxes,
+        vec![Vec::<u8>::new(); holdings.running_sandboxes]
+    );
     let images = runtime.entries("ImageService/ListImages").await?;
     assert_eq!(images.len(), holdings.images);
     assert!(images[1..].iter().all(Vec::is_empty), "{images:?}");
