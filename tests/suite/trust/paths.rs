@@ -88,15 +88,12 @@ async fn a_refusal_has_the_form_of_the_answers_at_its_path() {
         assert_eq!(head.contains("www-authenticate: "), http == "401", "{head}");
         let status: serde_json::Value = serde_json::from_str(&body).expect("it is JSON");
         assert_eq!(status["code"], code, "{body}");
-        assert!(
-            status["message"]
-                .as_str()
-                .is_some_and(|why| !why.is_empty())
-        );
+        let why = status["message"].as_str().unwrap_or_default();
+        assert!(!why.is_empty(), "{body}");
 
         let (head, body) = refused("/metrics", token).await;
         assert!(head.contains("content-type: text/plain"), "{head}");
-        assert_eq!(body.trim_end(), status["message"], "the same reason");
+        assert!(body.starts_with(why), "the same reason: {body}");
     }
     siege.end().await;
 }
