@@ -19,8 +19,8 @@ fn both_know_every_flag_of_every_form_and_forget_nothing() -> anyhow::Result<()>
             panic!("{form}: other containers than are known");
         };
         let keeps = |args: &[String], flag: &str| args.iter().any(|arg| arg.starts_with(flag));
-        assert!(keeps(&agent, "--spool-dir="), "{form}: {agent:?}");
-        assert!(keeps(&aggregator, "--data-dir="), "{form}: {aggregator:?}");
+        assert!(keeps(agent, "--spool-dir="), "{form}: {agent:?}");
+        assert!(keeps(aggregator, "--data-dir="), "{form}: {aggregator:?}");
         let line = CommandLine::try_parse_from(agent)?;
         assert!(line.part.is_none(), "{form}: {agent:?}");
         let config = line.agent.config()?;

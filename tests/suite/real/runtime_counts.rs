@@ -74,9 +74,9 @@ async fn counts_are_all_that_the_bridge_tells(
     bridge.line("bridge started").await;
 
     let mut runtime = RuntimeClient::connect(&socket).await?;
-    let containers = runtime.entries("RuntimeService/ListContainers").await?;
+    let entries = runtime.entries("RuntimeService/ListContainers").await?;
     // `state: RUNNING`, and not a byte more.
-    assert_eq!(containers, vec![vec![0x30, 1]; holdings.running_containers]);
+    assert_eq!(entries, vec![vec![0x30, 1]; holdings.running_containers]);
     let sandboxes = runtime.entries("RuntimeService/ListPodSandbox").await?;
     // Those that are ready need no word.
     assert_eq!(
