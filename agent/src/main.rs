@@ -46,7 +46,8 @@ async fn part() -> ExitCode {
         Err(answer) => answer.exit(),
     };
     match line.part {
-        None => agent(&line.agent).await,
+        // Boxed: an agent is too much for the stack of whoever waits.
+        None => Box::pin(agent(&line.agent)).await,
         Some(Part::CriBridge(args)) => cri_bridge(&args).await,
     }
 }
@@ -57,7 +58,13 @@ async fn agent(args: &Args) -> ExitCode {
         Err(error) => return bad_arguments(&error),
     };
     let shutdown = CancellationToken::new();
-    let agent = run(config, client, aggregators, Clock::real(), shutdown.clone());
+    let agent = Box::pin(run(
+        config,
+        client,
+        aggregators,
+        Clock::real(),
+        shutdown.clone(),
+    ));
     ended(until_signalled(agent, &shutdown).await)
 }
 
