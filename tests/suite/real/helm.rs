@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::forms::{DEFAULT, all, kustomized, templated};
 
 /// Every form, and the values that give it.
-const FORMS: [(&str, &[&str]); 6] = [
+const FORMS: [(&str, &[&str]); 7] = [
     (DEFAULT, &[]),
     (
         "deploy/overlays/durable",
@@ -21,6 +21,7 @@ const FORMS: [(&str, &[&str]); 6] = [
         "deploy/overlays/managed",
         &[PRODUCTION, "aggregator.extraArgs={--grace-period=50s}"],
     ),
+    ("deploy/overlays/own-node", &["ownNode.enabled=true"]),
     ("deploy/overlays/production", &[PRODUCTION]),
     ("deploy/overlays/tls", &["tls.enabled=true"]),
 ];
