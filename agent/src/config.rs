@@ -11,6 +11,9 @@ use crate::journal::BatchLimits;
 pub struct Config {
     /// The node's name in Kubernetes.
     pub node_name: String,
+    /// Whether the API server is read as the node itself, by constrained impersonation, which lets the agent read no other node.
+    /// A Lease can be got so, and not watched: it is polled. Default: no, which needs no Kubernetes 1.36.
+    pub impersonate_own_node: bool,
     /// Where the node's /proc is. Default: `/proc`.
     pub proc_root: PathBuf,
     /// Where the node's /sys is. Default: `/sys`.
@@ -96,6 +99,7 @@ impl Config {
     pub fn new(node_name: impl Into<String>) -> Self {
         Self {
             node_name: node_name.into(),
+            impersonate_own_node: false,
             proc_root: "/proc".into(),
             sys_root: "/sys".into(),
             boot_id: None,

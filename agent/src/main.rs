@@ -100,6 +100,10 @@ async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregato
     let aggregators = args.aggregator.aggregators(&config.timeouts)?;
     let cluster =
         kube_client::configuration(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+    anyhow::ensure!(
+        !config.impersonate_own_node || cluster.auth_info.impersonate.is_none(),
+        "--impersonate-own-node: the kubeconfig impersonates somebody else already"
+    );
     let client = kube_client::connect(&cluster, &config.timeouts).context("API server")?;
     info!(api_server = %cluster.cluster_url, aggregator = args.aggregator.url, node = config.node_name, "reports from here");
     Ok((config, client, aggregators))

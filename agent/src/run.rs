@@ -63,9 +63,15 @@ async fn start(
         .context("kubelet")?;
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
     let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
+    let own_node = config.impersonate_own_node;
+    let client = if own_node {
+        kube_client::as_node(client, &config.node_name)?
+    } else {
+        client
+    };
     let rhythm = watch::Sender::new(Rhythm::default());
     let fellows = Fellows::new();
-    let follow_node = Follower::new(
+    let mut follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),
         NodeObserver::default(),
@@ -75,7 +81,7 @@ async fn start(
         rhythm.clone(),
     )
     .beside(&fellows);
-    let follow_lease = Follower::new(
+    let mut follow_lease = Follower::new(
         client,
         Target::lease(&config.node_name),
         LeaseObserver::default(),
@@ -85,6 +91,10 @@ async fn start(
         rhythm.clone(),
     )
     .beside(&fellows);
+    if own_node {
+        follow_node = follow_node.impersonating();
+        follow_lease = follow_lease.impersonating().polling();
+    }
     let runtime = RuntimeSocket::new(&config, clock.clone());
     let kubelet = KubeletServer::new(kubelet, &config, clock.clone(), Arc::clone(&journal));
     let sampler = Sampler::new(

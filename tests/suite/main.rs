@@ -3,6 +3,7 @@
 mod bad_input;
 mod clocks;
 mod endpoints;
+mod own_node;
 mod prediction;
 mod processes;
 mod replicas;

@@ -42,6 +42,7 @@ fn defaults_are_those_of_the_configuration() {
     assert_eq!(config.batch_records, default.batch_records);
     assert_eq!(config.kubelet_process, default.kubelet_process);
     assert!(config.kubelet.is_none() && config.cri_socket.is_none());
+    assert!(!config.impersonate_own_node && !default.impersonate_own_node);
 }
 
 #[test]

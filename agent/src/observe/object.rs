@@ -1,7 +1,7 @@
 //! The Node and the Lease reduced to what is read of them: the rest (managed fields, addresses, image names) is skipped while
 //! decoding and costs no memory.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{
@@ -13,6 +13,9 @@ use serde::{
 pub(crate) trait Object: DeserializeOwned + Clone + Send + 'static {
     /// Its metadata.
     fn metadata(&self) -> &Metadata;
+
+    /// How long after a heartbeat the kubelet means to write the next. `None`: the object does not say.
+    fn beats_every(&self) -> Option<Duration>;
 }
 
 /// The part of the metadata that is read.
@@ -94,6 +97,12 @@ impl Object for Lease {
     fn metadata(&self) -> &Metadata {
         &self.metadata
     }
+
+    /// A kubelet renews its Lease four times in its duration.
+    fn beats_every(&self) -> Option<Duration> {
+        let seconds = self.spec.lease_duration_seconds?;
+        Some(Duration::from_secs(seconds.into()) / 4)
+    }
 }
 
 /// `v1` Node.
@@ -160,6 +169,10 @@ pub(crate) struct NodeInfo {
 impl Object for Node {
     fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    fn beats_every(&self) -> Option<Duration> {
+        None
     }
 }
 

@@ -30,14 +30,10 @@ impl<O: Observer> Follower<O> {
         };
         let answer = self.fetch().await;
         let not_found = matches!(&answer, Err(refusal) if refusal.not_found);
-        self.not_found = if not_found {
-            self.not_found.saturating_add(1)
-        } else {
-            0
-        };
+        let lacks_api = self.lacks_api(not_found);
         let list = match answer {
             Ok(list) => list,
-            Err(refusal) if self.target.optional && self.not_found >= NOT_FOUND => {
+            Err(refusal) if lacks_api => {
                 self.no_such_api(refusal.trouble.message).await;
                 return Ok(Step::List);
             }
@@ -67,7 +63,7 @@ impl<O: Observer> Follower<O> {
     pub(super) async fn fetch(&self) -> Result<List<O::Object>, Refusal> {
         let request = self.target.list()?;
         match timeout(self.timeouts.request, self.line.client.request(request)).await {
-            Ok(answer) => answer.map_err(|error| Refusal::from_error(&error)),
+            Ok(answer) => answer.map_err(|error| self.refusal(&error)),
             Err(_) => Err(Refusal::silence(self.timeouts.request)),
         }
     }
@@ -88,7 +84,7 @@ impl<O: Observer> Follower<O> {
             Some(_) if unchanged => {}
             Some(object) => {
                 let blind = self.spell.filter(|_| !baseline);
-                self.look(&object, at, baseline, blind);
+                let _: Option<Duration> = self.look(&object, at, baseline, blind);
             }
             None => self.missing(),
         }
@@ -105,8 +101,18 @@ impl<O: Observer> Follower<O> {
         self.journal.learn(self.observer.gone());
     }
 
+    /// Whether the cluster does not have the API at all, now that it said once more (`not_found`) that it has not, or did not.
+    pub(super) fn lacks_api(&mut self, not_found: bool) -> bool {
+        self.not_found = if not_found {
+            self.not_found.saturating_add(1)
+        } else {
+            0
+        };
+        self.target.optional && self.not_found >= NOT_FOUND
+    }
+
     /// Waits on a cluster that does not have the API at all.
-    async fn no_such_api(&mut self, message: String) {
+    pub(super) async fn no_such_api(&mut self, message: String) {
         self.seen = None;
         self.looked = false;
         self.regain(self.clock.now(), false);

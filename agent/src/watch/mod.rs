@@ -3,11 +3,12 @@
 //!
 //! List, then watch from the list's version, then from the version of the last event: as long as that works, every change is
 //! seen. kube-runtime's watcher does the same, but it neither tells when a watch was opened again nor shows bookmarks, and
-//! blindness cannot be measured without both.
+//! blindness cannot be measured without both. What may not be watched is polled.
 
 mod fellows;
 mod line;
 mod list;
+mod poll;
 mod pulse;
 mod refusal;
 mod sight;
@@ -25,8 +26,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::fellows::Fellows;
-use self::line::Line;
 pub(crate) use self::target::Target;
+use self::{line::Line, poll::Polls, refusal::Refusal};
 use crate::{
     config::Timeouts,
     journal::Journal,
@@ -65,14 +66,22 @@ pub(crate) struct Follower<O: Observer> {
     spell: Option<Span>,
     /// When the object was looked at last, but for what a spell had held up.
     looked_at: Moment,
+    /// Where it begins: with a list, or with a poll.
+    first: Step,
+    polls: Polls,
+    /// The API server is read as the node itself.
+    impersonates: bool,
 }
 
 /// What to do next.
+#[derive(Clone)]
 enum Step {
     /// List the object.
     List,
     /// Watch it from this version.
     Watch(String),
+    /// Poll it.
+    Poll,
 }
 
 /// Why a step failed.
@@ -113,6 +122,9 @@ impl<O: Observer> Follower<O> {
             stillborn: false,
             spell: None,
             looked_at: Moment::now(&clock),
+            first: Step::List,
+            polls: Polls::new(clock.now()),
+            impersonates: false,
             clock,
         }
     }
@@ -123,6 +135,18 @@ impl<O: Observer> Follower<O> {
         self
     }
 
+    /// Polls the object, which may be got and not watched.
+    pub(crate) fn polling(mut self) -> Self {
+        self.first = Step::Poll;
+        self
+    }
+
+    /// Knows that the API server is read as the node itself, so that it can say what that takes.
+    pub(crate) fn impersonating(mut self) -> Self {
+        self.impersonates = true;
+        self
+    }
+
     /// Follows the object until `shutdown`.
     pub(crate) async fn follow(mut self, shutdown: CancellationToken) {
         shutdown.run_until_cancelled(self.step_by_step()).await;
@@ -130,14 +154,15 @@ impl<O: Observer> Follower<O> {
 
     async fn step_by_step(&mut self) -> Infallible {
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let mut step = Step::List;
+        let mut step = self.first.clone();
         // Another watch ends one pause of a row, not each: two that get an answer and no more would chase each other.
         let mut woken = false;
         loop {
-            // A list that works proves little: only a watch that does is the end of the trouble.
+            // A list that works proves little: only a watch that does is the end of the trouble, or a poll.
             let (done, watched) = match step {
                 Step::List => (self.list().await, false),
                 Step::Watch(version) => (self.watch(version).await, true),
+                Step::Poll => (self.poll().await, true),
             };
             let worked = watched && done.as_ref().map_or_else(|failed| failed.worked, |_| true);
             if worked {
@@ -171,8 +196,15 @@ impl<O: Observer> Follower<O> {
         }
     }
 
-    /// Looks at an object that reached the agent at `at`, or perhaps before, during the spell `blind`.
-    fn look(&mut self, object: &O::Object, at: Moment, baseline: bool, blind: Option<Span>) {
+    /// Looks at an object that reached the agent at `at`, or perhaps before, during the spell `blind`. Returns when the
+    /// heartbeat that it carries came at the earliest, since boot. None: it carries none.
+    fn look(
+        &mut self,
+        object: &O::Object,
+        at: Moment,
+        baseline: bool,
+        blind: Option<Span>,
+    ) -> Option<Duration> {
         let glance = Glance {
             at,
             baseline,
@@ -183,14 +215,29 @@ impl<O: Observer> Follower<O> {
             self.looked_at = at;
         }
         let learned = self.observer.observe(object, glance);
+        let mut earliest = None;
         for one in &learned {
             if let Observation::Heartbeat(heartbeat) = one {
-                let exactly = !heartbeat.baseline && heartbeat.arrival_uncertainty.is_none();
+                let uncertain = heartbeat.arrival_uncertainty;
+                let uncertain = uncertain.and_then(|uncertain| Duration::try_from(uncertain).ok());
+                earliest = Some(at.monotonic.saturating_sub(uncertain.unwrap_or_default()));
+                let is_seen = |uncertain| matches!(self.first, Step::Poll) && Polls::see(uncertain);
+                let exactly = !heartbeat.baseline && uncertain.is_none_or(is_seen);
                 self.rhythm
                     .send_modify(|rhythm| rhythm.beat(at.monotonic, exactly));
             }
         }
         self.journal.learn(learned);
+        earliest
+    }
+
+    /// Why a request failed, with what it takes where the API server refuses what is asked as the own node.
+    fn refusal(&self, error: &kube::Error) -> Refusal {
+        let refusal = Refusal::from_error(error);
+        if self.impersonates {
+            return refusal.of_own_node(error);
+        }
+        refusal
     }
 
     /// Tells what is seen of the channel now.

@@ -11,6 +11,10 @@ use crate::{kube_client, observe::Trouble};
 /// second or a few.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// What `--impersonate-own-node` takes, before the server's own words, of which long ones are cut at their end. Without it nothing
+/// else is tried: the agent does not fall back on rights that it was not to have.
+const OWN_NODE: &str = "--impersonate-own-node takes Kubernetes 1.36 and components/own-node: ";
+
 /// An answer that is none.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -107,6 +111,14 @@ impl Refusal {
             futile: nonsense || matches!(code, Some(400 | 404 | 422)),
             ..Self::new(reason, message)
         }
+    }
+
+    /// With what it takes to be let in as the own node, where the server does not let it in.
+    pub(super) fn of_own_node(mut self, error: &kube::Error) -> Self {
+        if matches!(error, kube::Error::Api(status) if status.code == 403) {
+            self.trouble.message.insert_str(0, OWN_NODE);
+        }
+        self
     }
 
     /// Whether a watch can only go on after a new list.

@@ -146,7 +146,7 @@ impl<O: Observer> Follower<O> {
         .await
         {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(Refusal::from_error(&error)),
+            Ok(Err(error)) => Err(self.refusal(&error)),
             Err(_) => Err(Refusal::silence(self.timeouts.request)),
         }
     }
@@ -179,7 +179,7 @@ impl<O: Observer> Follower<O> {
                 let blind = self
                     .spell
                     .filter(|spell| at.monotonic < spell.end + BACKLOG);
-                self.look(&object, at, false, blind);
+                let _: Option<Duration> = self.look(&object, at, false, blind);
                 let version = object.metadata().resource_version.clone();
                 let appeared = self.seen.replace(version.clone()).is_none();
                 if appeared {

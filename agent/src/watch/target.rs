@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use kube::{
-    api::{ListParams, WatchParams},
+    api::{GetParams, ListParams, WatchParams},
     core,
 };
 
@@ -65,6 +65,21 @@ impl Target {
         self.path
             .list(&params)
             .map_err(|error| Refusal::from_error(&kube::Error::BuildRequest(error)))
+    }
+
+    pub(super) fn get(&self, params: &GetParams) -> Result<Request<Vec<u8>>, Refusal> {
+        self.path
+            .get(&self.name, params)
+            .map_err(|error| Refusal::from_error(&kube::Error::BuildRequest(error)))
+    }
+
+    /// Whether an error says that there is no such object. One that names no object says that there is no such API.
+    pub(super) fn is_missing(&self, error: &kube::Error) -> bool {
+        let kube::Error::Api(status) = error else {
+            return false;
+        };
+        let named = status.details.as_ref().map(|details| details.name.as_str());
+        status.code == 404 && named == Some(&self.name)
     }
 
     pub(super) fn watch(&self, version: &str) -> Result<Request<Vec<u8>>, Refusal> {

@@ -3,6 +3,7 @@
 mod agents;
 mod life;
 mod memory;
+pub mod own_node;
 mod part;
 mod replicas;
 mod spec;
@@ -26,9 +27,11 @@ pub struct System {
     cluster: Cluster,
     clock: Clock,
     links: Links,
-    /// By the names of their nodes.
     /// Whether aggregators watch the cluster.
     watch_cluster: bool,
+    /// Whether agents read the API server as their own nodes.
+    own_node: bool,
+    /// By the names of their nodes.
     agents: BTreeMap<String, Agent>,
     replicas: Vec<Replica>,
 }
@@ -51,6 +54,10 @@ impl System {
         grpc: TcpListener,
         http: TcpListener,
     ) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !spec.own_node,
+            "agents have no tokens of their own over TCP"
+        );
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
         let links = Links::Tcp(tcp::Links::open(&cluster, &grpc).await?);
         let config = spec.aggregators.into_iter().next();
@@ -69,6 +76,11 @@ impl System {
         let cluster = Cluster::start(spec.cluster, &clock).context("simulated cluster")?;
         let links = Links::Memory(memory::Links::new(&cluster)?);
         let mut system = Self::of(cluster, clock, links, spec.watch_cluster);
+        system.own_node = spec.own_node;
+        if spec.own_node {
+            let access = own_node::access(&system.cluster);
+            system.cluster.server().set_access(access);
+        }
         for config in spec.aggregators {
             system.add_aggregator(config)?;
         }
@@ -82,6 +94,7 @@ impl System {
             clock,
             links,
             watch_cluster,
+            own_node: false,
             agents: BTreeMap::new(),
             replicas: Vec::new(),
         }

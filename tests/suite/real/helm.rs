@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::forms::{DEFAULT, all, kustomized, templated};
 
 /// Every form, and the values that give it.
-const FORMS: [(&str, &[&str]); 8] = [
+const FORMS: [(&str, &[&str]); 9] = [
     (DEFAULT, &[]),
     ("deploy/overlays/cri", &["cri.enabled=true"]),
     (
@@ -29,6 +29,7 @@ const FORMS: [(&str, &[&str]); 8] = [
             "endpoints.enabled=true,prometheusOperator.enabled=true",
         ],
     ),
+    ("deploy/overlays/own-node", &["ownNode.enabled=true"]),
     ("deploy/overlays/production", &[PRODUCTION]),
     ("deploy/overlays/tls", &["tls.enabled=true"]),
 ];

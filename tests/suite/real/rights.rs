@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::forms::strings;
 
+/// Where the right to impersonate with constraints is.
+const AUTHENTICATION: &str = "authentication.k8s.io";
+
 /// One verb on one resource, granted to somebody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Right {
@@ -95,9 +98,10 @@ pub(super) fn access(rights: &BTreeSet<Right>) -> Access {
             "subjectaccessreviews" => access.permit_review(user, Review::Access),
             _ if right.is_of_kubelets() => access,
             plural => {
-                let resource = Resource::find(&right.group, "v1", plural);
-                let resource = resource.unwrap_or_else(|| panic!("a right on {plural}"));
-                let permission = Permission::new(&[verb], resource);
+                let kept = Resource::find(&right.group, "v1", plural).is_some();
+                let known = kept || right.group == AUTHENTICATION && plural == "nodes";
+                assert!(known, "a right on {plural}");
+                let permission = Permission::on(&[verb], &right.group, plural);
                 access.permit(
                     user,
                     match &right.namespace {
@@ -117,8 +121,26 @@ impl Right {
         self.resource.starts_with("nodes/")
     }
 
-    /// The right that a request to the API server took, if it is about a resource.
-    pub(super) fn of(request: &Logged) -> Option<Self> {
+    /// The rights that a request to the API server took. None: it is about no resource.
+    pub(super) fn of(request: &Logged) -> Option<Vec<Self>> {
+        let right = Self::of_own(request)?;
+        if request.impersonated.is_none() {
+            return Some(vec![right]);
+        }
+        // In the name of another: to do it so, and to be taken for him.
+        let itself = Self {
+            user: request.user.clone(),
+            verb: "impersonate:associated-node".to_owned(),
+            group: AUTHENTICATION.to_owned(),
+            resource: "nodes".to_owned(),
+            namespace: None,
+        };
+        let verb = format!("impersonate-on:associated-node:{}", right.verb);
+        Some(vec![Self { verb, ..right }, itself])
+    }
+
+    /// The right that a request in somebody's own name takes.
+    fn of_own(request: &Logged) -> Option<Self> {
         let path = request.path.split('?').next().unwrap_or_default();
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (group, rest) = match segments.as_slice() {

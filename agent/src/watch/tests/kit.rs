@@ -237,16 +237,55 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
     fellows: &Fellows,
     meanwhile: impl AsyncFnOnce(&Clock),
 ) -> Story {
-    let script = Arc::new(Mutex::new(VecDeque::from(script)));
+    let mut script = VecDeque::from(script);
+    let server = move |_: &str| script.pop_front().unwrap_or(Answer::Silence);
+    let prepare = |follower: Follower<O>| follower.beside(fellows);
+    follow_served((target, observer), seconds, server, prepare, meanwhile).await
+}
+
+/// Polls a Lease for so many seconds, as an agent does that reads as its own node. The server answers by the seconds since the
+/// start and by what is asked for.
+pub(super) async fn poll(
+    seconds: u64,
+    mut server: impl FnMut(f64, &str) -> Answer + Send + 'static,
+    meanwhile: impl AsyncFnOnce(&Clock),
+) -> Story {
+    let lease = (Target::lease("a"), LeaseObserver::default());
+    let start = tokio::time::Instant::now();
+    let server = move |uri: &str| server(start.elapsed().as_secs_f64(), uri);
+    let prepare = |follower: Follower<LeaseObserver>| follower.impersonating().polling();
+    follow_served(lease, seconds, server, prepare, meanwhile).await
+}
+
+/// The answer to a poll: the Lease in this version, renewed so many seconds after the start.
+pub(super) fn got(version: usize, renewed: f64) -> Answer {
+    let mut lease = lease(version as u64, 0);
+    let stamp = wall_start() + SignedDuration::from_secs_f64(renewed);
+    lease["spec"]["renewTime"] = stamp.to_string().into();
+    Answer::Whole(200, lease.to_string())
+}
+
+/// The answer to a poll of a Lease that is not there.
+pub(super) fn not_there() -> Answer {
+    let mut status = failure(404, "leases.coordination.k8s.io \"a\" not found");
+    status["details"] = json!({"name": "a", "group": "coordination.k8s.io", "kind": "leases"});
+    Answer::Whole(404, status.to_string())
+}
+
+async fn follow_served<O: Observer + Send + Sync + 'static>(
+    (target, observer): (Target, O),
+    seconds: u64,
+    server: impl FnMut(&str) -> Answer + Send + 'static,
+    prepare: impl FnOnce(Follower<O>) -> Follower<O>,
+    meanwhile: impl AsyncFnOnce(&Clock),
+) -> Story {
     let requests = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&requests);
+    let server = Arc::new(Mutex::new(server));
     let server = service_fn(move |request: Request<Body>| {
-        asked.lock().unwrap().push(request.uri().to_string());
-        let answer = script
-            .lock()
-            .unwrap()
-            .pop_front()
-            .unwrap_or(Answer::Silence);
+        let uri = request.uri().to_string();
+        let answer = (server.lock().unwrap())(&uri);
+        asked.lock().unwrap().push(uri);
         serve(answer)
     });
     let channel = observer.channel();
@@ -267,8 +306,8 @@ async fn follow_object<O: Observer + Send + Sync + 'static>(
         Arc::clone(&journal),
         Timeouts::default(),
         rhythm.clone(),
-    )
-    .beside(fellows);
+    );
+    let follower = prepare(follower);
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(stop.clone()));
     let end = clock.now() + Duration::from_secs(seconds);

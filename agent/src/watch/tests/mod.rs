@@ -4,6 +4,7 @@ mod blindness;
 mod fellows;
 mod hangs;
 mod kit;
+mod polls;
 mod presence;
 mod refusals;
 mod rhythm;

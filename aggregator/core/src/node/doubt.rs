@@ -68,16 +68,16 @@ impl NodeHistory {
             && gap.uncertainty <= lateness.mul_f64(UNCERTAIN)
     }
 
-    /// A heartbeat came while an interval before it is in doubt, or (`ends_doubtful`) as the end of one.
-    pub(super) fn see_beside_doubt(&mut self, heartbeat: &Heartbeat, ends_doubtful: bool) {
+    /// A heartbeat came, perhaps while an interval before it is in doubt. `certain`: when it came is known as well as a gap's ends
+    /// must be, and it ends no interval that is in doubt itself.
+    pub(super) fn see_beside_doubt(&mut self, heartbeat: &Heartbeat, certain: bool) {
         let arrival = heartbeat.arrival;
         let earliest = arrival.saturating_sub(heartbeat.arrival_uncertainty);
         if let Some(doubt) = &mut self.doubt {
             doubt.may_have_come(earliest);
         }
         if heartbeat.channel == Channel::Lease {
-            let certain = heartbeat.arrival_uncertainty.is_zero();
-            let settled = certain && !ends_doubtful && self.doubt.is_none();
+            let settled = certain && self.doubt.is_none();
             self.renewals.see(earliest, arrival, settled);
         }
     }

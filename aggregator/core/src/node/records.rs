@@ -97,7 +97,8 @@ impl NodeHistory {
         }
         let doubt = doubt.filter(|doubt| self.may_be_late(doubt));
         let long = gap.filter(|(_, is_long)| *is_long).map(|(gap, _)| gap);
-        self.see_beside_doubt(heartbeat, doubt.is_some());
+        let certain = heartbeat.arrival_uncertainty <= tolerance;
+        self.see_beside_doubt(heartbeat, certain && doubt.is_none());
         if doubt.is_some() || long.is_some() {
             self.decide(applied);
         }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use nodegrace_agent::{Aggregators, Config};
 use nodegrace_sim_cluster::kubelet::SimNode;
 
-use super::{Links, System, life, part::Part};
+use super::{Links, System, life, own_node, part::Part};
 
 /// Opens an agent's connections to the API server and to the aggregators.
 type Connect = dyn Fn() -> (kube::Client, Aggregators) + Send;
@@ -75,9 +75,11 @@ impl System {
             }
             Links::Memory(links) => {
                 let (links, node) = (links.clone(), node.clone());
+                let token = self.own_node.then(|| own_node::token(&node.spec().name));
                 Box::new(move || {
                     let name = Arc::new(links.name.seen_from(&node));
-                    (links.api_server(&node), Aggregators::listed_by(name))
+                    let api_server = links.api_server(&node, token.as_deref());
+                    (api_server, Aggregators::listed_by(name))
                 })
             }
         })
@@ -86,6 +88,7 @@ impl System {
     /// What a `DaemonSet` would tell the agent of this node.
     fn agent_config(&self, node: &str) -> anyhow::Result<Config> {
         let mut config = Config::new(node);
+        config.impersonate_own_node = self.own_node;
         config.kubelet = match &self.links {
             Links::Tcp(links) => Some(links.kubelet(node)?),
             Links::Memory(links) => links.kubelet(node)?,

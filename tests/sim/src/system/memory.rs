@@ -5,6 +5,7 @@ mod pipe;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use http::{HeaderValue, header::AUTHORIZATION};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo},
@@ -50,8 +51,8 @@ impl Links {
         self.kubelets.map(kubelet).transpose()
     }
 
-    /// A connection of its own from a node to the API server, kept alive as an agent's is.
-    pub(super) fn api_server(&self, node: &SimNode) -> kube::Client {
+    /// A connection of its own from a node to the API server, kept alive as an agent's is. `token` is shown on it.
+    pub(super) fn api_server(&self, node: &SimNode, token: Option<&str>) -> kube::Client {
         let (server, node) = (self.api_server.clone(), node.clone());
         let timer = MachineTimer::new(node.machine_clock());
         let connector = service_fn(move |_: http::Uri| {
@@ -67,7 +68,16 @@ impl Links {
             .http2_keep_alive_timeout(timeouts.keepalive_timeout)
             .http2_keep_alive_while_idle(true)
             .build::<_, Body>(connector);
-        kube::Client::new(MapRequest::new(http, with_a_host), "default")
+        let shown = token.map(|token| format!("Bearer {token}"));
+        let shown = shown.map(|shown| HeaderValue::try_from(shown).expect("tokens are text"));
+        let signed = move |request| {
+            let mut request = with_a_host(request);
+            if let Some(shown) = &shown {
+                request.headers_mut().insert(AUTHORIZATION, shown.clone());
+            }
+            request
+        };
+        kube::Client::new(MapRequest::new(http, signed), "default")
     }
 
     /// A connection of its own from an aggregator, on no simulated machine, to the API server.

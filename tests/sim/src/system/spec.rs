@@ -15,6 +15,8 @@ pub struct SystemSpec {
     pub aggregators: Vec<AggregatorConfig>,
     /// Whether the aggregators watch the cluster's Nodes and `EndpointSlices`.
     pub watch_cluster: bool,
+    /// Whether the agents read the API server as their own nodes, and may do nothing else there. In memory only.
+    pub own_node: bool,
     /// Directory with the spool of each node's agent. Absent: agents keep what is not acknowledged in memory.
     pub spools: Option<PathBuf>,
 }
@@ -29,6 +31,7 @@ impl SystemSpec {
             cluster,
             aggregators: vec![aggregator],
             watch_cluster: false,
+            own_node: false,
             spools: None,
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use nodegrace_clock::Clock;
 use nodegrace_sim_cluster::{
     Cluster, ClusterSpec,
-    api::Account,
+    api::{API_AUDIENCE, Account},
     cri::{Contents, CriRuntime},
     kubelet::{Guard, Kind, NodeSpec},
 };
@@ -68,10 +68,10 @@ impl SimulatedCluster {
         let cluster = Cluster::start(spec, &Clock::real())?;
         let mut access = access(granted);
         for name in ["nodegrace-agent", "nodegrace-aggregator"] {
-            let account = account(name);
-            access = access
-                .with_token(&Surroundings::token(name, None), &account.user())
-                .with_account(&Surroundings::token(name, Some(AUDIENCE)), account);
+            for audience in [None, Some(AUDIENCE)] {
+                let account = account(name, audience.unwrap_or(API_AUDIENCE));
+                access = access.with_account(&Surroundings::token(name, audience), account);
+            }
         }
         cluster.server().set_access(access);
         let loopback = |port| ([127, 0, 0, 1], port).into();
@@ -125,7 +125,7 @@ impl SimulatedCluster {
         let (mut used, mut refused) = (asked.used.clone(), asked.refused.clone());
         for request in self.cluster.server().request_log() {
             match Right::of(&request) {
-                Some(right) if request.code < 400 => _ = used.insert(right),
+                Some(rights) if request.code < 400 => used.extend(rights),
                 _ => refused.push(format!("{request:?}")),
             }
         }
@@ -149,12 +149,12 @@ fn run_runtime(dir: &Path) -> anyhow::Result<JoinSet<()>> {
     Ok(tasks)
 }
 
-/// An account of the manifests, and what is said of its tokens for aggregators.
-fn account(name: &str) -> Account {
+/// An account of the manifests, and what is said of its tokens for `audience`.
+fn account(name: &str, audience: &str) -> Account {
     let node = ("authentication.kubernetes.io/node-name", NODE);
     Account {
         name: ("nodegrace".into(), name.into()),
-        audiences: vec![AUDIENCE.into()],
+        audiences: vec![audience.into()],
         extra: [(node.0.into(), node.1.into())].into(),
         expires: None,
     }

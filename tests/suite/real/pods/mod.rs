@@ -101,6 +101,13 @@ async fn the_form_with_a_bridge_to_the_runtime_does_so_too() -> anyhow::Result<(
     Ok(())
 }
 
+/// Its agent's every request to the API server is in the name of its own node.
+#[tokio::test]
+async fn the_form_for_own_node_does_so_too() -> anyhow::Result<()> {
+    let pods = Pods::start("deploy/overlays/own-node").await?;
+    pods.do_their_work("http", TlsFiles::default()).await
+}
+
 /// The two pods of a form, and the cluster around them.
 struct Pods {
     granted: BTreeSet<Right>,

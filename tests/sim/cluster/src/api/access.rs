@@ -25,6 +25,8 @@ pub struct Access {
     reviewers: HashMap<String, Vec<Review>>,
     /// Reviews of tokens do not say on which node a pod is.
     names_no_nodes: bool,
+    /// Who impersonates is not asked for what.
+    plain_impersonation: bool,
 }
 
 impl Access {
@@ -92,6 +94,24 @@ impl Access {
         self
     }
 
+    /// Does not know constrained impersonation, as before Kubernetes 1.36.
+    #[must_use]
+    pub fn not_constraining(mut self) -> Self {
+        self.plain_impersonation = true;
+        self
+    }
+
+    pub(super) const fn constrains_impersonation(&self) -> bool {
+        !self.plain_impersonation
+    }
+
+    /// The node that the token of a request is bound to. Absent: to none, or the server does not tell.
+    pub(super) fn node_of(&self, headers: &HeaderMap) -> Option<String> {
+        let extra = &self.account(bearer(headers)?)?.extra;
+        let node = extra.get("authentication.kubernetes.io/node-name");
+        node.filter(|_| self.names_nodes()).cloned()
+    }
+
     /// Whether reviews say on which node a token's pod is.
     pub(super) const fn names_nodes(&self) -> bool {
         !self.names_no_nodes
@@ -115,6 +135,11 @@ impl Access {
             .filter_map(|subject| self.permissions.get(subject))
             .peekable();
         rules.peek().is_none() || rules.flatten().any(|rule| rule.allows(attempt))
+    }
+
+    /// The same of a user who is in no group but those that everybody of his name is in.
+    pub(super) fn allows_user(&self, user: &str, attempt: Attempt<'_>) -> bool {
+        self.allows(user, &groups(user), attempt)
     }
 
     /// Whether an identity may have this reviewed.
@@ -159,11 +184,7 @@ impl Access {
         headers: &HeaderMap,
         certificate: Option<&[u8]>,
     ) -> Result<String, Refusal> {
-        let token = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "));
-        let known = match (token, certificate) {
+        let known = match (bearer(headers), certificate) {
             (Some(token), _) => self.tokens.get(token),
             (None, Some(certificate)) => self.certificates.get(certificate),
             (None, None) => None,
@@ -182,14 +203,8 @@ impl Access {
             return Ok(());
         }
         let names = request.resource.names();
-        let subject = request.key.as_ref().map_or_else(
-            || request.resource.qualified(),
-            |key| format!("{} \"{}\"", request.resource.qualified(), key.name),
-        );
-        let scope = namespace.map_or_else(
-            || "at the cluster scope".to_owned(),
-            |namespace| format!("in the namespace \"{namespace}\""),
-        );
+        let subject = subject_words(names.group, names.plural, &request.name());
+        let scope = scope_words(namespace);
         Err(Refusal::Forbidden(format!(
             "{subject} is forbidden: User \"{user}\" cannot {} resource \"{}\" in API group \"{}\" {scope}",
             request.verb.name(),
@@ -197,6 +212,34 @@ impl Access {
             names.group,
         )))
     }
+}
+
+/// The bearer token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    shown.strip_prefix("Bearer ")
+}
+
+/// What a refusal is about; `name` is empty where it is about no object in particular.
+pub(super) fn subject_words(group: &str, plural: &str, name: &str) -> String {
+    let qualified = if group.is_empty() {
+        plural.to_owned()
+    } else {
+        format!("{plural}.{group}")
+    };
+    if name.is_empty() {
+        qualified
+    } else {
+        format!("{qualified} \"{name}\"")
+    }
+}
+
+/// Where a refusal is about it.
+pub(super) fn scope_words(namespace: Option<&str>) -> String {
+    namespace.map_or_else(
+        || "at the cluster scope".to_owned(),
+        |namespace| format!("in the namespace \"{namespace}\""),
+    )
 }
 
 /// The groups that every user of this name is in.

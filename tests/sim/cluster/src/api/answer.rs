@@ -35,6 +35,15 @@ pub(super) fn answer(
         (None, Verb::Create) => create(store, request, headers, body),
         (None, _) => list(store, settings, request, headers),
         (Some(key), Verb::Get) => {
+            let current = store.revision();
+            if let Some(wanted) = request.query.revision()?
+                && wanted > current
+            {
+                return Err(Refusal::TooLarge {
+                    requested: wanted,
+                    current,
+                });
+            }
             let object = store.get(request.resource, key)?;
             if table::is_wanted(headers) {
                 return Ok(json_answer(

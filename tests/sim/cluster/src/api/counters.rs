@@ -19,8 +19,10 @@ pub struct Logged {
     pub path: String,
     /// The client's user agent; empty when it said none.
     pub user_agent: String,
-    /// Who it was taken for.
+    /// Whose it was.
     pub user: String,
+    /// In whose name it was to be taken. Absent: in its own.
+    pub impersonated: Option<String>,
     /// HTTP status of the answer.
     pub code: u16,
 }

@@ -12,6 +12,7 @@ mod follow;
 mod forward;
 mod gate;
 mod identity;
+mod impersonation;
 mod knobs;
 mod object;
 mod permission;

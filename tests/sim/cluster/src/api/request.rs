@@ -144,6 +144,13 @@ impl Request {
         }))
     }
 
+    /// Name of the only object that is meant, in the path or by a selector. Empty: there may be several.
+    pub(super) fn name(&self) -> String {
+        let selected = || self.selector().ok()?.name;
+        let in_path = self.key.as_ref().map(|key| key.name.clone());
+        in_path.or_else(selected).unwrap_or_default()
+    }
+
     /// Which objects are meant.
     pub(super) fn selector(&self) -> Result<Selector, Refusal> {
         Selector::parse(

@@ -20,6 +20,7 @@ use super::{
     discovery,
     faults::Faults,
     forward::{self, Target},
+    impersonation::{Caller, Impersonated},
     object::Key,
     refusal::Refusal,
     request::Request,
@@ -89,6 +90,8 @@ impl Service {
         let user_agent = header_text(&head.headers, &header::USER_AGENT).to_owned();
         let identity = self.lock().access.identify(&head.headers, certificate);
         let user = identity.clone().unwrap_or_default();
+        let impersonated = Impersonated::of(&head.headers);
+        let in_the_name_of = impersonated.clone().ok().flatten();
 
         let parsed = Request::parse(&head.method, &head.uri);
         let method = head.method.as_str().to_lowercase();
@@ -108,8 +111,15 @@ impl Service {
                 return Err(refusal);
             }
             let user = identity?;
+            let impersonated = impersonated?;
             match parsed? {
-                Some(request) => self.objects(&user, &request, &head.headers, body).await,
+                Some(request) => {
+                    self.authorize(&user, impersonated.as_ref(), &request, &head.headers)?;
+                    self.objects(&request, &head.headers, body).await
+                }
+                None if impersonated.is_some() => Err(Refusal::Invalid(
+                    "nobody is impersonated here but for objects".to_owned(),
+                )),
                 None => match Review::at(head.uri.path()) {
                     Some(review) => self.review(review, &user, &head.method, body).await,
                     None => match Target::at(&head.uri) {
@@ -131,6 +141,7 @@ impl Service {
             path,
             user_agent,
             user,
+            impersonated: in_the_name_of.map(|whom| whom.user()),
             code: response.status().as_u16(),
         };
         self.lock().counters.book(logged, &key);
@@ -150,23 +161,36 @@ impl Service {
         })
     }
 
-    async fn objects(
+    fn authorize(
         &self,
         user: &str,
+        whom: Option<&Impersonated>,
+        request: &Request,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        let state = self.lock();
+        if request.resource == Resource::Lease && !state.lease_api {
+            return Err(Refusal::NoSuchPath);
+        }
+        let Some(whom) = whom else {
+            return state.access.authorize(user, request);
+        };
+        let caller = Caller {
+            user: user.to_owned(),
+            node: state.access.node_of(headers),
+        };
+        state.access.authorize_as(&caller, whom, request)
+    }
+
+    async fn objects(
+        &self,
         request: &Request,
         headers: &HeaderMap,
         body: Incoming,
     ) -> Result<Response<Body>, Refusal> {
-        let settings = {
-            let state = self.lock();
-            if request.resource == Resource::Lease && !state.lease_api {
-                return Err(Refusal::NoSuchPath);
-            }
-            state.access.authorize(user, request)?;
-            Settings {
-                clock: self.clock.clone(),
-                streaming_lists: state.streaming_lists,
-            }
+        let settings = Settings {
+            clock: self.clock.clone(),
+            streaming_lists: self.lock().streaming_lists,
         };
         let body = whole(body).await?;
         answer(&self.store, &settings, request, headers, &body)
