@@ -110,6 +110,23 @@ impl Query for Service {
             .ok_or_else(|| unknown_node(&name))
     }
 
+    async fn get_node_course(
+        &self,
+        request: Request<v1::GetNodeCourseRequest>,
+    ) -> Result<Response<v1::NodeCourse>, Status> {
+        let name = request.into_inner().node_name;
+        if name.is_empty() {
+            return Err(Status::invalid_argument("node_name: is missing"));
+        }
+        let Parts {
+            register, timeline, ..
+        } = &*self.parts;
+        register
+            .node(&name, |known| node::course(known.beside, timeline))
+            .map(Response::new)
+            .ok_or_else(|| unknown_node(&name))
+    }
+
     type WatchNodesStream = BoxStream<'static, Result<v1::WatchNodesResponse, Status>>;
 
     async fn watch_nodes(
