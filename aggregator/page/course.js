@@ -13,7 +13,7 @@ const PLOTS = [
 const COLOURS = 6;
 
 /** Room that the names of some lines take beside each other. */
-const widths = (lines) => lines.reduce((sum, [name]) => sum + name.length * 6.8 + 24, 0);
+const widths = (lines) => lines.reduce((sum, [name]) => sum + name.length * 7 + 36, 0);
 const at = (text) => Date.parse(text) / 1000;
 
 /** The plots, from GetNodeCourse and ListGaps, until `now` in seconds. */
@@ -45,7 +45,7 @@ export function course({ startTime, step, steps: kept }, gaps, grace, now) {
 
 /** Each gap kept exactly stands where it ended, as high as it was long; the colour is its first cause. */
 function gapPlot(gaps, grace, axis, colour, shades) {
-  const top = Math.max(...gaps.map((gap) => seconds(gap.duration)), (grace ?? 30) * 1.15);
+  const top = Math.max(...gaps.map((gap) => seconds(gap.duration)), (grace ?? 30) * 1.15) * 1.06;
   return chart({
     ...axis, y: [0, top], unit: "s", title: "Long gaps",
     draw: (x, y) => [

@@ -15,11 +15,11 @@ function fill(element, attributes, children) {
 export const html = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
 export const svg = (name, attributes = {}, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 
-/** Draws into `element` what `draw` makes of its input, when that changed and nobody stands in there: focus and selection stay. */
+/** Draws into `element` what `draw` makes of its input, when that changed, or the room for it, and nobody stands in there: focus and selection stay. */
 export function filled(element, draw) {
   let told = "";
   return (...input) => {
-    const text = JSON.stringify(input);
+    const text = JSON.stringify([room(), input]);
     if (text === told || element.contains(document.activeElement)) return;
     told = text;
     element.replaceChildren(...[draw(...input)].flat(Infinity).filter((child) => child != null && child !== false));

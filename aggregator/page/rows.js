@@ -57,7 +57,8 @@ function groupRow(group, toggle) {
 function nodeRow(node, grace) {
   const state = stateOf(node.state);
   const cell = (kind, ...content) => html("span", { role: "cell", class: kind }, ...content);
-  const margin = node.p99 != null && grace != null ? grace - node.p99 : null;
+  // In whole microseconds, as it is told, so that it is rounded as elsewhere.
+  const margin = node.p99 != null && grace != null ? Math.round((grace - node.p99) * 1e6) / 1e6 : null;
   const measured = node.p99 != null || node.running != null;
   const label = `gaps of ${node.name}: p99 ${duration(node.p99)}, longest ${duration(node.max)}, running ${duration(node.running)}, grace period ${setting(grace)}`;
   return html("div", { class: "row", role: "row", "data-key": node.name },

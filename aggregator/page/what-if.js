@@ -47,6 +47,7 @@ export function whatIf(main, signal) {
         html("a", { href: `#/node/${encodeURIComponent(each.nodeName)}` }, each.nodeName), ` ${rate(each.flips?.perDay)}/day`])) : "",
       html("h2", {}, "To set it"), html("pre", { tabindex: "0" }, `kube-controller-manager --node-monitor-grace-period=${grace}s`));
   }
+  window.addEventListener("resize", show, { signal });
   slider.addEventListener("input", () => {
     moved = true;
     keep(new Map([["g", String(GRACES[Number(slider.value)])]]));
