@@ -13,6 +13,8 @@ const MOST_DAYS = 30;
 
 /** Says in `heading` how many nodes of each state there are; the one that is picked goes to `choose`. */
 export function verdict(heading, of, wanted, choose) {
+  // A press that began on a button has to end on it.
+  if (heading.querySelector(":active")) return;
   const held = heading.contains(document.activeElement) ? document.activeElement.dataset.state : null;
   const count = (states) => states.reduce((sum, [, nodes]) => sum + nodes, 0);
   const all = count([...of]);

@@ -20,7 +20,7 @@ export function filled(element, draw) {
   let told = "";
   return (...input) => {
     const text = JSON.stringify([room(), input]);
-    if (text === told || element.contains(document.activeElement)) return;
+    if (text === told || element.contains(document.activeElement) || element.querySelector(":active")) return;
     told = text;
     element.replaceChildren(...[draw(...input)].flat(Infinity).filter((child) => child != null && child !== false));
   };

@@ -18,6 +18,8 @@ export function scroller(label, signal, toggle) {
 
   /** Draws the rows that are seen; the space has the height of all. */
   function draw() {
+    // A press that began on a row has to end on it; the next look draws.
+    if (space.querySelector(":active")) return;
     const style = getComputedStyle(table);
     const [high, low] = ["--row", "--heading"].map((name) => Number.parseFloat(style.getPropertyValue(name)));
     const tops = [0];

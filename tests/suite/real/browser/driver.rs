@@ -33,6 +33,8 @@ const FLAGS: [&str; 8] = [
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Times in a row that something may be drawn anew between being found and being clicked.
+const MOST_REDRAWN: usize = 10;
 /// The key under which `WebDriver` hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -150,10 +152,18 @@ impl Browser {
 
     /// Clicks on the first element of this selector, as a mouse does.
     pub(super) async fn click(&self, selector: &str) -> anyhow::Result<()> {
-        let element = self.element(selector).await?;
-        self.post(&format!("/element/{element}/click"), json!({}))
-            .await
-            .map(drop)
+        for _ in 0..MOST_REDRAWN {
+            let element = self.element(selector).await?;
+            let clicked = self
+                .post(&format!("/element/{element}/click"), json!({}))
+                .await;
+            match clicked {
+                // It was drawn anew after it was found, which nobody with a mouse could notice.
+                Err(error) if format!("{error:#}").contains("stale element reference") => {}
+                clicked => return clicked.map(drop),
+            }
+        }
+        anyhow::bail!("{selector} never stays")
     }
 
     /// Types into the first element of this selector, in place of what is there.
