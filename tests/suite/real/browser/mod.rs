@@ -1,5 +1,6 @@
 //! The web page in a real chromium: what it shows, what it lets people do, and how fast it is.
 
+mod demo;
 mod driver;
 mod made_up;
 mod views;
