@@ -11,8 +11,6 @@ import { UNKNOWN, cause, counted, duration, moment, named, seconds, share } from
 const PAUSE = 5000;
 /** Rows of either list: what comes first is what matters. */
 const MOST = 50;
-/** gRPC's code for what cannot be told here at all: the cluster is not watched. */
-const FAILED_PRECONDITION = 9;
 
 const nodeLink = (name) => html("a", { href: `#/node/${encodeURIComponent(name)}` }, name);
 const serviceLink = ({ namespace, service }) => html("a", { href: `#/endpoints?${new URLSearchParams({ service: `${namespace}/${service}` })}` }, `${namespace}/${service}`);
@@ -34,31 +32,31 @@ export function endpoints(main, signal) {
   });
   if (!wanted) keep(new Map());
 
-  const showStory = filled(story, (answer, grace, offered) => (wanted ? theStory(wanted, answer, grace)
+  const showStory = filled(story, (isWatched, answer, grace, offered) => (!isWatched ? unwatched() : wanted ? theStory(wanted, answer, grace)
     : [html("p", { class: "empty" }, offered ? "Pick a Service: those that lost an address, or may, are offered." : "Type the name of a Service.")]));
   const [showRisk, showFlips] = [filled(risk, atRisk), filled(flips, theFlips)];
-  let grace = null;
+  let fleet = null;
   repeat(async () => {
     const unless = (error) => { if (error.code == null || signal.aborted) throw error; return { error: { code: error.code, message: error.message } }; };
     const [namespace, service] = wanted.split("/");
     // The settings stay as they are while the aggregator runs.
-    grace ??= seconds((await get("fleet.json", {}, signal).catch(unless)).controller?.gracePeriod);
+    fleet ??= await get("fleet.json", {}, signal);
+    const isWatched = fleet.clusterWatch?.endpointSlices?.phase !== "WATCH_PHASE_OFF";
     const [listed, at, explained] = await Promise.all([
       get("flips.json", { page_size: 1000 }, signal),
-      get("services-at-risk.json", { page_size: MOST }, signal).catch(unless),
-      wanted ? get("explain-endpoint.json", { namespace, service }, signal).catch(unless) : null,
+      isWatched ? get("services-at-risk.json", { page_size: MOST }, signal).catch(unless) : { isOff: true },
+      isWatched && wanted ? get("explain-endpoint.json", { namespace, service }, signal).catch(unless) : null,
     ]);
     const known = new Set([...(at.services ?? []).map((one) => one.share), ...listed.flips.flatMap((flip) => flip.services)].map((one) => `${one.namespace}/${one.service}`));
     services.replaceChildren(...[...known].sort().map((name) => html("option", { value: name })));
-    showStory(explained, grace, known.size > 0);
+    showStory(isWatched, explained, seconds(fleet.controller.gracePeriod), known.size > 0);
     showRisk(at);
     showFlips(listed);
   }, PAUSE, signal);
 }
 
 /** What there is in place of what only a watched cluster tells. */
-function unwatched(error) {
-  if (error.code !== FAILED_PRECONDITION) return html("p", { class: "problem" }, error.message);
+function unwatched() {
   return html("div", { class: "notice" },
     html("p", {}, html("b", {}, "The cluster is not watched"), ", so nothing is known of Services and their addresses. Only flips that agents saw are listed below."),
     html("p", {}, "To turn it on, start the aggregator with ", html("code", {}, "--watch-cluster=on"), " and let it list and watch Nodes and EndpointSlices: ",
@@ -66,7 +64,7 @@ function unwatched(error) {
 }
 
 function theStory(name, answer, grace) {
-  if (answer.error) return [unwatched(answer.error)];
+  if (answer.error) return [html("p", { class: "problem" }, answer.error.message)];
   const { summary, warning, entries, flips, droppedEntries } = answer;
   return [
     html("h2", {}, name),
@@ -80,7 +78,8 @@ function theStory(name, answer, grace) {
 
 function atRisk(answer) {
   const heading = html("h2", {}, "Services at risk");
-  if (answer.error) return [heading, unwatched(answer.error)];
+  if (answer.isOff) return [];
+  if (answer.error) return [heading, html("p", { class: "problem" }, answer.error.message)];
   if (!answer.services.length) return [heading, html("p", { class: "empty" }, `No Service has a ready address on an endangered node (${answer.endangeredNodes} are).`)];
   const whole = answer.services.filter(({ share: of }) => of.loses >= of.ready).length;
   return [heading,
