@@ -30,7 +30,7 @@ pub(super) struct Demo {
 
 impl Demo {
     /// Starts it.
-    pub(super) async fn start() -> anyhow::Result<Self> {
+    pub(super) fn start() -> anyhow::Result<Self> {
         let (grpc, http) = (free_address()?, free_address()?);
         let args = [
             "--nodes",

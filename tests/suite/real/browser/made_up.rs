@@ -1,7 +1,7 @@
 //! A fleet that is made up: thousands of nodes whose heartbeats are told at once and then stand still, so that what a page shows can be
 //! held against what gRPC answers.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use nodegrace_agent::{Timeouts, TlsFiles};
@@ -110,7 +110,7 @@ fn batch(number: u64, first: u64, count: u64) -> v1::ReportBatch {
     let wall = Clock::real().wall();
     let heartbeat = |beat: u64| {
         let arrival = UP + since_first(number, beat);
-        let time = SystemTime::from(wall) - now.saturating_sub(arrival);
+        let time = wall - now.saturating_sub(arrival);
         v1::Heartbeat {
             sequence_number: beat + 1,
             channel: v1::Channel::Lease.into(),
@@ -130,13 +130,13 @@ fn batch(number: u64, first: u64, count: u64) -> v1::ReportBatch {
         node_name: name(number),
         agent: Some(v1::AgentInstance {
             boot_id: format!("boot of {number}"),
-            start_time: Some(SystemTime::from(wall).into()),
+            start_time: Some(wall.into()),
             start_monotonic: wire(UP),
             version: "0.1.0".to_owned(),
         }),
         first_sequence_number: first + 1,
         sent_monotonic: wire(now),
-        sent_time: Some(SystemTime::from(wall).into()),
+        sent_time: Some(wall.into()),
         channel_views: vec![view(v1::Channel::Lease), view(v1::Channel::NodeStatus)],
         heartbeats: (first..first + count).map(heartbeat).collect(),
         ..v1::ReportBatch::default()

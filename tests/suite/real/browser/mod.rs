@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use kubectl_nodegrace::show::figure;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
+use tonic::transport::Channel;
 
 use self::driver::Browser;
 
@@ -60,44 +61,7 @@ async fn five_thousand_nodes_are_shown_with_the_figures_that_grpc_answers() -> a
     let expected: Vec<_> = nodes.iter().map(cells).collect();
     assert_eq!(shown[..expected.len()], expected);
 
-    // The expression is the aggregator's to judge.
-    browser
-        .write("#filter", "margin < 100s AND name:pool-0")
-        .await?;
-    let request = v1::ListNodesRequest {
-        filter: "margin < 100s AND name:pool-0".to_owned(),
-        ..v1::ListNodesRequest::default()
-    };
-    let matching = queries.list_nodes(request).await?.into_inner().total_size;
-    assert!(
-        matching > 0 && i64::from(matching) < MANY as i64,
-        "{matching}"
-    );
-    let count = format!(
-        "return document.querySelector('.count').innerText === '{matching} nodes' && document.querySelectorAll('.space .row').length > 0"
-    );
-    browser.until(&count).await?;
-    browser.write("#filter", "margin < ").await?;
-    browser
-        .until("return document.querySelector('#filter-error').innerText")
-        .await?;
-    // The console tells of the request that was refused, and of nothing else.
-    let complaints = browser.complaints().await?;
-    assert!(
-        !complaints.is_empty()
-            && complaints
-                .iter()
-                .all(|line| line.contains("400 (Bad Request)")),
-        "{complaints:?}"
-    );
-    // Another expression has all that matches asked for anew: the most that an update can be.
-    browser.write("#filter", "name:node").await?;
-    let typed = now(&browser).await?;
-    println!(
-        "an update of all of them: {}",
-        times(&browser, typed).await?
-    );
-    assert_eq!(browser.text_of(".count").await?, format!("{MANY} nodes"));
+    expressions_are_judged_by_the_aggregator(&browser, &mut queries).await?;
 
     // What is news shows by itself.
     browser.write("#filter", &made_up::name(12)).await?;
@@ -131,6 +95,46 @@ async fn five_thousand_nodes_are_shown_with_the_figures_that_grpc_answers() -> a
     views::shoot(&browser, "fleet-of-5000").await?;
     assert_eq!(browser.complaints().await?, [""; 0]);
     browser.quit().await
+}
+
+/// What is more than a word goes to the aggregator, which also says what is wrong with it.
+async fn expressions_are_judged_by_the_aggregator(
+    browser: &Browser,
+    queries: &mut QueryClient<Channel>,
+) -> anyhow::Result<()> {
+    browser
+        .write("#filter", "margin < 100s AND name:pool-0")
+        .await?;
+    let request = v1::ListNodesRequest {
+        filter: "margin < 100s AND name:pool-0".to_owned(),
+        ..v1::ListNodesRequest::default()
+    };
+    let matching = queries.list_nodes(request).await?.into_inner().total_size;
+    let all = i32::try_from(MANY)?;
+    assert!((1..all).contains(&matching), "{matching}");
+    let count = format!(
+        "return document.querySelector('.count').innerText === '{matching} nodes' && document.querySelectorAll('.space .row').length > 0"
+    );
+    browser.until(&count).await?;
+    browser.write("#filter", "margin < ").await?;
+    browser
+        .until("return document.querySelector('#filter-error').innerText")
+        .await?;
+    // The console tells of the request that was refused, and of nothing else.
+    let complaints = browser.complaints().await?;
+    assert!(
+        !complaints.is_empty()
+            && complaints
+                .iter()
+                .all(|line| line.contains("400 (Bad Request)")),
+        "{complaints:?}"
+    );
+    // Another expression has all that matches asked for anew: the most that an update can be.
+    browser.write("#filter", "name:node").await?;
+    let typed = now(browser).await?;
+    println!("an update of all of them: {}", times(browser, typed).await?);
+    assert_eq!(browser.text_of(".count").await?, format!("{MANY} nodes"));
+    Ok(())
 }
 
 /// A node as the list shows it, in the words of `kubectl nodegrace`.

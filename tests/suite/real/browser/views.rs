@@ -30,7 +30,7 @@ pub(super) async fn shoot(browser: &Browser, name: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn every_view_can_be_seen_and_used_by_everybody() -> anyhow::Result<()> {
-    let demo = Demo::start().await?;
+    let demo = Demo::start()?;
     let flip = demo.flip().await?;
     let lost = flip.services.first().context("it lost some")?;
     let service = format!("{}/{}", lost.namespace, lost.service);
