@@ -56,10 +56,11 @@ async fn every_answer_is_that_of_grpc() {
         world.json("/api/v1/course.json?node_name=slow").await,
         same(json::to_value(course.expect("a course").get_ref()))
     );
-    let flips = world.query().list_flips(v1::ListFlipsRequest::default());
+    let request = v1::ListFlipsRequest::default();
+    let flips = world.query().list_flips(request).await;
     assert_eq!(
         world.json("/api/v1/flips.json?kind=HEARTBEAT_LOST").await,
-        same(json::to_value(flips.await.expect("flips").get_ref()))
+        same(json::to_value(flips.expect("flips").get_ref()))
     );
     let request = v1::SimulateGraceRequest {
         candidates: vec![v1::GraceCandidate {
