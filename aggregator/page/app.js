@@ -1,5 +1,6 @@
 // The frame: which view is shown, the theme.
 
+import { endpoints } from "./endpoints.js";
 import { fleet } from "./fleet.js";
 import { node } from "./node.js";
 import { place } from "./place.js";
@@ -8,24 +9,27 @@ import { whatIf } from "./what-if.js";
 const main = document.getElementById("main");
 let stop = null;
 
+/** Each view by the first part of its path: what to draw, and the title. Anything else is the fleet. */
+const VIEWS = {
+  node: { draw: (name, signal) => node(main, name, signal), title: (name) => `${name} – nodegrace` },
+  endpoints: { draw: (_, signal) => endpoints(main, signal), title: () => "Endpoints – nodegrace" },
+  "what-if": { draw: (_, signal) => whatIf(main, signal), title: () => "What if – nodegrace" },
+  fleet: { draw: (_, signal) => fleet(main, signal), title: () => "nodegrace" },
+};
+
 function show() {
-  // The skip link's target is no view.
-  if (location.hash === "#main") { main.focus(); return; }
   stop?.abort();
   stop = new AbortController();
-  const { path } = place();
-  const [, name, rest] = path.split("/");
-  const view = name === "node" ? "node" : name === "what-if" ? "what-if" : "fleet";
+  const [, asked, rest] = place().path.split("/");
+  const name = Object.hasOwn(VIEWS, asked) ? asked : "fleet";
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   main.replaceChildren();
-  const shown = view === "node" ? plain(rest) : "";
-  document.title = view === "node" ? `${shown} – nodegrace` : view === "what-if" ? "What if – nodegrace" : "nodegrace";
-  if (view === "node") node(main, shown, stop.signal);
-  else if (view === "what-if") whatIf(main, stop.signal);
-  else fleet(main, stop.signal);
+  const [view, shown] = [VIEWS[name], plain(rest)];
+  document.title = view.title(shown);
+  view.draw(shown, stop.signal);
 }
 
 /** A name as it stands in the URL, or as it was typed there. */
@@ -38,13 +42,15 @@ const button = document.getElementById("theme");
 
 function wear(theme) {
   document.documentElement.dataset.theme = theme;
-  button.textContent = `Theme: ${theme}`;
+  button.lastChild.textContent = `Theme: ${theme}`;
   localStorage.setItem("nodegrace-theme", theme);
 }
 
 button.addEventListener("click", () => {
   wear(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]);
 });
+// The address says what is shown, so that the skip link must not change it.
+document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 wear(THEMES.find((theme) => theme === localStorage.getItem("nodegrace-theme")) ?? "system");
 window.addEventListener("hashchange", show);
 show();

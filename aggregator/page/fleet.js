@@ -1,16 +1,18 @@
-// The fleet at a glance: totals, and every node as one strip of its gaps against the grace line, worst first.
+// The fleet at a glance: who is in danger, totals, and every node as one strip of its gaps against the grace line, worst first.
 
 import { get, repeat } from "./api.js";
-import { html, strip } from "./plot.js";
+import { glance, verdict } from "./glance.js";
+import { html } from "./plot.js";
 import { keep, place } from "./place.js";
-import { STATES, UNKNOWN, cause, duration, interval, plain, rate, seconds, stateOf } from "./words.js";
+import { scroller } from "./rows.js";
+import { STATES, cause, counted, seconds, stateOf } from "./words.js";
 
 /** Pause between two looks, in ms: agents report every few seconds. */
 const PAUSE = 2000;
 /** Totals are computed over the whole fleet, so they are asked for less often: every so many looks. */
 const TOTALS_EVERY = 5;
-/** Rows drawn above and below what is seen, so that scrolling and tabbing find them there. */
-const SPARE = 12;
+/** A group of more nodes that are well is closed until somebody opens it or looks for something. */
+const MANY = 100;
 
 const SORTS = [
   ["risk", "Risk", (node) => node.risk],
@@ -28,15 +30,17 @@ const EXPRESSION = /[=<>:]|\b(AND|OR|NOT)\b/;
 const prefixOf = (name) => name.replace(/[-.]?\d+$|[-.][^-.]*$/, "") || name;
 
 export function fleet(main, signal) {
-  const nodes = new Map();
-  const closed = new Set();
+  /** Nodes that agents report for, and those of which the cluster's watch alone tells that none does. */
+  const [nodes, bare] = [new Map(), new Map()];
+  const opened = new Map();
   const { parameters } = place();
-  let [cursor, asked, grace, looks] = ["", null, null, 0];
-  let rows = [];
+  let [cursor, asked, grace, looks, totals] = ["", null, null, 0, null];
+  let wanted = STATES.find((state) => state.name === parameters.get("state"))?.name ?? "";
 
-  const totals = html("section", { class: "totals", "aria-label": "Fleet" });
+  const [heading, tiles] = [html("div", {}), html("div", { class: "tiles" })];
+  const section = html("section", { "aria-label": "The fleet at a glance" }, heading, tiles);
   const filter = html("input", {
-    id: "filter", type: "search", placeholder: "name, cause… or state = NEAR AND margin < 20s",
+    id: "filter", type: "search", placeholder: "name, cause… or margin < 20s AND NOT connected",
     value: parameters.get("q") ?? "", spellcheck: "false", "aria-describedby": "filter-error",
   });
   const pick = (id, entries, fallback) => {
@@ -47,122 +51,100 @@ export function fleet(main, signal) {
   const group = pick("group", GROUPS, "state");
   const problem = html("p", { id: "filter-error", class: "problem", role: "alert" });
   const count = html("p", { class: "count", role: "status" });
-  const legend = html("p", { class: "legend" },
-    html("span", { class: "key body" }), "p50–p99 gap ", html("span", { class: "key max" }), "longest ",
-    html("span", { class: "key recent" }), "latest long gaps ", html("span", { class: "key running" }), "running now ",
-    html("span", { class: "key grace" }), "grace period");
-  const space = html("div", { class: "space", role: "rowgroup" });
-  const head = html("div", { class: "row head", role: "row" },
-    [["State", "state-cell"], ["Node", "name"], ["Gaps", "gaps"], ["p99", "p99"], ["Longest", "longest"], ["Margin", "margin"], ["Flips/day", "flips"], ["Main cause", "cause"]]
-      .map(([text, kind]) => html("span", { role: "columnheader", class: kind }, text)));
-  const table = html("div", { class: "nodes", role: "table", "aria-label": "Nodes, the most endangered first" }, head, space);
-  main.append(html("h1", { class: "quiet" }, "Fleet"), totals,
-    html("form", { class: "tools", role: "search" },
-      html("label", { class: "grow" }, "Filter ", filter), html("label", {}, "Sort by ", sort), html("label", {}, "Group by ", group)),
-    problem, legend, count, table);
-  main.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  const legend = html("p", { class: "legend" }, [["body", "p50 to p99 gap"], ["max", "longest"], ["recent", "latest long gaps"], ["running", "running now"], ["grace", "grace period"]]
+    .map(([kind, text]) => html("span", { class: "pair" }, html("span", { class: `key ${kind}` }), ` ${text}`)));
+  const list = scroller("Nodes", signal, (of) => { opened.set(of.name, !of.open); arrange(); });
+  const form = html("form", { class: "tools", role: "search" },
+    html("label", { class: "grow" }, "Filter ", filter), html("label", {}, "Sort by ", sort), html("label", {}, "Group by ", group));
+  main.append(section, form, problem, legend, count, list.table);
+  form.addEventListener("submit", (event) => event.preventDefault());
+
+  function shown() {
+    const text = EXPRESSION.test(filter.value) ? "" : filter.value.trim().toLowerCase();
+    const said = (node) => `${node.name} ${node.state} ${node.cause ? cause(node.cause) : ""}`.toLowerCase();
+    // What an expression asks of figures is unknown of a node without an agent, and so false.
+    const all = asked ? [...nodes.values()] : [...nodes.values(), ...bare.values()];
+    return all.filter((node) => (!wanted || node.state === wanted) && said(node).includes(text));
+  }
 
   /** The rows to show, in order: headings of groups, and the nodes of those that are open. */
   function arrange() {
-    const text = EXPRESSION.test(filter.value) ? "" : filter.value.trim().toLowerCase();
-    const shown = [...nodes.values()].filter((node) => !text ||
-      node.name.toLowerCase().includes(text) || plain(node.state).includes(text) || (node.cause && cause(node.cause).includes(text)));
+    const found = shown();
     const [, , figure] = SORTS.find(([key]) => key === sort.value);
     const key = (node) => figure(node) ?? -Infinity;
     const byName = (one, other) => (one.name < other.name ? -1 : 1);
-    shown.sort(figure ? (one, other) => key(other) - key(one) || byName(one, other) : byName);
+    found.sort(figure ? (one, other) => key(other) - key(one) || byName(one, other) : byName);
     const groups = new Map();
-    for (const node of shown) {
+    for (const node of found) {
       const of = group.value === "state" ? node.state : group.value === "prefix" ? prefixOf(node.name) : "";
       if (!groups.has(of)) groups.set(of, []);
       groups.get(of).push(node);
     }
-    let order = [...groups];
+    const order = [...groups];
     if (group.value === "state") order.sort(([one], [other]) => stateOf(one).rank - stateOf(other).rank);
-    rows = order.flatMap(([of, members]) => {
-      const open = !closed.has(of);
-      return group.value === "none" ? members : [{ group: of, members, open }, ...(open ? members : [])];
-    });
-    const known = nodes.size === 0 && cursor === "" ? "" : shown.length === nodes.size ? `${nodes.size} nodes` : `${shown.length} of ${nodes.size} nodes`;
-    if (count.textContent !== known) count.textContent = known;
-    if (cursor && shown.length === 0) count.textContent = nodes.size || filter.value ? "No node matches the filter." : "No agent has reported yet.";
-    draw();
-  }
-
-  function groupRow({ group: of, members, open }, index) {
-    const state = group.value === "state" ? stateOf(of) : null;
-    const mix = STATES.map((each) => [each, members.filter((node) => node.state === each.name).length]).filter(([, size]) => size);
-    return html("div", { class: "row group", role: "row", "aria-rowindex": index + 2 },
-      html("span", { role: "cell" }, html("button", {
-        type: "button", "aria-expanded": String(open),
-        onclick: () => { if (!closed.delete(of)) closed.add(of); arrange(); },
-      }, state ? html("span", { class: `state ${state.name}` }, `${state.glyph} ${plain(state.name)}`) : of, ` ${members.length}`),
-      state ? html("span", { class: "meaning" }, state.meaning)
-        : mix.map(([each, size]) => html("span", { class: `state ${each.name}` }, `${each.glyph} ${size}`))));
-  }
-
-  function nodeRow(node, index) {
-    const state = stateOf(node.state);
-    const cell = (kind, ...content) => html("span", { role: "cell", class: kind }, ...content);
-    const over = node.p99 != null && grace != null ? grace - node.p99 : null;
-    const label = `gaps of ${node.name}: p99 ${duration(node.p99)}, longest ${duration(node.max)}, grace ${duration(grace)}`;
-    return html("div", { class: "row", role: "row", "aria-rowindex": index + 2, "data-node": node.name },
-      cell("state-cell", html("span", { class: `state ${state.name}`, title: state.meaning }, `${state.glyph} ${plain(state.name)}`)),
-      cell("name", html("a", { href: `#/node/${encodeURIComponent(node.name)}` }, node.name)),
-      cell(`gaps ${state.name}`, grace ? strip(node, grace, label) : ""),
-      cell("p99 number", duration(node.p99)), cell("longest number", duration(node.max)),
-      cell("margin number", duration(over)), cell("flips number", rate(node.flips_per_day)),
-      cell("cause", node.cause ? cause(node.cause) : UNKNOWN));
-  }
-
-  /** Draws the rows that are seen; the space has the height of all. */
-  function draw() {
-    const height = Number.parseFloat(getComputedStyle(table).getPropertyValue("--row"));
-    const top = -space.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor(top / height) - SPARE);
-    const last = Math.min(rows.length, Math.ceil((top + innerHeight) / height) + SPARE);
-    const focused = document.activeElement?.closest?.(".row");
-    const held = focused?.dataset.node;
-    const heldGroup = focused?.classList.contains("group") ? focused.getAttribute("aria-rowindex") : null;
-    table.setAttribute("aria-rowcount", rows.length + 1);
-    space.style.height = `${rows.length * height}px`;
-    const drawn = rows.slice(first, last).map((row, at) => {
-      const element = row.members ? groupRow(row, first + at) : nodeRow(row, first + at);
-      element.style.top = `${(first + at) * height}px`;
-      return element;
-    });
-    space.replaceChildren(...drawn);
-    // Whoever walks by keyboard stays where they are.
-    if (held) space.querySelector(`[data-node="${CSS.escape(held)}"] a`)?.focus({ preventScroll: true });
-    else if (heldGroup) space.querySelector(`[aria-rowindex="${heldGroup}"] button`)?.focus({ preventScroll: true });
+    const narrowed = wanted !== "" || filter.value.trim() !== "";
+    list.show(order.flatMap(([name, members]) => {
+      if (group.value === "none") return members;
+      const state = group.value === "state" ? stateOf(name) : null;
+      const open = opened.get(name) ?? (narrowed || state?.name !== "OK" || members.length <= MANY);
+      return [{ group: { name, state, members, open } }, ...(open ? members : [])];
+    }), grace);
+    judge();
+    const all = nodes.size + bare.size;
+    const unnamed = Number(totals?.agentCoverage?.withoutAgent ?? 0) - (totals?.agentCoverage?.withoutAgentNames.length ?? 0);
+    const more = unnamed > 0 ? `, and ${unnamed} without an agent that are not named` : "";
+    const text = !cursor ? "" : found.length ? (found.length === all ? counted(all, "node") : `${found.length} of ${counted(all, "node")}`) + more
+      : all || narrowed ? "No node matches." : "No agent has reported yet.";
+    if (count.textContent !== text) count.textContent = text;
   }
 
   async function look() {
     const expression = EXPRESSION.test(filter.value) ? filter.value : "";
     if (expression !== asked) { asked = expression; cursor = ""; }
-    if (looks++ % TOTALS_EVERY === 0 || grace == null) {
-      // Where others compute at the same time they may be refused: the strips do not wait for them.
-      const known = grace != null;
-      const unless = (error) => { if (!known || signal.aborted) throw error; return null; };
-      const [sums, advice] = await Promise.all([
-        get("fleet.json", {}, signal).catch(unless),
-        get("recommend.json", {}, signal).catch(() => null),
-      ]);
-      if (sums) {
-        grace = seconds(sums.controller.gracePeriod);
-        sum(totals, sums, advice, (state) => { filter.value = `state = ${state}`; changed(); });
-      }
-    }
+    if (looks++ % TOTALS_EVERY === 0 || grace == null) await sum();
     try {
+      const begun = performance.now();
       const news = await get("strips.json", { filter: expression, cursor }, signal);
       if (expression !== asked) return;
+      const came = performance.now();
       take(news);
+      arrange();
+      // For whoever looks how fast this is: the latest look alone.
+      performance.clearMeasures();
+      performance.measure("nodegrace:ask", { start: begun, end: came });
+      performance.measure("nodegrace:draw", { start: came });
       problem.textContent = "";
     } catch (error) {
       if (error.code !== 3) throw error;
       problem.textContent = error.message;
     }
-    arrange();
+  }
+
+  async function sum() {
+    // Where others compute at the same time they may be refused: the strips do not wait for them.
+    const known = grace != null;
+    const unless = (error) => { if (!known || signal.aborted) throw error; return null; };
+    const [sums, advice] = await Promise.all([
+      get("fleet.json", {}, signal).catch(unless),
+      get("recommend.json", {}, signal).catch(() => null),
+    ]);
+    if (!sums) return;
+    grace = seconds(sums.controller.gracePeriod);
+    bare.clear();
+    for (const name of sums.agentCoverage?.withoutAgentNames ?? []) bare.set(name, { name, state: "NO_AGENT", recent: [] });
+    totals = sums;
+    glance(tiles, sums, advice);
+  }
+
+  /** Who is in danger, as the list has it, unless an expression keeps nodes from it. */
+  function judge() {
+    if (!totals) return;
+    const told = new Map(totals.states.map((entry) => [stateOf(entry.state).name, Number(entry.nodes)]));
+    const listed = new Map();
+    for (const { state } of nodes.values()) listed.set(state, (listed.get(state) ?? 0) + 1);
+    // Of nodes without an agent not every name is told.
+    if (told.get("NO_AGENT")) listed.set("NO_AGENT", told.get("NO_AGENT"));
+    verdict(heading, asked ? told : listed, wanted, (state) => { wanted = wanted === state ? "" : state; changed(); });
   }
 
   function take(news) {
@@ -175,46 +157,20 @@ export function fleet(main, signal) {
       nodes.set(node.name, node);
     }
     for (const name of news.gone) nodes.delete(name);
+    for (const name of nodes.keys()) bare.delete(name);
     cursor = news.cursor;
   }
 
   let timer = null;
   function changed() {
-    keep(new Map([["q", filter.value], ["sort", sort.value === "risk" ? "" : sort.value], ["group", group.value === "state" ? "" : group.value]]));
+    keep(new Map([["q", filter.value], ["state", wanted], ["sort", sort.value === "risk" ? "" : sort.value], ["group", group.value === "state" ? "" : group.value]]));
     arrange();
     clearTimeout(timer);
     // A pause in typing: half an expression is no question.
-    timer = setTimeout(() => look().catch((error) => { problem.textContent = error.message; }), 250);
+    timer = setTimeout(() => look().catch((error) => { if (!signal.aborted) problem.textContent = error.message; }), 250);
   }
   filter.addEventListener("input", changed);
   sort.addEventListener("change", changed);
   group.addEventListener("change", changed);
-  window.addEventListener("scroll", draw, { passive: true, signal });
-  window.addEventListener("resize", draw, { passive: true, signal });
   repeat(look, PAUSE, signal);
-}
-
-/** The totals: who is in danger, how many flips to expect, what is recommended, what it all rests on. */
-function sum(section, fleet, advice, choose) {
-  const of = new Map(fleet.states.map((entry) => [stateOf(entry.state).name, Number(entry.nodes)]));
-  const shown = STATES.filter((state) => of.get(state.name));
-  const counts = shown.map((state) => html("button", {
-    type: "button", class: `state big ${state.name}`, title: `${state.meaning}: show only these`, onclick: () => choose(state.name),
-  }, html("b", {}, String(of.get(state.name))), ` ${state.glyph} ${plain(state.name)}`));
-  const tile = (title, figure, note, kind = "") => html("div", { class: `tile ${kind}` }, html("h2", {}, title), html("p", { class: "figure" }, figure), html("p", { class: "note" }, note));
-  const { history } = fleet;
-  const quality = [
-    history.durable ? "on disk" : "in memory only",
-    fleet.losses ? "agents lost records" : "no record lost",
-    history.storeError && `cannot be written: ${history.storeError}`,
-    Number(history.rejectedRecords) > 0 && `${history.rejectedRecords} records refused`,
-  ].filter(Boolean).join(" · ");
-  const grace = seconds(fleet.controller.gracePeriod);
-  section.replaceChildren(
-    html("div", { class: "counts", role: "group", "aria-label": "Nodes by state" }, counts.length ? counts : "No agent has reported yet."),
-    html("div", { class: "tiles" },
-      tile("Expected flips per day", interval(fleet.expectedFlips), `95 % interval; ${fleet.flipsSeen} seen`),
-      tile("Grace period", duration(grace), fleet.controller.warning || fleet.controller.basis, fleet.controller.warning ? "warned" : ""),
-      tile("Recommended", advice?.recommended ? duration(seconds(advice.recommended.gracePeriod)) : UNKNOWN, advice?.summary ?? "not computed", "wide"),
-      tile("Coverage", `${fleet.connectedAgents} of ${fleet.nodes} agents`, `${Number(fleet.heartbeats).toLocaleString()} heartbeats, ${quality}`)));
 }

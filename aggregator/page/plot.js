@@ -15,6 +15,17 @@ function fill(element, attributes, children) {
 export const html = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
 export const svg = (name, attributes = {}, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 
+/** Draws into `element` what `draw` makes of its input, when that changed, or the room for it, and nobody stands in there: focus and selection stay. */
+export function filled(element, draw) {
+  let told = "";
+  return (...input) => {
+    const text = JSON.stringify([room(), input]);
+    if (text === told || element.contains(document.activeElement) || element.querySelector(":active")) return;
+    told = text;
+    element.replaceChildren(...[draw(...input)].flat(Infinity).filter((child) => child != null && child !== false));
+  };
+}
+
 /** Share of a strip's width at which the grace period stands: what is longer still has room to show by how much. */
 const GRACE_AT = 0.72;
 
@@ -52,9 +63,33 @@ export function ticks(low, high, count) {
   return found;
 }
 
-/** A frame with axes. `draw(x, y)` returns what is in it. Times on the x axis are written by `named`. */
-export function chart({ width = Math.min(innerWidth - 24, 900), height = 180, x: [x0, x1], y: [y0, y1], log = false, named, unit, title, draw }) {
-  const [left, right, top, bottom] = [52, 10, 18, 22];
+/** Steps between ticks of time, in seconds. */
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+
+/** Round moments between two, about `count` of them, in seconds. */
+export function timeTicks(low, high, count) {
+  const step = TIME_STEPS.find((size) => (high - low) / size <= count) ?? Math.ceil((high - low) / count / 86400) * 86400;
+  const found = [];
+  for (let at = Math.ceil(low / step) * step; at <= high; at += step) found.push(at);
+  return found;
+}
+
+/** Width there is for a plot, in pixels, so that text in it is as large as elsewhere. */
+export const room = () => document.getElementById("main").clientWidth - (innerWidth <= 760 ? 24 : 40);
+
+/** A label of the x axis, which stays within the frame. */
+export function label(x, y, text, [left, right]) {
+  const half = text.length * 3.4;
+  const kind = x + half > right ? "end" : x - half < left ? "" : "middle";
+  return svg("text", { x: kind === "end" ? Math.min(x + half, right) : kind ? x : Math.max(x - half, left), y, class: `tick ${kind}` }, text);
+}
+
+/** Room that a frame leaves to the left and right of what is in it. */
+export const [LEFT, RIGHT] = [52, 10];
+
+/** A frame with axes. `draw(x, y)` returns what is in it. The x axis has `columns`, or round numbers, written by `named`. */
+export function chart({ width = room(), height = 180, x: [x0, x1], y: [y0, y1], log = false, columns, named, unit, title, draw }) {
+  const [left, right, top, bottom] = [LEFT, RIGHT, 18, 22];
   const x = (value) => left + (value - x0) / (x1 - x0 || 1) * (width - left - right);
   const scale = log ? Math.log10 : (value) => value;
   const y = (value) => {
@@ -68,10 +103,10 @@ export function chart({ width = Math.min(innerWidth - 24, 900), height = 180, x:
     svg("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "grid" }),
     svg("text", { x: left - 6, y: y(value) + 4, class: "tick end" }, String(Number(value.toPrecision(3)))),
   ]);
-  const columns = ticks(x0, x1, width < 600 ? 4 : 8).map((value) =>
-    svg("text", { x: x(value), y: height - 6, class: "tick middle" }, named(value)));
+  const marks = columns ?? ticks(x0, x1, width < 600 ? 4 : 8);
+  const labels = marks.map((value) => label(x(value), height - 6, named(value), [0, width]));
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": title },
-    grid, columns, svg("text", { x: left, y: 11, class: "axis" }, `${title}, ${unit}`), draw(x, y));
+    grid, labels, svg("text", { x: left, y: 11, class: "axis" }, `${title}, ${unit}`), draw(x, y));
 }
 
 /** A path through points, broken where a value is unknown: a gap in what is known is never bridged. */
@@ -83,5 +118,17 @@ export function path(points, x, y, kind) {
     d += `${pen}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
     pen = "L";
   }
+  return svg("path", { d, class: kind });
+}
+
+/** Values of consecutive steps of `length` from `begin` on, each as a level until `end` at most; where one is unknown there is a hole. */
+export function steps(values, begin, length, end, x, y, kind) {
+  let [d, open] = ["", false];
+  values.forEach((value, place) => {
+    if (value == null) { open = false; return; }
+    const [from, to] = [begin + place * length, Math.min(begin + (place + 1) * length, end)];
+    d += `${open ? "V" : `M${x(from).toFixed(1)} `}${y(value).toFixed(1)}H${x(to).toFixed(1)}`;
+    open = true;
+  });
   return svg("path", { d, class: kind });
 }

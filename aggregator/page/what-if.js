@@ -3,10 +3,12 @@
 import { get, repeat } from "./api.js";
 import { chart, html, path, svg } from "./plot.js";
 import { keep, place } from "./place.js";
-import { UNKNOWN, duration, interval, plain, rate, seconds } from "./words.js";
+import { UNKNOWN, duration, interval, rate, seconds, setting } from "./words.js";
 
 /** Grace periods asked for, in seconds: multiples of the usual monitor period, which is how the controller's polls fall. */
 const GRACES = Array.from({ length: 40 }, (_, index) => 10 + 5 * index);
+/** Where an estimate comes from, in words. */
+const BASES = { ESTIMATE_BASIS_REPLAYED: "replay", ESTIMATE_BASIS_EXTRAPOLATED: "tail-of-the-gaps", ESTIMATE_BASIS_HARDLY_SEEN: "too-little-seen" };
 /** Pause between two replays, in ms: each looks at every gap of the fleet. */
 const PAUSE = 15000;
 
@@ -18,7 +20,7 @@ export function whatIf(main, signal) {
   const figures = html("div", { "aria-live": "polite" });
   const advice = html("section", { "aria-label": "Recommendation" });
   main.append(html("h1", {}, "What if the grace period were different?"), plot,
-    html("label", { class: "slider" }, "node-monitor-grace-period ", slider, now), figures, advice);
+    html("label", { class: "slider", for: "grace" }, html("span", {}, "node-monitor-grace-period ", now), slider), figures, advice);
   let known = null;
   let moved = false;
 
@@ -26,13 +28,13 @@ export function whatIf(main, signal) {
     const outcome = known?.outcomes[Number(slider.value)];
     if (!outcome) return;
     const grace = seconds(outcome.gracePeriod);
-    now.textContent = `${grace} s`;
+    now.textContent = setting(grace);
     slider.setAttribute("aria-valuetext", `${grace} seconds`);
     plot.replaceChildren(curve(known, grace));
     const { estimate, meanDetection, latestDetection, affectedNodes, affectedNodeCount, notReadyPerDay, savedPerDay, lostPodsPerDay } = outcome;
     const facts = [
       ["Flips per day", interval(estimate)],
-      ["Basis", estimate ? plain(estimate.basis.replace("ESTIMATE_BASIS_", "")) : UNKNOWN],
+      ["By", estimate ? BASES[estimate.basis] ?? UNKNOWN : UNKNOWN],
       ["A dead node is marked after", `${duration(seconds(meanDetection))} on average, ${duration(seconds(latestDetection))} at most`],
       ["Nodes with a gap at risk", affectedNodeCount],
       ["Not ready though alive, per day", duration(seconds(notReadyPerDay))],
@@ -45,6 +47,7 @@ export function whatIf(main, signal) {
         html("a", { href: `#/node/${encodeURIComponent(each.nodeName)}` }, each.nodeName), ` ${rate(each.flips?.perDay)}/day`])) : "",
       html("h2", {}, "To set it"), html("pre", { tabindex: "0" }, `kube-controller-manager --node-monitor-grace-period=${grace}s`));
   }
+  window.addEventListener("resize", show, { signal });
   slider.addEventListener("input", () => {
     moved = true;
     keep(new Map([["g", String(GRACES[Number(slider.value)])]]));
@@ -76,7 +79,7 @@ function curve({ outcomes, present }, chosen) {
   const now = seconds(present.gracePeriod);
   return chart({
     height: 320, x: [GRACES[0], GRACES.at(-1)], y: [low, high], log: true, unit: "log scale, 95 % interval",
-    title: "Flips per day", named: (value) => `${value} s`,
+    title: "Flips per day", named: setting,
     draw: (x, y) => {
       const edge = (of) => known.map(([at, estimate]) => `${x(at).toFixed(1)} ${y(of(estimate)).toFixed(1)}`);
       const area = [...edge((estimate) => estimate.perDayUpper), ...edge((estimate) => estimate.perDayLower).reverse()];
@@ -85,7 +88,7 @@ function curve({ outcomes, present }, chosen) {
       return [svg("path", { d: `M${area.join("L")}Z`, class: "area" }),
         // Below the scale the curve ends: drawn along its edge it would claim a rate.
         path(known.map(([at, estimate]) => [at, estimate.perDay >= low ? estimate.perDay : null]), x, y, "line gap"),
-        mark(now, "grace", `now ${now} s`, 30), chosen === now ? null : mark(chosen, "chosen", `${chosen} s`, 46)];
+        mark(now, "grace", `now ${setting(now)}`, 30), chosen === now ? null : mark(chosen, "chosen", setting(chosen), 46)];
     },
   });
 }
@@ -95,7 +98,7 @@ function recommend(section, advice) {
   section.replaceChildren(html("h2", {}, "Recommendation"), html("p", { class: "verdict" }, advice.summary),
     html("ul", { class: "checks" }, advice.checks.map((check) => {
       const outcome = check.outcome.replace("CHECK_OUTCOME_", "");
-      return html("li", { class: outcome }, html("b", {}, `${marks[outcome] ?? "?"} ${plain(outcome)} `), check.rule, html("span", { class: "note" }, ` ${check.reason}`));
+      return html("li", { class: outcome }, html("b", {}, `${marks[outcome] ?? "?"} ${outcome} `), check.rule, html("span", { class: "note" }, ` ${check.reason}`));
     })),
     advice.settings.map((settings) => [html("h3", {}, settings.place), html("pre", { tabindex: "0" }, settings.text)]));
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Config, OpenError,
     cluster::{self, ClusterState},
+    query::Desk,
     refused::Refused,
     register::Register,
     seldom::Seldom,
@@ -37,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) register: Register,
     pub(crate) cluster: ClusterState,
     pub(crate) store: Store,
+    /// What all who ask share.
+    pub(crate) desk: Desk,
     /// Streams that are refused.
     pub(crate) refusals: Seldom,
     /// What else is refused.
@@ -79,6 +82,7 @@ impl Aggregator {
         };
         Ok(Self {
             parts: Arc::new(Parts {
+                desk: Desk::new(&config.limits, timeline.run()),
                 refusals: Seldom::new(clock.clone()),
                 refused: Refused::new(&clock),
                 config,

@@ -48,6 +48,20 @@ async fn every_answer_is_that_of_grpc() {
         .map(|gap| same(json::to_value(gap)))
         .collect();
     assert_eq!(gaps["gaps"], Value::from(told));
+    let request = v1::GetNodeCourseRequest {
+        node_name: "slow".to_owned(),
+    };
+    let course = world.query().get_node_course(request).await;
+    assert_eq!(
+        world.json("/api/v1/course.json?node_name=slow").await,
+        same(json::to_value(course.expect("a course").get_ref()))
+    );
+    let request = v1::ListFlipsRequest::default();
+    let flips = world.query().list_flips(request).await;
+    assert_eq!(
+        world.json("/api/v1/flips.json?kind=HEARTBEAT_LOST").await,
+        same(json::to_value(flips.expect("flips").get_ref()))
+    );
     let request = v1::SimulateGraceRequest {
         candidates: vec![v1::GraceCandidate {
             grace_period: Some(seconds(15).try_into().expect("in range")),
@@ -73,8 +87,9 @@ async fn a_strip_holds_the_figures_of_its_node() {
     let strips = world.json("/api/v1/strips.json").await;
     let node = world.node("slow").await;
     let p99 = node.gap.and_then(|gap| gap.p99).expect("a p99");
-    let millis = p99.seconds * 1000 + i64::from(p99.nanos) / 1_000_000;
-    assert_eq!(strip(&strips, "slow", "p99"), millis);
+    let millis = p99.seconds as f64 * 1e3 + f64::from(p99.nanos) / 1e6;
+    let told = strip(&strips, "slow", "p99").as_f64().expect("a number");
+    assert!((told - millis).abs() < 0.001, "{told} is not {millis}");
     let flips = node.expected_flips.expect("flips");
     assert_eq!(strip(&strips, "slow", "flips_per_day"), flips.per_day);
 }
@@ -119,6 +134,9 @@ async fn an_error_has_the_code_and_the_field_of_grpc() {
             "grace_period",
         ),
         ("/api/v1/nodes.json?fliter=x", 400, "query"),
+        ("/api/v1/flips.json?kind=NONE", 400, "kind"),
+        ("/api/v1/course.json", 400, "node_name"),
+        ("/api/v1/explain-endpoint.json?namespace=a", 400, "service"),
     ] {
         let answer = world.get(path, &[]).await;
         let error = answer.json();
@@ -135,6 +153,52 @@ async fn an_error_has_the_code_and_the_field_of_grpc() {
         (missing.status, missing.json()["code"].as_i64()),
         (404, Some(5))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_watched_cluster_tells_is_refused_in_words() {
+    let world = World::new();
+    for path in [
+        "/api/v1/explain-endpoint.json?namespace=shop&service=cart",
+        "/api/v1/services-at-risk.json",
+    ] {
+        let error = world.get(path, &[]).await.json();
+        // FAILED_PRECONDITION: what the page says how to turn on.
+        assert_eq!(error["code"], 9, "{path}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_course_shows_the_worst_of_every_two_minutes_and_what_was_not_seen_as_a_hole() {
+    let world = World::new();
+    let mut agent = world.agent("node").await;
+    agent.beats(30, seconds(10)).await;
+    world.pass(seconds(600)).await;
+    agent.beats(30, seconds(10)).await;
+    let course = world.json("/api/v1/course.json?node_name=node").await;
+    assert_eq!(course["step"], "120s");
+    let steps = course["steps"].as_array().expect("steps");
+    let gaps: Vec<_> = steps.iter().map(|step| step["gap"].as_str()).collect();
+    let holes = gaps.iter().filter(|gap| gap.is_none()).count();
+    // By where the ten minutes fall.
+    assert!((4..=5).contains(&holes), "{gaps:?}");
+    assert_eq!(gaps.iter().max(), Some(&Some("610s")), "{gaps:?}");
+    assert_eq!(gaps[1], Some("10s"), "{gaps:?}");
+    assert!(steps.iter().all(|step| step.get("runtimeCall").is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_the_page_is_good_over_grpc() {
+    let world = World::new();
+    two_nodes(&world).await;
+    let page = world.json("/api/v1/nodes.json?page_size=1").await;
+    let request = v1::ListNodesRequest {
+        page_size: 1,
+        page_token: page["nextPageToken"].as_str().expect("a token").to_owned(),
+        ..v1::ListNodesRequest::default()
+    };
+    let next = world.query().list_nodes(request).await.expect("a page");
+    assert_eq!(next.get_ref().nodes.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

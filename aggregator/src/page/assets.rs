@@ -8,34 +8,35 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Every file with its path and type.
-const FILES: [(&str, &str, &str); 10] = [
+/// A file of the page by its name: its path, its type and what is in it.
+macro_rules! file {
+    ($name:literal, $kind:expr) => {
+        (
+            concat!("/page/", $name),
+            $kind,
+            include_str!(concat!("../../page/", $name)),
+        )
+    };
+}
+
+/// Every file.
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("../../page/index.html")),
-    ("/page/style.css", CSS, include_str!("../../page/style.css")),
-    ("/page/app.js", SCRIPT, include_str!("../../page/app.js")),
-    ("/page/api.js", SCRIPT, include_str!("../../page/api.js")),
-    (
-        "/page/words.js",
-        SCRIPT,
-        include_str!("../../page/words.js"),
-    ),
-    ("/page/plot.js", SCRIPT, include_str!("../../page/plot.js")),
-    (
-        "/page/fleet.js",
-        SCRIPT,
-        include_str!("../../page/fleet.js"),
-    ),
-    ("/page/node.js", SCRIPT, include_str!("../../page/node.js")),
-    (
-        "/page/place.js",
-        SCRIPT,
-        include_str!("../../page/place.js"),
-    ),
-    (
-        "/page/what-if.js",
-        SCRIPT,
-        include_str!("../../page/what-if.js"),
-    ),
+    file!("style.css", CSS),
+    file!("api.js", SCRIPT),
+    file!("app.js", SCRIPT),
+    file!("course.js", SCRIPT),
+    file!("endpoints.js", SCRIPT),
+    file!("fleet.js", SCRIPT),
+    file!("glance.js", SCRIPT),
+    file!("node.js", SCRIPT),
+    file!("place.js", SCRIPT),
+    file!("plot.js", SCRIPT),
+    file!("rows.js", SCRIPT),
+    file!("story.js", SCRIPT),
+    file!("table.js", SCRIPT),
+    file!("what-if.js", SCRIPT),
+    file!("words.js", SCRIPT),
 ];
 
 /// True for the path of a file, which says nothing of any node: the page has to be there before somebody can show it a token.

@@ -114,7 +114,7 @@ fn row(node: &NodeFigures, known: Known<'_>) -> Value {
     let gap = node.gap.spread.as_ref();
     let mut recent: Vec<_> = known.history.gaps().exact().collect();
     recent.sort_by_key(|gap| std::cmp::Reverse(gap.end_time));
-    let recent: Vec<u64> = recent
+    let recent: Vec<f64> = recent
         .into_iter()
         .take(RECENT)
         .map(|gap| millis(gap.duration))
@@ -141,8 +141,9 @@ fn row(node: &NodeFigures, known: Known<'_>) -> Value {
     ])
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// With three decimals: rounded to what people read it must give what gRPC's answer does.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 impl Cursor {

@@ -35,7 +35,8 @@ pub(super) async fn totals(parts: &Arc<Parts>, computer: &Computer) -> Result<v1
             fleet.figures(now),
             controller(fleet),
             fleet.shared_causes(now, of),
-            fleet.histories().map(NodeHistory::bytes).sum::<usize>(),
+            fleet.histories().map(NodeHistory::bytes).sum::<usize>()
+                + shared_parts.register.course_bytes(),
             coverage(&shared_parts, fleet, now),
             calibration::by_day(fleet),
         )

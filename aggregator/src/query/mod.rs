@@ -33,6 +33,7 @@ pub(crate) use self::{
     node::{state as node_state, value as node_value},
 };
 use crate::{
+    Limits,
     aggregator::Parts,
     places::{Full, Places},
     serve::Peer,
@@ -41,29 +42,36 @@ use crate::{
 /// Largest request in bytes: filters and tokens are bounded far below.
 pub(crate) const MAX_MESSAGE_SIZE: usize = 64 << 10;
 
-/// The `nodegrace.v1.Query` service.
+/// What all who ask share, whichever door they came through: the page's tokens are good over gRPC, and one limit is for all.
 #[derive(Debug)]
-pub(crate) struct Service {
-    parts: Arc<Parts>,
+pub(crate) struct Desk {
     orders: Orders,
     computer: Computer,
     watches: Places<Option<IpAddr>>,
+}
+
+impl Desk {
+    /// The desk of the run with this number.
+    pub(crate) fn new(limits: &Limits, run: u64) -> Self {
+        Self {
+            orders: Orders::new(run),
+            computer: Computer::new(),
+            watches: Places::new(limits.watches, limits.watches_of_one),
+        }
+    }
+}
+
+/// The `nodegrace.v1.Query` service.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    parts: Arc<Parts>,
     shutdown: CancellationToken,
 }
 
 impl Service {
     /// A service that ends its streams at `shutdown`.
-    pub(crate) fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
-        Self {
-            computer: Computer::new(),
-            orders: Orders::new(parts.timeline.run()),
-            watches: Places::new(
-                parts.config.limits.watches,
-                parts.config.limits.watches_of_one,
-            ),
-            parts,
-            shutdown,
-        }
+    pub(crate) const fn new(parts: Arc<Parts>, shutdown: CancellationToken) -> Self {
+        Self { parts, shutdown }
     }
 }
 
@@ -73,7 +81,7 @@ impl Query for Service {
         &self,
         request: Request<v1::ListNodesRequest>,
     ) -> Result<Response<v1::ListNodesResponse>, Status> {
-        list::nodes(&self.parts, &self.orders, &request.into_inner())
+        list::nodes(&self.parts, &self.parts.desk.orders, &request.into_inner())
             .await
             .map(Response::new)
     }
@@ -102,6 +110,23 @@ impl Query for Service {
             .ok_or_else(|| unknown_node(&name))
     }
 
+    async fn get_node_course(
+        &self,
+        request: Request<v1::GetNodeCourseRequest>,
+    ) -> Result<Response<v1::NodeCourse>, Status> {
+        let name = request.into_inner().node_name;
+        if name.is_empty() {
+            return Err(Status::invalid_argument("node_name: is missing"));
+        }
+        let Parts {
+            register, timeline, ..
+        } = &*self.parts;
+        register
+            .node(&name, |known| node::course(known.beside, timeline))
+            .map(Response::new)
+            .ok_or_else(|| unknown_node(&name))
+    }
+
     type WatchNodesStream = BoxStream<'static, Result<v1::WatchNodesResponse, Status>>;
 
     async fn watch_nodes(
@@ -109,7 +134,11 @@ impl Query for Service {
         request: Request<v1::WatchNodesRequest>,
     ) -> Result<Response<Self::WatchNodesStream>, Status> {
         let peer = request.extensions().get::<Peer>();
-        let place = self.watches.take(peer.map(|peer| peer.address.ip()));
+        let place = self
+            .parts
+            .desk
+            .watches
+            .take(peer.map(|peer| peer.address.ip()));
         let place = place.map_err(|full| match full {
             Full::All => Status::resource_exhausted("too many watches are open"),
             Full::OfOne => Status::resource_exhausted("too many watches of one address are open"),
@@ -136,7 +165,7 @@ impl Query for Service {
         &self,
         _: Request<v1::GetFleetRequest>,
     ) -> Result<Response<v1::Fleet>, Status> {
-        fleet::totals(&self.parts, &self.computer)
+        fleet::totals(&self.parts, &self.parts.desk.computer)
             .await
             .map(Response::new)
     }
@@ -168,18 +197,26 @@ impl Query for Service {
         &self,
         request: Request<v1::SimulateGraceRequest>,
     ) -> Result<Response<v1::SimulateGraceResponse>, Status> {
-        what_if::simulate_grace(&self.parts, &self.computer, &request.into_inner())
-            .await
-            .map(Response::new)
+        what_if::simulate_grace(
+            &self.parts,
+            &self.parts.desk.computer,
+            &request.into_inner(),
+        )
+        .await
+        .map(Response::new)
     }
 
     async fn recommend(
         &self,
         request: Request<v1::RecommendRequest>,
     ) -> Result<Response<v1::RecommendResponse>, Status> {
-        recommend::recommendation(&self.parts, &self.computer, &request.into_inner())
-            .await
-            .map(Response::new)
+        recommend::recommendation(
+            &self.parts,
+            &self.parts.desk.computer,
+            &request.into_inner(),
+        )
+        .await
+        .map(Response::new)
     }
 }
 

@@ -13,7 +13,11 @@ use super::{
     cause,
     field::{Field, Value},
 };
-use crate::{register::Beside, timeline::Timeline, wire};
+use crate::{
+    register::{Beside, COURSE_STEP},
+    timeline::Timeline,
+    wire,
+};
 
 /// The value of `field`; none when it is not known.
 pub(crate) fn value<'a>(
@@ -116,6 +120,31 @@ pub(super) fn message(
         habits: node.habits.iter().map(cause::habit).collect(),
         // Only for whoever asks for one node: see `risk::blast_radius`.
         blast_radius: None,
+    }
+}
+
+/// The course of a node.
+pub(super) fn course(beside: &Beside, timeline: &Timeline) -> v1::NodeCourse {
+    let begin = beside.course.begin();
+    let duration = |seconds: f64| wire::to_duration(Duration::from_secs_f64(seconds));
+    let steps = beside.course.steps().map(|step| {
+        let [lease_period, status_period] = step.periods.map(|period| period.map(duration));
+        let [cpu, io, memory] = step.pressure;
+        v1::CourseStep {
+            gap: step.gap.map(duration),
+            lease_period,
+            status_period,
+            cpu_pressure_ratio: cpu,
+            io_pressure_ratio: io,
+            memory_pressure_ratio: memory,
+            kubelet_cpu_cores: step.kubelet_cores,
+            runtime_call: step.runtime_call.map(duration),
+        }
+    });
+    v1::NodeCourse {
+        start_time: begin.map(|begin| wire::to_timestamp(timeline.wall_at(begin))),
+        step: Some(wire::to_duration(COURSE_STEP)),
+        steps: steps.collect(),
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use nodegrace_core::{Fleet, State, Verdict};
 use nodegrace_proto::v1;
 
+use super::{Course, Look};
+
 /// What is known of a node beside the fleet's figures, as it came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Beside {
@@ -18,6 +20,8 @@ pub(crate) struct Beside {
     pub(crate) facts: Option<v1::NodeFacts>,
     /// The kubelet's settings. Absent: not known.
     pub(crate) settings: Option<v1::KubeletSettings>,
+    /// What it was like over the last hours.
+    pub(crate) course: Course,
     /// What was last told of it to whoever watches.
     pub(super) pulse: Option<Pulse>,
 }
@@ -33,6 +37,8 @@ pub(crate) struct News {
     pub(crate) facts: Option<v1::NodeFacts>,
     /// The kubelet's settings.
     pub(crate) settings: Option<v1::KubeletSettings>,
+    /// What its samples say for the course of the node.
+    pub(crate) looks: Vec<Look>,
 }
 
 /// What time alone can change of a node and whoever watches wants to be told.
@@ -51,6 +57,8 @@ impl Beside {
             sample,
             facts,
             settings,
+            // Of moments that may be long gone: whoever takes the batch puts them where they belong.
+            looks: _,
         } = news;
         self.views = views;
         self.sample = sample.or(self.sample.take());

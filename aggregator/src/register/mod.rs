@@ -5,6 +5,7 @@
 
 mod beside;
 mod changes;
+mod course;
 mod read;
 mod stream;
 mod write;
@@ -22,6 +23,7 @@ use nodegrace_core::{Fleet, SettingsError};
 use self::changes::Changes;
 pub(crate) use self::{
     beside::{Beside, News},
+    course::{Course, Look, STEP as COURSE_STEP},
     read::Known,
     stream::OpenStream,
     write::Batch,

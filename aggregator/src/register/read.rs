@@ -67,6 +67,16 @@ impl Register {
         self.read().forgotten
     }
 
+    /// Bytes that the courses of all nodes take.
+    pub(crate) fn course_bytes(&self) -> usize {
+        let contents = self.read();
+        contents
+            .beside
+            .values()
+            .map(|beside| beside.course.bytes())
+            .sum()
+    }
+
     /// Whether a node of this name is known.
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.read().fleet.history(name).is_some()

@@ -1,11 +1,11 @@
 //! Writing: agents that come, report and go, and time that passes.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use nodegrace_core::{AgentId, Applied, Event, NodeHistory, NodeSnapshot, Report, event::Record};
 use nodegrace_proto::v1;
 
-use super::{Beside, Contents, News, OpenStream, Register, VISIT, beside::Pulse};
+use super::{Beside, Contents, News, OpenStream, Register, VISIT, beside::Pulse, course::Marks};
 use crate::{aggregator::Parts, store::Kept};
 
 /// A batch that was found right, on its way to the fleet.
@@ -87,7 +87,7 @@ impl Register {
         let opens = batch.opens();
         let Batch {
             report,
-            news,
+            mut news,
             instance,
             received,
         } = batch;
@@ -104,12 +104,16 @@ impl Register {
             contents.fleet.apply(connected, received);
         }
         let replay = report.replay;
+        let marks = Marks::of(&report, mem::take(&mut news.looks));
         let applied = contents.fleet.apply(Event::Report(report), received);
         // What a replaced agent still sends is old.
         if contents.reports(&node, &agent) {
             let beside = contents.beside.entry(Arc::clone(&node)).or_default();
             if let Some(instance) = instance {
                 beside.agent = instance;
+            }
+            if let (Some(marks), Some(first_new)) = (marks, applied.first_new) {
+                beside.course.take(&marks, first_new, received);
             }
             if applied.overtaken {
                 // What it says of the moment was true before.

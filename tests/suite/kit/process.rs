@@ -158,6 +158,16 @@ fn build(profile_dir: &Path) {
         "--package=kubectl-nodegrace",
         "--bins",
     ]);
+    // What the outer cargo says of this package would have ring's build script run again, and all that rests on it built anew.
+    for (name, _) in env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if of_package
+            .iter()
+            .any(|start| name.to_string_lossy().starts_with(start))
+        {
+            cargo.env_remove(name);
+        }
+    }
     if profile_dir.ends_with("release") {
         cargo.arg("--release");
     }

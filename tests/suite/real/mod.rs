@@ -2,6 +2,7 @@
 //! the programs that `.ci/run` installs, so they are behind the feature `real`; where a part is missing they fail and name
 //! it, they never skip.
 
+mod browser;
 mod causes;
 mod cgroup;
 mod containerd;

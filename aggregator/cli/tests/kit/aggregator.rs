@@ -149,6 +149,13 @@ impl Query for Fixed {
             .ok_or_else(|| Status::not_found(format!("no agent has reported for a node {name:?}")))
     }
 
+    async fn get_node_course(
+        &self,
+        _: Request<v1::GetNodeCourseRequest>,
+    ) -> Answer<v1::NodeCourse> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
     type WatchNodesStream =
         Pin<Box<dyn Stream<Item = Result<v1::WatchNodesResponse, Status>> + Send>>;
 

@@ -17,7 +17,7 @@ use nodegrace_proto::v1;
 
 use self::record::WireRecord;
 use super::{envelope::Envelope, invalid::Invalid, limits::MAX_COUNT};
-use crate::register::News;
+use crate::register::{Look, News};
 
 /// A converted batch.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
     sieve.records("heartbeats", &batch.heartbeats);
     sieve.records("blind_spells", &batch.blind_spells);
     sieve.records("ready_changes", &batch.ready_changes);
+    let looks = batch.samples.iter().filter_map(Look::of).collect();
     let sample = sieve
         .records("samples", &batch.samples)
         .map(|last| batch.samples.swap_remove(last));
@@ -114,6 +115,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
             sample,
             facts,
             settings,
+            looks,
         },
         rejections: sieve.rejections,
     }

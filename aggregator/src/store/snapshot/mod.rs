@@ -68,6 +68,8 @@ pub(super) fn load(
             sample: snapshot.sample,
             facts: snapshot.facts,
             settings: snapshot.settings,
+            // The course of a node is in memory only.
+            looks: Vec::new(),
         },
     );
     Ok((history::from_disk(name, history)?, beside))

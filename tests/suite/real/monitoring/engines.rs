@@ -120,7 +120,7 @@ impl Drop for Engine {
 }
 
 /// An address of the loopback interface that was free just now.
-pub(super) fn free_address() -> anyhow::Result<String> {
+pub(in crate::real) fn free_address() -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.to_string())
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use nodegrace_sim_cluster::kubelet::{Kind, fleet};
 
+pub(super) use self::engines::free_address;
 use self::{
     engines::check_metrics,
     world::{NODES, World},
