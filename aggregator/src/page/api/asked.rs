@@ -79,7 +79,7 @@ impl Gaps {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Flips {
     node_name: String,
-    /// By its name, such as "HEARTBEAT_LOST". Empty: every kind.
+    /// By its name, such as `HEARTBEAT_LOST`. Empty: every kind.
     kind: String,
     page_size: i32,
     page_token: String,
