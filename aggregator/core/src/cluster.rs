@@ -28,9 +28,15 @@ pub use self::{
     flip::{Flip, FlipKind, LostAddress, Machine},
     keep::KeptChanges,
     node::{SeenNode, Taint},
-    rule::{FlipRule, delays, survived},
+    rule::{FlipRule, delays, expected_flips},
 };
-use self::{keep::Changes, lag::Lag, moves::Moves, node::Nodes, services::Services};
+use self::{
+    keep::Changes,
+    lag::Lag,
+    moves::Moves,
+    node::{Nodes, Sight},
+    services::Services,
+};
 use crate::{figures::Ready, node::SeenFlip, time::WallTime};
 
 /// How much older than its sight a node's condition is believed to be: the controller's clock may be another.
@@ -103,17 +109,17 @@ impl Cluster {
             return;
         }
         let turn = self.nodes.see(node, self.watched_until);
-        if turn.replaced {
+        if turn.sight == Sight::Replaced {
             // Another machine under the same name: what the old one's silence did ends with it.
             self.flips.delete(&node.name, moment.time);
         }
         if turn.unseen_flip {
             self.missed.unseen_flips += 1;
         }
-        let goes_on = turn.first && self.flips.meet_again(node, moment);
-        if let Some(ready) = turn.left.filter(|_| !goes_on) {
-            self.flips.leave(node, &ready, turn.was_ready, moment);
-            self.join_addresses(node, &ready, moment);
+        let goes_on = turn.sight == Sight::First && self.flips.meet_again(node, moment);
+        if let Some(left) = turn.left.filter(|_| !goes_on) {
+            self.flips.leave(node, &left, moment);
+            self.join_addresses(node, &left.ready, moment);
         }
         self.flips.follow(node, turn.rebooted, moment);
     }
@@ -277,9 +283,14 @@ impl Cluster {
         self.changes_since
     }
 
-    /// A node's Ready condition. Absent: there is no such node; within: it never had one.
-    pub fn ready(&self, node: &str) -> Option<Option<&Ready>> {
-        self.nodes.get(node)
+    /// Whether there is a node of this name.
+    pub fn has_node(&self, name: &str) -> bool {
+        self.nodes.contains(name)
+    }
+
+    /// A node's Ready condition. Absent: there is no such node, or it never had one.
+    pub fn ready(&self, node: &str) -> Option<&Ready> {
+        self.nodes.ready(node)
     }
 
     /// What was left out.

@@ -1,6 +1,7 @@
 //! All flips: each once, whoever saw it.
 
 mod again;
+mod by_agent;
 mod lost;
 
 use std::{
@@ -10,13 +11,8 @@ use std::{
 };
 
 pub(super) use self::lost::Place;
-use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service};
-use crate::{
-    controller::GapStart, event::ConditionStatus, figures::Ready, node::SeenFlip, time::WallTime,
-};
-
-/// Reason that the controller writes with Unknown.
-const UNKNOWN: &str = "NodeStatusUnknown";
+use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service, node::Left};
+use crate::{controller::GapStart, event::ConditionStatus, time::WallTime};
 
 /// Flips in the order in which they became known.
 #[derive(Clone, Debug)]
@@ -92,13 +88,8 @@ impl FlipBook {
     }
 
     /// Takes that the watch saw Ready leave True or, where it was not ready before, go on to Unknown.
-    pub(super) fn leave(
-        &mut self,
-        node: &SeenNode,
-        ready: &Ready,
-        was_ready: bool,
-        moment: Moment,
-    ) {
+    pub(super) fn leave(&mut self, node: &SeenNode, left: &Left, moment: Moment) {
+        let Left { ready, was_ready } = left;
         let name = &node.name;
         if let Some(number) = self.find(name, |flip| flip.is_of(ready.transition)) {
             self.change(number, |flip| {
@@ -113,7 +104,7 @@ impl FlipBook {
             return;
         }
         let open = self.open.get(name).and_then(|open| open.last()).copied();
-        let went_on = open.filter(|_| !was_ready && ready.status == ConditionStatus::Unknown);
+        let went_on = open.filter(|_| !*was_ready && ready.status == ConditionStatus::Unknown);
         if let Some(number) = went_on {
             // It has not been True since: nothing left it again.
             self.change(number, |flip| flip.went_on = Some(ready.transition));
@@ -123,44 +114,6 @@ impl FlipBook {
             seen: Some(moment.time),
             machine: node.machine.clone(),
             ..begun(name, ready.status, &ready.reason, ready.transition)
-        });
-    }
-
-    /// Takes that a node's agent saw Ready turn Unknown. `machine`: the node's, where it is known.
-    pub(super) fn join(&mut self, node: &Arc<str>, seen: &SeenFlip, machine: Option<&Machine>) {
-        let is_it = |flip: &Flip| {
-            flip.agent_seen == Some(seen.time)
-                || seen.transition.is_some_and(|time| {
-                    flip.went_on == Some(time)
-                        || (flip.agent_seen.is_none() && flip.transition == time)
-                })
-        };
-        let transition = seen.transition.unwrap_or(seen.time);
-        // What the kubelet said itself goes on to Unknown when its heartbeats stop, too.
-        let goes_on = |flip: &Flip| {
-            flip.is_open()
-                && flip.status == ConditionStatus::False
-                && flip.went_on.is_none()
-                && flip.transition <= transition
-        };
-        let number = self
-            .find(node, is_it)
-            .or_else(|| self.find(node, goes_on))
-            .unwrap_or_else(|| {
-                let unknown = ConditionStatus::Unknown;
-                self.insert(Flip {
-                    machine: machine.cloned().unwrap_or_default(),
-                    ..begun(node, unknown, &Arc::from(UNKNOWN), transition)
-                })
-            });
-        self.change(number, |flip| {
-            if flip.status == ConditionStatus::False {
-                flip.went_on.get_or_insert(transition);
-            }
-            flip.agent_seen = Some(seen.time);
-            flip.after = seen.after.or(flip.after);
-            flip.uncertainty = seen.uncertainty;
-            flip.start = seen.start;
         });
     }
 
@@ -207,17 +160,6 @@ impl FlipBook {
     pub(super) fn delete(&mut self, node: &str, time: WallTime) {
         for number in self.open.remove(node).unwrap_or_default() {
             self.change(number, |flip| flip.deleted = Some(time));
-        }
-    }
-
-    /// Takes that a node's machine was booted between two moments of its wall clock, by its agent's word.
-    pub(super) fn reboot(&mut self, node: &str, from: WallTime, to: WallTime) {
-        let within = |flip: &Flip| {
-            let time = flip.agent_seen.unwrap_or(flip.transition);
-            !flip.rebooted && (from..=to).contains(&time)
-        };
-        while let Some(number) = self.find(node, within) {
-            self.change(number, |flip| flip.rebooted = true);
         }
     }
 

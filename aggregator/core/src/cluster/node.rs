@@ -47,18 +47,35 @@ struct Known {
 /// What a sight of a node says beyond the one before.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turn {
-    /// It is seen for the first time in this run.
-    pub(super) first: bool,
-    /// Ready left True, or went on from False to Unknown: its condition now.
-    pub(super) left: Option<Ready>,
-    /// It was seen True before.
-    pub(super) was_ready: bool,
+    /// Whether it is the node that was seen before.
+    pub(super) sight: Sight,
+    /// Ready left True, or went on from False to Unknown.
+    pub(super) left: Option<Left>,
     /// Its machine was booted anew.
     pub(super) rebooted: bool,
-    /// It is another node under the same name.
-    pub(super) replaced: bool,
     /// Ready left True and came back, and neither was seen.
     pub(super) unseen_flip: bool,
+}
+
+/// Whether a node was seen before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Not in this run.
+    First,
+    /// It was.
+    #[default]
+    Again,
+    /// Another node of its name was.
+    Replaced,
+}
+
+/// Ready is not True.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// The condition now.
+    pub(super) ready: Ready,
+    /// It was seen True before.
+    pub(super) was_ready: bool,
 }
 
 /// All nodes.
@@ -85,15 +102,18 @@ impl Nodes {
                 })
             };
             return Turn {
-                first: true,
-                left: node.ready.as_ref().filter(since_then).cloned(),
+                sight: Sight::First,
+                left: node.ready.as_ref().filter(since_then).map(|ready| Left {
+                    ready: ready.clone(),
+                    was_ready: false,
+                }),
                 ..Turn::default()
             };
         };
         if before.machine.is_replaced_by(&node.machine) {
             // A new node is not ready at first, and no heartbeat was lost by that.
             return Turn {
-                replaced: true,
+                sight: Sight::Replaced,
                 ..Turn::default()
             };
         }
@@ -114,8 +134,10 @@ impl Nodes {
                 && was.transition != is.transition
         );
         Turn {
-            left,
-            was_ready: status(was) == Some(ConditionStatus::True),
+            left: left.map(|ready| Left {
+                ready,
+                was_ready: status(was) == Some(ConditionStatus::True),
+            }),
             rebooted: before.machine.was_booted_before(&node.machine),
             unseen_flip,
             ..Turn::default()
@@ -140,9 +162,9 @@ impl Nodes {
             .map(|(name, known)| (name, known.ready.as_ref()))
     }
 
-    /// The Ready condition of a node. Absent: there is no such node.
-    pub(super) fn get(&self, name: &str) -> Option<Option<&Ready>> {
-        Some(self.0.get(name)?.ready.as_ref())
+    /// The Ready condition of a node. Absent: there is no such node, or it never had one.
+    pub(super) fn ready(&self, name: &str) -> Option<&Ready> {
+        self.0.get(name)?.ready.as_ref()
     }
 
     /// The machine of a node. Absent: there is no such node.

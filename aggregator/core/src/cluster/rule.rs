@@ -8,6 +8,11 @@ use crate::{controller::ControllerSettings, fleet::Fleet, infer::infer_grace, no
 /// in its own time.
 const SLACK: Duration = Duration::from_secs(1);
 
+/// How many times as many flips as came a grace period may be expected to have led to, and how many besides: chance, and flips that
+/// no agent saw.
+const PLAUSIBLE: f64 = 2.0;
+const FEW: f64 = 3.0;
+
 /// What tells a controller that did not see heartbeats from one that saw none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlipRule {
@@ -36,23 +41,30 @@ impl FlipRule {
     /// one would lead to are no stale controller's.
     pub fn learn(fleet: &Fleet) -> Self {
         let delays = fleet.histories().flat_map(delays).collect();
-        let survived = |length| fleet.histories().map(|node| survived(node, length)).sum();
-        Self::of(fleet.config().controller, delays, survived)
+        let settings = fleet.config().controller;
+        let expected = |delay| {
+            fleet
+                .histories()
+                .map(|node| expected_flips(node, &settings, delay))
+                .sum()
+        };
+        Self::of(settings, delays, expected)
     }
 
-    /// The same by the delays of flips after the last heartbeat, and by how many gaps were longer than some length and led to none.
+    /// The same by the delays of flips after the last heartbeat, and by how many flips all gaps would have led to if the earliest came
+    /// after some delay.
     pub fn of(
         settings: ControllerSettings,
         mut delays: Vec<Duration>,
-        survived: impl Fn(Duration) -> u64,
+        expected: impl Fn(Duration) -> f64,
     ) -> Self {
         let rule = Self::new(settings);
         delays.sort_unstable();
-        let (_, interval) = settings.poll_interval();
         let mut delays = delays.as_slice();
         while let Some(shortest) = delays.first().filter(|delay| rule.is_too_soon(**delay)) {
-            // Under a grace period that led to this flip no gap longer by a poll would have gone without one.
-            if survived(*shortest + interval) <= delays.len() as u64 {
+            // A grace period that led to this flip would have led to about as many as came. One as short as a stale controller's flips
+            // come after would have had every healthy node flip all the time.
+            if expected(*shortest) <= PLAUSIBLE * delays.len() as f64 + FEW {
                 break;
             }
             delays = &delays[1..];
@@ -85,10 +97,13 @@ pub fn delays(node: &NodeHistory) -> impl Iterator<Item = Duration> {
     flips.filter_map(|flip| Some(flip.after? + flip.uncertainty))
 }
 
-/// Gaps of a node that were longer than `length` and led to no flip.
-pub fn survived(node: &NodeHistory, length: Duration) -> u64 {
-    let exact = node.gaps().exact();
-    let flipped = exact.filter(|gap| gap.duration > length && gap.flip_seen);
-    let all: u64 = node.gaps().beyond(length).map(|gap| gap.count).sum();
-    all.saturating_sub(flipped.count() as u64)
+/// Flips that a node's gaps would have led to if the earliest came `delay` after a heartbeat, and every one a poll later.
+pub fn expected_flips(node: &NodeHistory, settings: &ControllerSettings, delay: Duration) -> f64 {
+    let (interval, _) = settings.poll_interval();
+    let gaps = node.gaps().beyond(delay);
+    gaps.map(|gap| {
+        let beyond = (gap.duration - delay).as_secs_f64() / interval.as_secs_f64();
+        beyond.min(1.0) * gap.count as f64
+    })
+    .sum()
 }

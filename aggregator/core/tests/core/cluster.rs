@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use nodegrace_core::{
     ConditionStatus, ControllerSettings, GapStart, Ready, SeenFlip, WallTime,
     cluster::{
-        Cluster, ClusterBounds, Endpoint, Flip, FlipKind, FlipRule, Machine, Moment, SeenNode,
-        Service, What,
+        Cluster, ClusterBounds, Endpoint, Flip, FlipKind, FlipRule, LostAddress, Machine, Moment,
+        SeenNode, Service, What,
     },
 };
 
@@ -430,7 +430,7 @@ fn addresses_are_joined_however_late_either_watch_tells() {
     late_nodes.see_node(&node(Unknown, 100), moment(201));
     late_nodes.see_node(&node(True, 121), moment(201));
     let outages = |cluster: &Cluster| {
-        let lost = only_flip(cluster).lost.iter().map(|lost| lost.outage());
+        let lost = only_flip(cluster).lost.iter().map(LostAddress::outage);
         lost.collect::<Vec<_>>()
     };
     assert_eq!(outages(&late_nodes), [Some(Duration::from_secs(20)); 2]);

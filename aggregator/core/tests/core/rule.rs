@@ -40,9 +40,9 @@ fn a_grace_period_shorter_than_the_flag_says_makes_no_stale_controller() {
 
 #[test]
 fn a_stale_controllers_flips_are_told_though_they_are_the_only_ones() {
-    let rule = flips([3.0, 6.5, 1.2].into_iter());
+    let rule = flips([8.5, 6.5, 9.0].into_iter());
     assert!(
-        rule.is_too_soon(s(6.5)),
+        rule.is_too_soon(s(9.0)),
         "every healthy node would flip all the time: {rule:?}"
     );
 }
