@@ -70,7 +70,11 @@ impl Aggregator {
     /// When the settings in `config` are no controller's, or the data directory cannot be used.
     pub fn new(config: Config, clock: Clock) -> Result<Self, StartError> {
         let register = Register::new(&config)?;
-        let cluster = ClusterState::new(config.cluster_bounds, config.cluster.is_some());
+        let cluster = ClusterState::new(
+            config.cluster_bounds,
+            config.fleet.controller,
+            config.cluster.is_some(),
+        );
         let (timeline, store) = match &config.store {
             None => (Timeline::begin(clock.clone()), Store::memory()),
             Some(store) => Database::open(store)
@@ -127,7 +131,7 @@ impl Aggregator {
         loop {
             clock.sleep(TICK).await;
             register.expire(timeline.now()).await;
-            cluster.expire(timeline.now());
+            cluster.expire(register, timeline.now()).await;
         }
     }
 

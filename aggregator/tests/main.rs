@@ -9,6 +9,7 @@ mod kit;
 
 mod blindness;
 mod causes;
+mod cluster;
 mod crash;
 mod drain;
 mod durable;

@@ -1,6 +1,6 @@
 //! The endpoint story: addresses that go with a node, from the cluster's own words back to the late heartbeat.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use nodegrace_aggregator::StoreConfig;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
@@ -135,6 +135,36 @@ async fn flips_and_what_went_with_them_survive_a_restart_to_the_digit() {
     assert_eq!(after.len(), 2, "{after:#?}");
     assert_eq!(after[1].node_name, "node-3");
     assert!(after[1].ready_again_time.is_some());
+    system.stop().await.expect("everything stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_booted_or_deleted_while_nobody_watched_lost_no_heartbeats_either() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut system = watched(5, Some(StoreConfig::new(directory.path())));
+    minutes(&system, 5).await;
+    befall(&system, "node-1", Effect::Rebooted, 150);
+    befall(&system, "node-2", Effect::Stopped, 900);
+    seconds(&system, 60).await;
+    assert_eq!(flips(&system).await.len(), 2);
+    system.crash_aggregator(0).await;
+    let store = system.cluster().server().store();
+    store
+        .delete(Resource::Node, &Key::cluster("node-2"))
+        .expect("it is there");
+    seconds(&system, 150).await;
+    system.start_aggregator(0).expect("it starts");
+    minutes(&system, 2).await;
+    let kinds: BTreeMap<String, v1::FlipKind> = flips(&system)
+        .await
+        .into_iter()
+        .map(|flip| (flip.node_name.clone(), flip.kind()))
+        .collect();
+    let expected = [
+        ("node-1".to_owned(), v1::FlipKind::NodeRebooted),
+        ("node-2".to_owned(), v1::FlipKind::NodeDeleted),
+    ];
+    assert_eq!(kinds, expected.into());
     system.stop().await.expect("everything stops");
 }
 

@@ -8,9 +8,13 @@ mod address;
 mod agents;
 mod blast;
 mod book;
+mod bounds;
 mod flip;
 mod keep;
+mod lag;
+mod moves;
 mod node;
+mod rule;
 mod services;
 
 use std::{sync::Arc, time::Duration};
@@ -20,46 +24,23 @@ pub use self::{
     agents::Coverage,
     blast::{Endangered, Share},
     book::FlipBook,
-    flip::{Flip, FlipKind, LostAddress},
+    bounds::{ClusterBounds, Missed},
+    flip::{Flip, FlipKind, LostAddress, Machine},
+    keep::KeptChanges,
     node::{SeenNode, Taint},
+    rule::{FlipRule, delays, expected_flips},
 };
-use self::{keep::Changes, node::Nodes, services::Services};
-use crate::{node::SeenFlip, time::WallTime};
+use self::{
+    keep::Changes,
+    lag::Lag,
+    moves::Moves,
+    node::{Nodes, Sight},
+    services::Services,
+};
+use crate::{figures::Ready, node::SeenFlip, time::WallTime};
 
-/// How much of a cluster is kept. Whatever is beyond is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClusterBounds {
-    /// Nodes watched.
-    pub nodes: usize,
-    /// Addresses of Services watched.
-    pub endpoints: usize,
-    /// Changes of addresses kept.
-    pub changes: usize,
-    /// For so long they are kept.
-    pub changes_for: Duration,
-    /// Flips kept, the oldest dropped first.
-    pub flips: usize,
-}
-
-impl Default for ClusterBounds {
-    fn default() -> Self {
-        Self {
-            // Twice the largest cluster that Kubernetes promises.
-            nodes: 10_000,
-            // Thrice what such a cluster is tested with, at some 250 bytes each.
-            endpoints: 450_000,
-            // A day of a cluster that rolls out a hundred thousand pods a day, at some 100 bytes each.
-            changes: 200_000,
-            changes_for: Duration::from_secs(24 * 3600),
-            // Every node of the largest cluster, twice.
-            flips: 10_000,
-        }
-    }
-}
-
-/// How much later than a change of its addresses a node's own may be told, by another watch. The server sends both within
-/// milliseconds.
-const ACROSS_WATCHES: Duration = Duration::from_secs(2);
+/// How much older than its sight a node's condition is believed to be: the controller's clock may be another.
+const LATEST: Duration = Duration::from_secs(60);
 
 /// A moment by both of the aggregator's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,21 +51,6 @@ pub struct Moment {
     pub time: WallTime,
 }
 
-/// What was left out because a bound was reached, and what could not be seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missed {
-    /// Sights of nodes beyond the bound.
-    pub nodes: u64,
-    /// Addresses beyond the bound, counted each time their slice changes.
-    pub endpoints: u64,
-    /// Changes of addresses that made room for newer ones before their time.
-    pub changes: u64,
-    /// Flips that made room for newer ones.
-    pub flips: u64,
-    /// Times a node was found Ready again after it had been not ready unseen, while the watch was broken.
-    pub unseen_flips: u64,
-}
-
 /// Everything known of the cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -92,8 +58,14 @@ pub struct Cluster {
     nodes: Nodes,
     services: Services,
     changes: Changes,
+    moves: Moves,
     flips: FlipBook,
     missed: Missed,
+    /// How late the watches are.
+    nodes_lag: Lag,
+    slices_lag: Lag,
+    /// Since when changes of addresses are told, whether flips led to them or not. Absent: no list of slices was complete.
+    changes_since: Option<WallTime>,
     /// Flips after this are new even if the node is seen for the first time: up to then an earlier run watched. Absent: there was
     /// none.
     watched_until: Option<WallTime>,
@@ -107,8 +79,12 @@ impl Cluster {
             nodes: Nodes::default(),
             services: Services::default(),
             changes: Changes::default(),
-            flips: FlipBook::new(bounds.flips),
+            moves: Moves::default(),
+            flips: FlipBook::new(&bounds),
             missed: Missed::default(),
+            nodes_lag: Lag::default(),
+            slices_lag: Lag::default(),
+            changes_since: None,
             watched_until: None,
         }
     }
@@ -133,23 +109,34 @@ impl Cluster {
             return;
         }
         let turn = self.nodes.see(node, self.watched_until);
-        if turn.replaced {
+        if turn.sight == Sight::Replaced {
             // Another machine under the same name: what the old one's silence did ends with it.
             self.flips.delete(&node.name, moment.time);
         }
         if turn.unseen_flip {
             self.missed.unseen_flips += 1;
         }
-        if let Some(ready) = turn.left {
-            self.flips.leave(&node.name, &ready, moment);
-            // The two watches are two streams: what the node took along may have been told before.
-            let since = moment.at.saturating_sub(ACROSS_WATCHES);
-            let left: Vec<_> = self.changes.left_on(&node.name, since).collect();
-            for change in left.into_iter().rev() {
-                self.flips.lose_or_regain(change);
-            }
+        let goes_on = turn.sight == Sight::First && self.flips.meet_again(node, moment);
+        if let Some(left) = turn.left.filter(|_| !goes_on) {
+            self.flips.leave(node, &left, moment);
+            self.join_addresses(node, &left.ready, moment);
         }
         self.flips.follow(node, turn.rebooted, moment);
+    }
+
+    /// The two watches are two streams: what the node took along may have been told before it.
+    fn join_addresses(&mut self, node: &SeenNode, ready: &Ready, moment: Moment) {
+        let by_condition = moment.time.since(ready.transition).positive();
+        let since = self.nodes_lag.earliest(moment.at);
+        let since = since.min(
+            moment
+                .at
+                .saturating_sub(by_condition.unwrap_or_default().min(LATEST)),
+        );
+        let since = since.max(self.flips.over_since(&node.name));
+        for change in self.changes.on_node(&node.name, since) {
+            self.flips.lose_or_regain(&change, moment.at);
+        }
     }
 
     /// Takes that a node is gone.
@@ -163,6 +150,12 @@ impl Cluster {
     pub fn nodes_listed(&mut self, is_there: impl Fn(&str) -> bool, moment: Moment) {
         for name in self.nodes.without(&is_there) {
             self.see_node_gone(&name, moment);
+        }
+        // Those of which an earlier run knew that they were not ready.
+        let open = self.flips.open_nodes();
+        let gone: Vec<_> = open.filter(|name| !is_there(name)).cloned().collect();
+        for name in gone {
+            self.flips.delete(&name, moment.time);
         }
         // Whoever is seen for the first time from now on has joined since, and is not ready at first.
         self.watched_until = None;
@@ -198,6 +191,7 @@ impl Cluster {
         for slice in self.services.without(&is_there) {
             self.see_slice_gone(&slice, moment);
         }
+        self.changes_since.get_or_insert(moment.time);
         // What an earlier run saw leave may have been taken away while nobody watched.
         let services = &self.services;
         self.flips.settle(moment.time, |service, address| {
@@ -207,7 +201,8 @@ impl Cluster {
 
     /// Takes a flip that the agent of `node` saw: the one that the watch saw, too, or one more.
     pub fn see_agents_flip(&mut self, node: &Arc<str>, flip: &SeenFlip) {
-        self.flips.join(node, flip);
+        let machine = self.nodes.machine(node);
+        self.flips.join(node, flip, machine);
     }
 
     /// Takes that the machine of `node` was booted anew, by its agent's word, between these two moments of its wall clock.
@@ -215,23 +210,56 @@ impl Cluster {
         self.flips.reboot(node, from, to);
     }
 
+    /// Takes that the watch of Nodes broke, or goes on.
+    pub fn nodes_are_behind(&mut self, behind: bool, at: Duration) {
+        follow_lag(&mut self.nodes_lag, behind, at);
+    }
+
+    /// Takes that the watch of `EndpointSlices` broke, or goes on.
+    pub fn slices_are_behind(&mut self, behind: bool, at: Duration) {
+        follow_lag(&mut self.slices_lag, behind, at);
+    }
+
     /// Lets time pass: what is too old goes.
     pub fn expire(&mut self, now: Duration) {
         self.changes
             .expire(now.saturating_sub(self.bounds.changes_for));
+        self.moves.expire(now);
+        self.flips.expire(self.slices_lag.earliest(now));
     }
 
     fn note(&mut self, changes: Vec<AddressChange>) {
         for change in changes {
-            self.flips.lose_or_regain(&change);
-            self.missed.changes += u64::from(self.changes.keep(change, self.bounds.changes));
+            if let Some(moved) = self.moves.take_back(&change) {
+                self.changes.revoke(moved.change);
+                let address = || (change.service.clone(), Arc::clone(&change.endpoint.address));
+                if let Some(place) = moved.lost {
+                    self.flips.un_go(address(), place);
+                    self.regain(&change);
+                }
+                continue;
+            }
+            let gone = self.regain(&change);
+            if change.what == What::Listed {
+                continue;
+            }
+            let (number, dropped) = self.changes.keep(change.clone(), self.bounds.changes);
+            self.missed.changes += u64::from(dropped);
+            if matches!(change.what, What::Removed | What::Gone) {
+                self.moves.take_off(&change, number, gone);
+            }
         }
+    }
+
+    fn regain(&mut self, change: &AddressChange) -> Option<book::Place> {
+        let since = self.slices_lag.earliest(change.moment.at);
+        self.flips.lose_or_regain(change, since)
     }
 
     /// What the first list finds is no change but for what an open flip waits for.
     fn find(&mut self, changes: Vec<AddressChange>) {
         for change in changes {
-            self.flips.lose_or_regain(&change);
+            self.regain(&change);
         }
     }
 
@@ -245,19 +273,40 @@ impl Cluster {
         &mut self.flips
     }
 
-    /// What became of the addresses of one Service, oldest first.
-    pub fn changes_of<'a>(
-        &'a self,
-        service: &'a Service,
-    ) -> impl Iterator<Item = &'a AddressChange> {
-        self.changes.of(service)
+    /// What became of addresses of Services.
+    pub fn changes(&self) -> KeptChanges {
+        self.changes.all()
+    }
+
+    /// Since when changes of addresses that no flip led to are known. Absent: no list of slices was complete.
+    pub fn changes_since(&self) -> Option<WallTime> {
+        self.changes_since
+    }
+
+    /// Whether there is a node of this name.
+    pub fn has_node(&self, name: &str) -> bool {
+        self.nodes.contains(name)
+    }
+
+    /// A node's Ready condition. Absent: there is no such node, or it never had one.
+    pub fn ready(&self, node: &str) -> Option<&Ready> {
+        self.nodes.ready(node)
     }
 
     /// What was left out.
     pub fn missed(&self) -> Missed {
         Missed {
             flips: self.flips.dropped(),
+            flip_addresses: self.flips.dropped_addresses(),
             ..self.missed
         }
+    }
+}
+
+fn follow_lag(lag: &mut Lag, behind: bool, at: Duration) {
+    if behind {
+        lag.breaks(at);
+    } else {
+        lag.goes_on(at);
     }
 }

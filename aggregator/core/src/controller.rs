@@ -23,3 +23,4 @@ pub use judge::{Judge, Judgement};
 pub use looks::{Looks, Ramp};
 pub use settings::{ControllerSettings, PassDuration, SettingsError};
 pub use simulator::{Credited, NodeView, Simulator, first_flip};
+pub use sufficient::sure_grace;

@@ -268,6 +268,7 @@ impl GapChain {
         let last = self.last.filter(|_| !self.broken)?;
         Some(Running {
             since: last.at,
+            uncertainty: last.uncertainty,
             start: GapStart::after(last.since_lease, last.earlier_posts),
         })
     }
@@ -278,6 +279,8 @@ impl GapChain {
 pub(crate) struct Running {
     /// Arrival of the last heartbeat, since boot.
     pub(crate) since: Duration,
+    /// How much sooner it may have arrived.
+    pub(crate) uncertainty: Duration,
     /// What the controller made of that heartbeat.
     pub(crate) start: GapStart,
 }

@@ -33,7 +33,9 @@ mod stats;
 mod time;
 pub mod what_if;
 
-pub use controller::{ControllerSettings, EarlierPosts, GapStart, PassDuration, SettingsError};
+pub use controller::{
+    ControllerSettings, EarlierPosts, GapStart, PassDuration, SettingsError, sure_grace,
+};
 pub use event::{AgentId, Channel, ConditionStatus, Event, Losses, Report};
 pub use expected::{ExpectedFlips, Risk};
 pub use figures::{

@@ -1,7 +1,9 @@
 //! Following all objects of a kind: list, then watch from there, then from the last event, and list again only when that fails.
 //!
 //! A streaming list is asked for first: the server sends objects one by one, and neither side holds them all at once. A server
-//! that has none says so, and is asked page by page from then on.
+//! that has none says so, and is asked page by page for a while.
+
+mod failed;
 
 use std::{collections::HashSet, convert::Infallible, pin::pin, time::Duration};
 
@@ -9,9 +11,10 @@ use futures::{Stream, StreamExt as _};
 use http::Request;
 use kube::core::WatchEvent;
 use nodegrace_clock::Clock;
-use nodegrace_kube::{Pauses, failure, flat};
+use nodegrace_kube::Pauses;
 use serde::de::DeserializeOwned;
 
+use self::failed::Failed;
 use super::{
     Sink,
     object::{Object, Page},
@@ -21,12 +24,22 @@ use super::{
 /// First pause after a failure, and the longest: a cluster has a few aggregators, and each costs a list of everything.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Pause after the server said that it does not permit it.
+const UNTIL_PERMITTED: Duration = Duration::from_secs(60);
 /// Longest wait for the head of an answer, or for a page.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an open watch may say nothing: bookmarks come every minute, so that more than two are missing.
 const QUIET: Duration = Duration::from_secs(150);
 /// A watch that ends sooner than this was cut off: opened again without a pause it would be cut off again.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// A watch that went on for so long is well: what breaks after it is a new trouble. Until then pauses between lists grow, whatever
+/// was read of them: a list of everything that is broken off each time costs the server as much as a whole one.
+const STEADY: Duration = LONGEST_PAUSE;
+/// Failures in a row, without any event between them, after which a version is not believed to lead anywhere.
+const MOST_FAILURES: u32 = 5;
+/// How long a server that refused a streaming list is asked page by page. It may have been a passing fault, or the server of before
+/// an upgrade.
+const PAGES_FOR: Duration = Duration::from_secs(600);
 /// The annotation of the bookmark that ends a streaming list.
 const LISTED: &str = "k8s.io/initial-events-end";
 
@@ -35,43 +48,20 @@ pub(super) struct Follower<S> {
     client: kube::Client,
     clock: Clock,
     sink: S,
-    /// False once the server refused a streaming list.
-    streaming: bool,
+    /// When a streaming list is asked for again, after one was refused.
+    streaming_from: Duration,
     /// Version from which a watch goes on. Absent: everything is to be listed.
     version: Option<String>,
     /// True once everything was listed: what differs then came about since.
     listed: bool,
-}
-
-/// Why a step failed.
-struct Failed {
-    words: String,
-    /// The version is too old: everything is to be listed.
-    expired: bool,
-    /// The server answered, and what it was asked for it does not do.
-    refused: bool,
-}
-
-impl Failed {
-    fn new(words: impl Into<String>) -> Self {
-        Self {
-            words: words.into(),
-            expired: false,
-            refused: false,
-        }
-    }
-
-    fn of(error: &kube::Error) -> Self {
-        let code = match error {
-            kube::Error::Api(status) => status.code,
-            _ => 0,
-        };
-        Self {
-            expired: code == 410,
-            refused: matches!(code, 400 | 422 | 500 | 501),
-            ..Self::new(flat(&failure(error)))
-        }
-    }
+    /// Since when the watch that is open goes on. Absent: none is.
+    open_since: Option<Duration>,
+    /// Failures since anything was read of a watch.
+    failures: u32,
+    /// Whether anything was read of the last watch, beyond the list that it may have begun with.
+    has_read: bool,
+    /// Whether it was said that the server does not permit it.
+    told: bool,
 }
 
 impl<S: Sink> Follower<S> {
@@ -80,9 +70,13 @@ impl<S: Sink> Follower<S> {
             client,
             clock,
             sink,
-            streaming: true,
+            streaming_from: Duration::ZERO,
             version: None,
             listed: false,
+            open_since: None,
+            failures: 0,
+            has_read: false,
+            told: false,
         }
     }
 
@@ -90,23 +84,35 @@ impl<S: Sink> Follower<S> {
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
         let begun = self.clock.now();
         loop {
-            let before = self.sink.status().get().events;
-            let failed = match self.step(begun).await {
-                Ok(()) => {
-                    pauses.reset();
-                    continue;
-                }
-                Err(failed) => failed,
+            let Err(failed) = self.step(begun).await else {
+                continue;
             };
-            if self.sink.status().get().events > before {
-                pauses.reset();
-            }
-            if failed.expired {
+            let now = self.clock.now();
+            let opened = self.open_since.take();
+            let is_steady = opened.is_some_and(|opened| now >= opened + STEADY);
+            if failed.expired || self.failures >= MOST_FAILURES {
                 self.version = None;
             }
-            self.sink.status().fail(&failed.words, self.clock.now());
-            tracing::warn!(kind = S::Object::KIND, reason = failed.words, "watch broke");
-            self.clock.sleep(pauses.next()).await;
+            // To go on from a version costs the server little.
+            let goes_on = self.version.is_some() && std::mem::take(&mut self.has_read);
+            if is_steady || goes_on {
+                pauses.reset();
+            }
+            self.failures += 1;
+            self.sink.status().fail(&failed.words, now);
+            self.sink.lag(true);
+            let (kind, reason) = (S::Object::KIND, failed.words);
+            if failed.forbidden {
+                // Nothing to be done here, and no fault: it may be permitted some day.
+                if !std::mem::replace(&mut self.told, true) {
+                    tracing::info!(kind, reason, "the API server does not permit the watch");
+                }
+                self.clock.sleep(UNTIL_PERMITTED).await;
+            } else {
+                self.told = false;
+                tracing::warn!(kind, reason, "watch broke");
+                self.clock.sleep(pauses.next()).await;
+            }
         }
     }
 
@@ -115,9 +121,12 @@ impl<S: Sink> Follower<S> {
         if let Some(version) = self.version.clone() {
             let stream = self.open(target::watch::<S::Object>(&version)).await?;
             self.sink.status().resume(self.clock.now());
+            self.sink.lag(false);
+            self.open_since = Some(self.clock.now());
             return self.read(stream, None, begun).await;
         }
-        if self.streaming {
+        let now = self.clock.now();
+        if now >= self.streaming_from {
             match self.list_streaming(begun).await {
                 Err(failed) if failed.refused && self.version.is_none() => {
                     tracing::info!(
@@ -125,7 +134,7 @@ impl<S: Sink> Follower<S> {
                         reason = failed.words,
                         "no streaming lists, asking page by page"
                     );
-                    self.streaming = false;
+                    self.streaming_from = now + PAGES_FOR;
                 }
                 done => return done,
             }
@@ -174,6 +183,7 @@ impl<S: Sink> Follower<S> {
                     return Err(Failed::new("the watch fell silent"));
                 }
             };
+            let was_listing = listing.is_some();
             let version = match event {
                 None if listing.is_some() => {
                     return Err(Failed::new("the list ended before it was complete"));
@@ -215,6 +225,10 @@ impl<S: Sink> Follower<S> {
             if listing.is_none() && !version.is_empty() {
                 self.version = Some(version);
             }
+            if !was_listing {
+                self.failures = 0;
+                self.has_read = true;
+            }
         }
     }
 
@@ -227,7 +241,11 @@ impl<S: Sink> Follower<S> {
         self.sink.listed(keys);
         self.listed = true;
         self.version = Some(version);
+        self.failures = 0;
         self.sink.status().complete(begun, self.clock.now());
+        self.sink.lag(false);
+        // Of a streaming list: what comes next are changes.
+        self.open_since = Some(self.clock.now());
     }
 
     async fn open(

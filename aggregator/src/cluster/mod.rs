@@ -6,6 +6,7 @@
 //! what a slice says of it.
 
 mod follow;
+mod learn;
 mod object;
 mod status;
 mod target;
@@ -19,18 +20,19 @@ use std::{
 };
 
 use nodegrace_core::{
-    Applied, WallTime,
+    Applied, ControllerSettings, WallTime,
     cause::CauseKind,
-    cluster::{Cluster, ClusterBounds, Flip, Moment},
+    cluster::{Cluster, ClusterBounds, Flip, FlipRule, Moment},
 };
 
 pub(crate) use self::status::{Phase, Progress};
 use self::{
     follow::Follower,
+    learn::Rule,
     object::{EndpointSlice, Node},
     status::Status,
 };
-use crate::{aggregator::Parts, timeline::Timeline};
+use crate::{aggregator::Parts, register::Register, timeline::Timeline};
 
 /// A client of the API server whose cluster is watched.
 #[derive(Clone)]
@@ -55,15 +57,17 @@ pub(crate) struct ClusterState {
     cluster: RwLock<Cluster>,
     nodes: Status,
     slices: Status,
+    rule: Rule,
 }
 
 impl ClusterState {
-    /// A cluster of which nothing is known, and that is watched where `watched`.
-    pub(crate) fn new(bounds: ClusterBounds, watched: bool) -> Self {
+    /// A cluster of which nothing is known, whose controller has these settings, and that is watched where `watched`.
+    pub(crate) fn new(bounds: ClusterBounds, settings: ControllerSettings, watched: bool) -> Self {
         Self {
             cluster: RwLock::new(Cluster::new(bounds)),
             nodes: Status::new(watched),
             slices: Status::new(watched),
+            rule: Rule::new(settings),
         }
     }
 
@@ -94,7 +98,7 @@ impl ClusterState {
     }
 
     /// The flips that changed since they were last taken.
-    pub(crate) fn take_changed_flips(&self) -> Vec<Flip> {
+    pub(crate) fn take_changed_flips(&self) -> Vec<Arc<Flip>> {
         self.write().flips_mut().take_changed()
     }
 
@@ -117,9 +121,15 @@ impl ClusterState {
         }
     }
 
-    /// Lets time pass.
-    pub(crate) fn expire(&self, now: Duration) {
+    /// By what flips are told apart now.
+    pub(crate) fn rule(&self) -> FlipRule {
+        self.rule.get()
+    }
+
+    /// Lets time pass, and learns from the fleet's flips how they are told apart.
+    pub(crate) async fn expire(&self, register: &Register, now: Duration) {
         self.write().expire(now);
+        self.rule.learn(register, now).await;
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Cluster> {
@@ -156,6 +166,9 @@ trait Sink {
 
     /// Takes that all there are were seen: those of these keys.
     fn listed(&self, keys: &HashSet<String>);
+
+    /// Takes that the watch broke, or goes on.
+    fn lag(&self, behind: bool);
 }
 
 struct NodesOf<'a>(&'a Parts);
@@ -183,6 +196,11 @@ impl Sink for NodesOf<'_> {
         let mut cluster = self.0.cluster.write();
         cluster.nodes_listed(|name| keys.contains(name), moment);
     }
+
+    fn lag(&self, behind: bool) {
+        let at = self.0.timeline.now();
+        self.0.cluster.write().nodes_are_behind(behind, at);
+    }
 }
 
 struct SlicesOf<'a>(&'a Parts);
@@ -195,8 +213,11 @@ impl Sink for SlicesOf<'_> {
     }
 
     fn see(&self, slice: EndpointSlice, fresh: bool) {
-        // A slice of no Service serves nobody who could lose it.
+        let key = object::Object::key(&slice);
         let Some((key, service, endpoints)) = slice.seen() else {
+            // A slice of no Service serves nobody who could lose it. It may have been one's until now.
+            let moment = moment(&self.0.timeline);
+            self.0.cluster.write().see_slice_gone(&key, moment);
             return;
         };
         let moment = moment(&self.0.timeline);
@@ -214,6 +235,11 @@ impl Sink for SlicesOf<'_> {
         let moment = moment(&self.0.timeline);
         let mut cluster = self.0.cluster.write();
         cluster.slices_listed(|key| keys.contains(key), moment);
+    }
+
+    fn lag(&self, behind: bool) {
+        let at = self.0.timeline.now();
+        self.0.cluster.write().slices_are_behind(behind, at);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use nodegrace_core::{
     ConditionStatus, Ready, WallTime,
-    cluster::{Endpoint, SeenNode, Service, Taint},
+    cluster::{Endpoint, Machine, SeenNode, Service, Taint},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -135,8 +135,10 @@ impl Node {
         let taints = self.spec.taints.unwrap_or_default();
         SeenNode {
             name: self.metadata.name.into(),
-            uid: self.metadata.uid.into(),
-            boot_id: self.status.node_info.boot_id.into(),
+            machine: Machine {
+                uid: self.metadata.uid.into(),
+                boot_id: self.status.node_info.boot_id.into(),
+            },
             ready: ready.map(Condition::seen),
             taints: taints
                 .into_iter()

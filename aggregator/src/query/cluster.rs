@@ -33,6 +33,7 @@ pub(super) fn watch(state: &ClusterState) -> v1::ClusterWatch {
         refused_addresses: missed.endpoints,
         dropped_changes: missed.changes,
         unseen_flips: missed.unseen_flips,
+        dropped_flip_addresses: missed.flip_addresses,
     }
 }
 
@@ -73,10 +74,11 @@ pub(super) fn agents(coverage: &Coverage) -> v1::AgentCoverage {
 
 /// The flips kept, by kind.
 pub(super) fn flips_by_kind(parts: &Parts) -> Vec<v1::FlipCount> {
-    let settings = &parts.config.fleet.controller;
+    let rule = parts.cluster.rule();
     let mut counts = BTreeMap::<FlipKind, u64>::new();
-    for flip in parts.cluster.read().flips().iter() {
-        *counts.entry(flip.kind(settings)).or_default() += 1;
+    let flips = parts.cluster.read().flips().all();
+    for flip in &flips {
+        *counts.entry(flip.kind(&rule)).or_default() += 1;
     }
     let counts = counts.into_iter().map(|(kind, flips)| v1::FlipCount {
         kind: flips::kind(kind).into(),

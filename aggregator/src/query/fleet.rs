@@ -103,7 +103,7 @@ pub(crate) fn states(figures: &FleetFigures, coverage: Option<&Coverage>) -> BTr
 
 /// Which nodes have agents. Absent: the nodes are not known.
 pub(crate) fn coverage(parts: &Parts, fleet: &Fleet, now: Duration) -> Option<Coverage> {
-    risk::was_listed(parts.cluster.nodes().phase).ok()?;
+    risk::was_listed(&parts.cluster.nodes()).ok()?;
     Some(parts.cluster.read().coverage(fleet, now))
 }
 

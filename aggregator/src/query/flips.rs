@@ -1,16 +1,17 @@
 //! `ListFlips`, and a flip for the wire: what the watch and the agent saw of it, with the gap that it came in.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use nodegrace_core::{
     ControllerSettings, Gap, WallTime,
     cause::Explanation,
-    cluster::{Flip, FlipKind, LostAddress, Service},
+    cluster::{Flip, FlipKind, FlipRule, LostAddress, Service},
+    sure_grace,
 };
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{cause, node, page, place::Place};
+use super::{cause, node, page, place::Place, risk};
 use crate::{aggregator::Parts, register::Known, wire};
 
 /// How far the controller's whole seconds are off at most, in nanoseconds.
@@ -39,51 +40,31 @@ pub(super) fn list(
         wanted.as_str_name(),
     ]);
     let after = Place::after(&request.page_token, fingerprint)?;
-    let settings = &parts.config.fleet.controller;
-    // One more than the page holds tells whether there is a next one.
-    let mut first = BTreeMap::new();
-    let dropped_flips = {
+    let rule = parts.cluster.rule();
+    let (all, missed) = {
         let cluster = parts.cluster.read();
-        let flips = cluster.flips().iter().filter(|flip| {
-            let of_node = request.node_name.is_empty() || *flip.node == *request.node_name;
-            let of_kind =
-                wanted == v1::FlipKind::Unspecified || wanted == kind(flip.kind(settings));
-            of_node && of_kind
-        });
-        for flip in flips {
-            let place = place(flip, figure, descending);
-            let is_full = first.len() > size;
-            let is_late = is_full
-                && first
-                    .last_key_value()
-                    .is_some_and(|(last, _)| place > *last);
-            if is_late || after.as_ref().is_some_and(|after| place <= *after) {
-                continue;
-            }
-            first.insert(place, flip.clone());
-            if first.len() > size + 1 {
-                first.pop_last();
-            }
+        (cluster.flips().all(), cluster.missed())
+    };
+    let mut flips = page::Collector::new(size, after);
+    for flip in &all {
+        let of_node = request.node_name.is_empty() || *flip.node == *request.node_name;
+        let of_kind = wanted == v1::FlipKind::Unspecified || wanted == kind(flip.kind(&rule));
+        if of_node && of_kind {
+            flips.take(place(flip, figure, descending), || flip);
         }
-        cluster.missed().flips
-    };
-    let more = first.len() > size;
-    if more {
-        first.pop_last();
     }
-    let next_page_token = match first.last_key_value() {
-        Some((last, _)) if more => last.token(fingerprint),
-        _ => String::new(),
-    };
-    let flips = first.values().map(|flip| {
+    let (flips, next) = flips.page();
+    let flips = flips.into_values().map(|flip| {
         let seen = Seen::of(parts, flip);
         let all = |_: &LostAddress| request.addresses;
-        message(flip, seen.as_ref(), settings, all)
+        message(flip, seen.as_ref(), &rule, all)
     });
     Ok(v1::ListFlipsResponse {
         flips: flips.collect(),
-        next_page_token,
-        dropped_flips,
+        next_page_token: next.map_or_else(String::new, |place| place.token(fingerprint)),
+        dropped_flips: missed.flips,
+        dropped_addresses: missed.flip_addresses,
+        warning: risk::doubts(&parts.cluster),
     })
 }
 
@@ -158,14 +139,15 @@ impl Seen {
 pub(super) fn message(
     flip: &Flip,
     seen: Option<&Seen>,
-    settings: &ControllerSettings,
+    rule: &FlipRule,
     shows: impl Fn(&LostAddress) -> bool,
 ) -> v1::Flip {
+    let settings = rule.settings();
     let time = |time: WallTime| wire::to_timestamp(time);
     let evicted = flip.lost.iter().filter(|lost| lost.gone.is_some()).count();
     v1::Flip {
         node_name: flip.node.to_string(),
-        kind: kind(flip.kind(settings)).into(),
+        kind: kind(flip.kind(rule)).into(),
         status: node::status(flip.status).into(),
         reason: flip.reason.to_string(),
         transition_time: Some(time(flip.transition)),
@@ -197,6 +179,9 @@ pub(super) fn message(
         lost_addresses: flip.lost_count,
         evicted_addresses: evicted as u64,
         outage: outage(flip).map(wire::to_duration),
+        unknown_time: flip.went_on.map(time),
+        lost_pods: flip.pods() as u64,
+        ended_unseen: flip.ended_unseen,
     }
 }
 
@@ -208,13 +193,14 @@ fn outage(flip: &Flip) -> Option<Duration> {
 }
 
 fn gap(gap: &Gap, settings: &ControllerSettings) -> v1::FlipGap {
-    let sufficient = settings.sufficient_grace(gap.duration, gap.start());
+    let idle = settings.sufficient_grace(gap.duration, gap.start());
     v1::FlipGap {
         start_time: Some(wire::to_timestamp(gap.start_time)),
         end_time: Some(wire::to_timestamp(gap.end_time)),
         duration: Some(wire::to_duration(gap.duration)),
         flip_probability: gap.flip_probability(settings),
-        sufficient_grace_period: Some(wire::to_duration(sufficient)),
+        sufficient_grace_period: Some(wire::to_duration(sure_grace(gap.duration))),
+        idle_sufficient_grace_period: Some(wire::to_duration(idle)),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A gap does not change once it is kept, so a page token is the place of the last gap shown, and nothing is remembered for
 //! it: gaps that come or go between two pages neither hide nor repeat another.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use nodegrace_core::{ControllerSettings, Gap, cause::Explanation};
 use nodegrace_proto::v1;
@@ -38,6 +38,7 @@ pub(super) async fn list(
         &format!("{shortest:?}"),
     ]);
     let after = Place::after(&request.page_token, fingerprint)?;
+    let mut gaps = page::Collector::new(size, after);
     let names = if request.node_name.is_empty() {
         parts.register.names()
     } else if parts.register.knows(&request.node_name) {
@@ -47,40 +48,26 @@ pub(super) async fn list(
     };
 
     let mut dropped_gaps = 0;
-    // One more than the page holds tells whether there is a next one.
-    let mut first = BTreeMap::new();
     parts
         .register
         .visit(&names, |known| {
-            let gaps = known.history.gaps();
-            dropped_gaps += gaps.dropped();
-            let long = gaps.exact().chain(known.history.uncounted_gaps());
+            let history = known.history;
+            dropped_gaps += history.gaps().dropped();
+            let long = history.gaps().exact().chain(history.uncounted_gaps());
             for gap in long.filter(|gap| gap.duration >= shortest) {
-                let place = place(gap, known.history.name(), figure, descending);
-                if after.as_ref().is_none_or(|after| place > *after) {
-                    first.insert(place, (*gap, known.history.explanation(gap).cloned()));
-                    if first.len() > size + 1 {
-                        first.pop_last();
-                    }
-                }
+                let place = place(gap, history.name(), figure, descending);
+                gaps.take(place, || (*gap, history.explanation(gap).cloned()));
             }
         })
         .await;
-    let more = first.len() > size;
-    if more {
-        first.pop_last();
-    }
-    let next_page_token = match first.last_key_value() {
-        Some((last, _)) if more => last.token(fingerprint),
-        _ => String::new(),
-    };
+    let (gaps, next) = gaps.page();
     let controller = &parts.config.fleet.controller;
-    let gaps = first
+    let gaps = gaps
         .into_iter()
         .map(|(place, (gap, why))| message(&place.name, &gap, why.as_ref(), controller));
     Ok(v1::ListGapsResponse {
         gaps: gaps.collect(),
-        next_page_token,
+        next_page_token: next.map_or_else(String::new, |place| place.token(fingerprint)),
         dropped_gaps,
     })
 }

@@ -26,7 +26,7 @@ use nodegrace_proto::v1::{self, query_server::Query};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use self::{compute::Computer, node::Shape, page::Orders, watch::Watch};
+use self::{compute::Computer, page::Orders, watch::Watch};
 pub(crate) use self::{
     filter::Filter,
     fleet::{coverage, states},
@@ -94,20 +94,7 @@ impl Query for Service {
         if name.is_empty() {
             return Err(Status::invalid_argument("name: is missing"));
         }
-        let Parts {
-            register, timeline, ..
-        } = &*self.parts;
-        register
-            .node(&name, |known| {
-                let figures = known.figures(timeline.now());
-                node::message(&figures, known.beside, timeline, Shape::Full)
-            })
-            .map(|node| v1::Node {
-                blast_radius: risk::blast_radius(&self.parts.cluster, &name),
-                ..node
-            })
-            .map(Response::new)
-            .ok_or_else(|| unknown_node(&name))
+        node::get(&self.parts, &name).map(Response::new)
     }
 
     async fn get_node_course(

@@ -12,8 +12,10 @@ use tonic::Status;
 use super::{
     cause,
     field::{Field, Value},
+    risk, unknown_node,
 };
 use crate::{
+    aggregator::Parts,
     register::{Beside, COURSE_STEP},
     timeline::Timeline,
     wire,
@@ -85,6 +87,35 @@ impl Shape {
             Err(_) => Err(Status::invalid_argument("view: must be BASIC or FULL")),
         }
     }
+}
+
+/// The node called `name`: as its agent reports it or, where it has none, as the cluster's watch shows it.
+///
+/// # Errors
+/// `NOT_FOUND` when neither knows it.
+pub(super) fn get(parts: &Parts, name: &str) -> Result<v1::Node, Status> {
+    let reported = parts.register.node(name, |known| {
+        let figures = known.figures(parts.timeline.now());
+        message(&figures, known.beside, &parts.timeline, Shape::Full)
+    });
+    let node = reported.or_else(|| without_agent(parts, name));
+    let node = node.ok_or_else(|| unknown_node(name))?;
+    Ok(v1::Node {
+        blast_radius: risk::blast_radius(&parts.cluster, name),
+        ..node
+    })
+}
+
+/// A node of which only the cluster's watch tells. Absent: it does not, either.
+fn without_agent(parts: &Parts, name: &str) -> Option<v1::Node> {
+    let cluster = parts.cluster.read();
+    cluster.has_node(name).then(|| v1::Node {
+        name: name.to_owned(),
+        state: v1::State::NoAgent.into(),
+        state_reason: "the Node is there, and no agent has reported for it".to_owned(),
+        ready: cluster.ready(name).map(ready),
+        ..v1::Node::default()
+    })
 }
 
 /// The node as the wire has it.

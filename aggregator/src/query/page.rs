@@ -4,6 +4,8 @@
 //! first page and kept until it was walked through, left alone for [`KEPT_FOR`], or pushed out by [`MAX_KEPT`] newer ones; the
 //! nodes on each page show the figures of that page's moment.
 
+mod collector;
+
 use std::{
     collections::VecDeque,
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -12,6 +14,8 @@ use std::{
 };
 
 use tonic::Status;
+
+pub(crate) use self::collector::Collector;
 
 /// Page size where none is asked for.
 const DEFAULT_PAGE_SIZE: usize = 100;

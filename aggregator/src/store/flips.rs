@@ -2,7 +2,7 @@
 
 use nodegrace_core::{
     ConditionStatus, GapStart, WallTime,
-    cluster::{Flip, LostAddress, Service},
+    cluster::{Flip, LostAddress, Machine, Service},
 };
 use nodegrace_proto::store::v1;
 use prost::Message as _;
@@ -94,8 +94,15 @@ fn flip(row: &Row<'_>) -> Result<Flip, OpenError> {
             detail.since_lease_nanos.map(since),
             posts(&detail.earlier_post_micros),
         ),
+        uncertainty: duration(detail.uncertainty_nanos),
+        went_on: detail.went_on_unix_nanos.map(WallTime::from_unix_nanos),
         ready_again: time(7)?,
         deleted: time(8)?,
+        ended_unseen: detail.ended_unseen,
+        machine: Machine {
+            uid: detail.node_uid.into(),
+            boot_id: detail.boot_id.into(),
+        },
         rebooted: detail.rebooted,
         taints: detail.taints.into_iter().map(Into::into).collect(),
         lost: detail.addresses.into_iter().map(address).collect(),
@@ -117,6 +124,11 @@ fn detail(flip: &Flip) -> v1::FlipDetail {
         rebooted: flip.rebooted,
         taints: flip.taints.iter().map(ToString::to_string).collect(),
         addresses: flip.lost.iter().map(to_address).collect(),
+        uncertainty_nanos: nanos(flip.uncertainty),
+        went_on_unix_nanos: flip.went_on.map(WallTime::unix_nanos),
+        ended_unseen: flip.ended_unseen,
+        node_uid: flip.machine.uid.to_string(),
+        boot_id: flip.machine.boot_id.to_string(),
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) struct Saved {
 /// A flip as it is now, and what it is told as.
 #[derive(Debug)]
 pub(super) struct KeptFlip {
-    pub(super) flip: Flip,
+    pub(super) flip: Arc<Flip>,
     pub(super) kind: FlipKind,
     /// When it is written, by the wall time of the aggregator's timeline.
     pub(super) kept: WallTime,

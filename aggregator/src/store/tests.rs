@@ -139,7 +139,11 @@ fn reopen(kill: &Kill) -> Vec<nodegrace_core::NodeSnapshot> {
     let database = Database::open(&StoreConfig::new(&kill.directory)).expect("it opens");
     let register = Register::new(&Config::default()).expect("valid");
     let timeline = Timeline::begin(nodegrace_clock::Clock::real());
-    let cluster = ClusterState::new(ClusterBounds::default(), false);
+    let cluster = ClusterState::new(
+        ClusterBounds::default(),
+        nodegrace_core::ControllerSettings::default(),
+        false,
+    );
     restore(&database, &register, &cluster, &timeline).expect("it restores");
     let mut known = Vec::new();
     for node in 0..NODES {

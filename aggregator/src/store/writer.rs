@@ -254,8 +254,9 @@ impl Work {
 fn changed_flips(parts: &Parts) -> Vec<KeptFlip> {
     let kept = parts.timeline.wall_at(parts.timeline.now());
     let flips = parts.cluster.take_changed_flips();
+    let rule = parts.cluster.rule();
     let kept = flips.into_iter().map(|flip| KeptFlip {
-        kind: flip.kind(&parts.config.fleet.controller),
+        kind: flip.kind(&rule),
         flip,
         kept,
     });

@@ -34,6 +34,13 @@ pub struct Endpoint {
     pub terminating: bool,
 }
 
+impl Endpoint {
+    /// The family of its address: a pod may have one of each, and is one pod all the same.
+    pub(super) fn family(&self) -> usize {
+        usize::from(self.address.contains(':'))
+    }
+}
+
 /// What happened to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -49,6 +56,10 @@ pub enum What {
     Returned,
     /// It is new, and ready.
     Added,
+    /// It is new, and not ready: nothing changed for traffic.
+    Listed,
+    /// It was taken off one slice and put on another: nothing changed for traffic.
+    Moved,
 }
 
 /// One change of an address, as traffic sees it.

@@ -1,56 +1,73 @@
 //! All flips: each once, whoever saw it.
 
+mod again;
+mod by_agent;
+mod lost;
+
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
-use super::{AddressChange, Flip, LostAddress, Moment, SeenNode, Service, What, flip::MOST_LOST};
-use crate::{
-    controller::GapStart, event::ConditionStatus, figures::Ready, node::SeenFlip, time::WallTime,
-};
-
-/// Reason that the controller writes with Unknown.
-const UNKNOWN: &str = "NodeStatusUnknown";
+pub(super) use self::lost::Place;
+use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service, node::Left};
+use crate::{controller::GapStart, event::ConditionStatus, time::WallTime};
 
 /// Flips in the order in which they became known.
 #[derive(Clone, Debug)]
 pub struct FlipBook {
     most: usize,
+    most_addresses: usize,
     /// Number of the first flip in `flips`.
     first: u64,
-    flips: VecDeque<Flip>,
-    /// Numbers of the flips of each node that are not over.
+    flips: VecDeque<Arc<Flip>>,
+    /// Numbers of the flips of each node.
+    of: HashMap<Arc<str>, VecDeque<u64>>,
+    /// Numbers of those that are not over.
     open: HashMap<Arc<str>, Vec<u64>>,
-    /// Addresses that left and are not back: the flip's number and their place in it.
-    waiting: HashMap<(Service, Arc<str>), (u64, usize)>,
+    /// The flip of each node that was over last, and when on the aggregator's timeline.
+    closed: HashMap<Arc<str>, (u64, Duration)>,
+    /// Addresses that left and are not back.
+    waiting: HashMap<(Service, Arc<str>), Place>,
+    /// Addresses kept of all flips.
+    addresses: usize,
+    /// No flip before this number has addresses.
+    addresses_from: u64,
     /// Numbers of flips that changed since they were taken for the disk.
     changed: BTreeSet<u64>,
     dropped: u64,
+    dropped_addresses: u64,
 }
 
 impl FlipBook {
-    /// A book of at most `most` flips.
-    pub(super) fn new(most: usize) -> Self {
+    /// An empty book.
+    pub(super) fn new(bounds: &ClusterBounds) -> Self {
         Self {
-            most,
+            most: bounds.flips,
+            most_addresses: bounds.flip_addresses,
             first: 0,
             flips: VecDeque::new(),
+            of: HashMap::new(),
             open: HashMap::new(),
+            closed: HashMap::new(),
             waiting: HashMap::new(),
+            addresses: 0,
+            addresses_from: 0,
             changed: BTreeSet::new(),
             dropped: 0,
+            dropped_addresses: 0,
         }
     }
 
     /// All flips, in the order in which they became known.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Flip> {
-        self.flips.iter()
+        self.flips.iter().map(|flip| &**flip)
     }
 
-    /// The flips of one node, oldest first.
-    pub fn of<'a>(&'a self, node: &'a str) -> impl DoubleEndedIterator<Item = &'a Flip> {
-        self.flips.iter().filter(move |flip| *flip.node == *node)
+    /// All flips as they are now, to look through without the cluster.
+    pub fn all(&self) -> Vec<Arc<Flip>> {
+        self.flips.iter().cloned().collect()
     }
 
     /// Flips that made room for newer ones.
@@ -58,63 +75,45 @@ impl FlipBook {
         self.dropped
     }
 
+    /// Addresses that made room for those of newer flips, or were beyond what is kept of one flip.
+    pub const fn dropped_addresses(&self) -> u64 {
+        self.dropped_addresses
+    }
+
     /// The flips that changed since they were last taken, for whoever writes them down.
-    pub fn take_changed(&mut self) -> Vec<Flip> {
+    pub fn take_changed(&mut self) -> Vec<Arc<Flip>> {
         let numbers = std::mem::take(&mut self.changed);
         let flips = numbers.into_iter().filter_map(|number| self.get(number));
         flips.cloned().collect()
     }
 
-    /// Puts a flip back that an earlier run wrote down.
-    pub(super) fn restore(&mut self, flip: Flip) {
-        let number = self.insert(flip);
-        self.changed.remove(&number);
-        let Some(flip) = self.get(number) else { return };
-        let waiting = flip.lost.iter().enumerate();
-        let waiting: Vec<_> = waiting
-            .filter(|(_, lost)| lost.returned.is_none() && lost.gone.is_none())
-            .map(|(place, lost)| ((lost.service.clone(), Arc::clone(&lost.address)), place))
-            .collect();
-        for (address, place) in waiting {
-            self.waiting.insert(address, (number, place));
-        }
-    }
-
-    /// Takes that the watch saw Ready leave True.
-    pub(super) fn leave(&mut self, node: &Arc<str>, ready: &Ready, moment: Moment) {
-        if let Some(number) = self.find(node, |flip| flip.transition == ready.transition) {
+    /// Takes that the watch saw Ready leave True or, where it was not ready before, go on to Unknown.
+    pub(super) fn leave(&mut self, node: &SeenNode, left: &Left, moment: Moment) {
+        let Left { ready, was_ready } = left;
+        let name = &node.name;
+        if let Some(number) = self.find(name, |flip| flip.is_of(ready.transition)) {
             self.change(number, |flip| {
                 flip.seen.get_or_insert(moment.time);
-                flip.status = ready.status;
-                flip.reason = Arc::clone(&ready.reason);
+                flip.machine = node.machine.clone();
+                if flip.went_on.is_none() {
+                    flip.status = ready.status;
+                    flip.reason = Arc::clone(&ready.reason);
+                }
             });
+            self.reopen(number);
+            return;
+        }
+        let open = self.open.get(name).and_then(|open| open.last()).copied();
+        let went_on = open.filter(|_| !*was_ready && ready.status == ConditionStatus::Unknown);
+        if let Some(number) = went_on {
+            // It has not been True since: nothing left it again.
+            self.change(number, |flip| flip.went_on = Some(ready.transition));
             return;
         }
         self.insert(Flip {
             seen: Some(moment.time),
-            ..begun(node, ready.status, &ready.reason, ready.transition)
-        });
-    }
-
-    /// Takes that a node's agent saw Ready turn Unknown.
-    pub(super) fn join(&mut self, node: &Arc<str>, seen: &SeenFlip) {
-        let is_it = |flip: &Flip| {
-            flip.agent_seen == Some(seen.time)
-                || flip.agent_seen.is_none() && Some(flip.transition) == seen.transition
-        };
-        let number = self.find(node, is_it).unwrap_or_else(|| {
-            let transition = seen.transition.unwrap_or(seen.time);
-            self.insert(begun(
-                node,
-                ConditionStatus::Unknown,
-                &Arc::from(UNKNOWN),
-                transition,
-            ))
-        });
-        self.change(number, |flip| {
-            flip.agent_seen = Some(seen.time);
-            flip.after = seen.after.or(flip.after);
-            flip.start = seen.start;
+            machine: node.machine.clone(),
+            ..begun(name, ready.status, &ready.reason, ready.transition)
         });
     }
 
@@ -152,7 +151,7 @@ impl FlipBook {
                 }
             });
             if is_back {
-                self.close(&node.name, number);
+                self.close(&node.name, number, moment.at);
             }
         }
     }
@@ -164,93 +163,28 @@ impl FlipBook {
         }
     }
 
-    /// Takes that a node's machine was booted between two moments of its wall clock, by its agent's word.
-    pub(super) fn reboot(&mut self, node: &str, from: WallTime, to: WallTime) {
-        let within = |flip: &Flip| {
-            let time = flip.agent_seen.unwrap_or(flip.transition);
-            !flip.rebooted && (from..=to).contains(&time)
-        };
-        while let Some(number) = self.find(node, within) {
-            self.change(number, |flip| flip.rebooted = true);
-        }
+    /// When the last flip of a node that was over was so, on the aggregator's timeline; its beginning where that is long ago.
+    pub(super) fn over_since(&self, node: &str) -> Duration {
+        self.closed.get(node).map_or(Duration::ZERO, |(_, at)| *at)
     }
 
-    /// Takes a change of an address where it belongs to a flip.
-    pub(super) fn lose_or_regain(&mut self, change: &AddressChange) {
-        let address = (change.service.clone(), Arc::clone(&change.endpoint.address));
-        match change.what {
-            What::Left => self.lose(address, change),
-            What::Returned | What::Added => {
-                if let Some((number, place)) = self.waiting.remove(&address) {
-                    self.change(number, |flip| {
-                        if let Some(lost) = flip.lost.get_mut(place) {
-                            lost.returned = Some(change.moment.time);
-                        }
-                    });
-                }
-            }
-            What::Gone => self.go(&address, change.moment.time),
-            What::Drained | What::Removed => {}
-        }
+    /// Forgets which flips were over before `oldest` of the aggregator's timeline: no address is late by so much.
+    pub(super) fn expire(&mut self, oldest: Duration) {
+        self.closed.retain(|_, (_, at)| *at >= oldest);
     }
 
-    /// Takes that every address which is waited for and not listed is gone.
-    pub(super) fn settle(&mut self, time: WallTime, is_listed: impl Fn(&Service, &str) -> bool) {
-        let gone = self.waiting.keys();
-        let gone = gone.filter(|(service, address)| !is_listed(service, address));
-        for address in gone.cloned().collect::<Vec<_>>() {
-            self.go(&address, time);
-        }
-    }
-
-    fn go(&mut self, address: &(Service, Arc<str>), time: WallTime) {
-        if let Some((number, place)) = self.waiting.remove(address) {
-            self.change(number, |flip| {
-                if let Some(lost) = flip.lost.get_mut(place) {
-                    lost.gone = Some(time);
-                }
-            });
-        }
-    }
-
-    fn lose(&mut self, address: (Service, Arc<str>), change: &AddressChange) {
-        let node = change.endpoint.node.as_deref();
-        let open = node.and_then(|node| self.open.get(node));
-        let Some(number) = open.and_then(|open| open.last().copied()) else {
-            return;
-        };
-        if self.waiting.contains_key(&address) {
-            return;
-        }
-        let mut place = None;
-        self.change(number, |flip| {
-            flip.lost_count += 1;
-            if flip.lost.len() < MOST_LOST {
-                place = Some(flip.lost.len());
-                flip.lost.push(LostAddress {
-                    service: change.service.clone(),
-                    address: Arc::clone(&change.endpoint.address),
-                    pod: change.endpoint.pod.clone(),
-                    left: change.moment.time,
-                    returned: None,
-                    gone: None,
-                });
-            }
-        });
-        if let Some(place) = place {
-            self.waiting.insert(address, (number, place));
-        }
-    }
-
-    fn get(&self, number: u64) -> Option<&Flip> {
+    fn get(&self, number: u64) -> Option<&Arc<Flip>> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.flips.get(place)
     }
 
+    fn get_mut(&mut self, number: u64) -> Option<&mut Flip> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.flips.get_mut(place).map(Arc::make_mut)
+    }
+
     fn change(&mut self, number: u64, change: impl FnOnce(&mut Flip)) {
-        let place = number.checked_sub(self.first);
-        let place = place.and_then(|place| usize::try_from(place).ok());
-        if let Some(flip) = place.and_then(|place| self.flips.get_mut(place)) {
+        if let Some(flip) = self.get_mut(number) {
             change(flip);
             self.changed.insert(number);
         }
@@ -258,20 +192,20 @@ impl FlipBook {
 
     /// The number of the latest flip of a node for which `is_it` holds.
     fn find(&self, node: &str, is_it: impl Fn(&Flip) -> bool) -> Option<u64> {
-        let place = self
-            .flips
-            .iter()
-            .rposition(|flip| *flip.node == *node && is_it(flip))?;
-        Some(self.first + place as u64)
+        let numbers = self.of.get(node)?.iter().rev();
+        let mut found = numbers.filter(|number| self.get(**number).is_some_and(|flip| is_it(flip)));
+        found.next().copied()
     }
 
-    fn insert(&mut self, flip: Flip) -> u64 {
+    fn insert(&mut self, mut flip: Flip) -> u64 {
+        self.pass_over(&mut flip);
         let number = self.first + self.flips.len() as u64;
+        let node = Arc::clone(&flip.node);
         if flip.is_open() {
-            let open = self.open.entry(Arc::clone(&flip.node)).or_default();
-            open.push(number);
+            self.open.entry(Arc::clone(&node)).or_default().push(number);
         }
-        self.flips.push_back(flip);
+        self.of.entry(node).or_default().push_back(number);
+        self.flips.push_back(Arc::new(flip));
         self.changed.insert(number);
         if self.flips.len() > self.most {
             self.drop_oldest();
@@ -281,26 +215,28 @@ impl FlipBook {
 
     fn drop_oldest(&mut self) {
         let number = self.first;
+        self.drop_addresses(number);
         let Some(oldest) = self.flips.pop_front() else {
             return;
         };
         self.first += 1;
         self.dropped += 1;
         self.changed.remove(&number);
-        self.close(&oldest.node, number);
-        for lost in &oldest.lost {
-            let address = (lost.service.clone(), Arc::clone(&lost.address));
-            if self
-                .waiting
-                .get(&address)
-                .is_some_and(|(of, _)| *of == number)
-            {
-                self.waiting.remove(&address);
+        self.forget_open(&oldest.node, number);
+        if let Some(numbers) = self.of.get_mut(&oldest.node) {
+            numbers.retain(|one| *one != number);
+            if numbers.is_empty() {
+                self.of.remove(&oldest.node);
             }
         }
     }
 
-    fn close(&mut self, node: &str, number: u64) {
+    fn close(&mut self, node: &Arc<str>, number: u64, at: Duration) {
+        self.forget_open(node, number);
+        self.closed.insert(Arc::clone(node), (number, at));
+    }
+
+    fn forget_open(&mut self, node: &str, number: u64) {
         if let Some(open) = self.open.get_mut(node) {
             open.retain(|one| *one != number);
             if open.is_empty() {
@@ -324,9 +260,13 @@ fn begun(
         seen: None,
         agent_seen: None,
         after: None,
+        uncertainty: Duration::ZERO,
         start: GapStart::Once,
+        went_on: None,
         ready_again: None,
         deleted: None,
+        ended_unseen: false,
+        machine: Machine::default(),
         rebooted: false,
         taints: Vec::new(),
         lost: Vec::new(),

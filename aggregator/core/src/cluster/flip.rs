@@ -1,8 +1,8 @@
 //! One time that a node's Ready left True, with what went with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use super::Service;
+use super::{FlipRule, Service};
 use crate::{
     controller::{ControllerSettings, GapStart},
     event::ConditionStatus,
@@ -29,20 +29,56 @@ pub struct Flip {
     pub agent_seen: Option<WallTime>,
     /// Time without heartbeat until then, measured by the agent. Absent: not known.
     pub after: Option<Duration>,
+    /// How much longer that may have been.
+    pub uncertainty: Duration,
     /// What the controller made of the last heartbeat.
     pub start: GapStart,
-    /// When Ready was True again, by the aggregator's watch. Absent: it is not, or nobody saw.
+    /// lastTransitionTime of Ready's going on from False to Unknown, with which the node's addresses go. Absent: it did not.
+    pub went_on: Option<WallTime>,
+    /// When Ready was True again: when the aggregator's watch saw it or, where nobody watched then, by the condition's own
+    /// lastTransitionTime. Absent: it is not, or nobody saw.
     pub ready_again: Option<WallTime>,
-    /// When the Node object was deleted, while it was not Ready. Absent: it was not.
+    /// When the Node object was deleted, while it was not Ready; where nobody watched then, when it was found missing. Absent: it
+    /// was not.
     pub deleted: Option<WallTime>,
+    /// True when it is over and nobody can say since when: nobody watched, and Ready has turned again since.
+    pub ended_unseen: bool,
+    /// The node's machine.
+    pub machine: Machine,
     /// True when the node's machine was booted anew meanwhile: it did not lose heartbeats, it was down.
     pub rebooted: bool,
     /// Taints that came with it, as `key:effect`.
     pub taints: Vec<Arc<str>>,
-    /// The addresses that left, in order; at most `MOST_LOST`.
+    /// The addresses that left, in order; at most `MOST_LOST`, and none once newer flips took their room.
     pub lost: Vec<LostAddress>,
     /// Addresses that left, those not kept included.
     pub lost_count: u64,
+}
+
+/// What tells a node from another of its name, and one life of its machine from the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Of the Node object; changes when it is deleted and registered again. Empty: not known.
+    pub uid: Arc<str>,
+    /// Boot id, by the kubelet's last status. Empty: not known.
+    pub boot_id: Arc<str>,
+}
+
+impl Machine {
+    /// Whether `now` is another Node under the same name.
+    pub(super) fn is_replaced_by(&self, now: &Self) -> bool {
+        differ(&self.uid, &now.uid)
+    }
+
+    /// Whether the machine was booted before it became `now`.
+    pub(super) fn was_booted_before(&self, now: &Self) -> bool {
+        differ(&self.boot_id, &now.boot_id)
+    }
+}
+
+/// Whether both are known, and are not the same.
+fn differ(one: &str, other: &str) -> bool {
+    !one.is_empty() && !other.is_empty() && one != other
 }
 
 /// An address that a flip took away.
@@ -101,22 +137,19 @@ impl FlipKind {
 }
 
 impl Flip {
-    /// Why it came, under a controller with these settings.
-    ///
-    /// From 1.37 on the controller reads the Lease live before it marks a node, so there a flip within the grace period rather
-    /// says that the grace period is not what the settings say.
-    pub fn kind(&self, settings: &ControllerSettings) -> FlipKind {
-        let in_time = |after| after < settings.grace_period && !settings.live_lease_read;
+    /// Why it came.
+    pub fn kind(&self, rule: &FlipRule) -> FlipKind {
+        let after = self.after.map(|after| after + self.uncertainty);
         match self.status {
             ConditionStatus::False => FlipKind::KubeletNotReady,
-            _ if self.after.is_some_and(in_time) => FlipKind::ControllerStale,
+            _ if after.is_some_and(|after| rule.is_too_soon(after)) => FlipKind::ControllerStale,
             _ if self.rebooted => FlipKind::NodeRebooted,
             _ if self.deleted.is_some() => FlipKind::NodeDeleted,
             _ => FlipKind::HeartbeatLost,
         }
     }
 
-    /// Probability that such a controller flips the node by the time it did. Absent: the last heartbeat is not known, or it was
+    /// Probability that a controller with these settings flips the node by the time it did. Absent: the last heartbeat is not known, or it was
     /// no flip of the controller's.
     pub fn probability(&self, settings: &ControllerSettings) -> Option<f64> {
         let after = self
@@ -137,10 +170,21 @@ impl Flip {
 
     /// True until it is known how it ended.
     pub const fn is_open(&self) -> bool {
-        self.ready_again.is_none() && self.deleted.is_none()
+        self.ready_again.is_none() && self.deleted.is_none() && !self.ended_unseen
     }
 
-    /// The Services that lost addresses, each once, with how many.
+    /// Whether it is the one that Ready's condition of this lastTransitionTime tells of.
+    pub(super) fn is_of(&self, transition: WallTime) -> bool {
+        self.transition == transition || self.went_on == Some(transition)
+    }
+
+    /// Pods that lost addresses, of those that are kept: each once, however many Services and families it has addresses of.
+    pub fn pods(&self) -> usize {
+        let pods: HashSet<_> = self.lost.iter().map(LostAddress::behind).collect();
+        pods.len()
+    }
+
+    /// The Services that lost addresses, each once, with how many, of those that are kept.
     pub fn services(&self) -> Vec<(&Service, u64)> {
         let mut services: Vec<(&Service, u64)> = Vec::new();
         for lost in &self.lost {
@@ -157,6 +201,12 @@ impl Flip {
 }
 
 impl LostAddress {
+    /// Its namespace, and its pod or, where there is none, the address itself.
+    fn behind(&self) -> (&str, Result<&str, &str>) {
+        let pod = self.pod.as_deref().ok_or(&*self.address);
+        (&self.service.namespace, pod)
+    }
+
     /// For how long traffic had to do without it. Absent: it is not back.
     pub fn outage(&self) -> Option<Duration> {
         self.returned?.since(self.left).positive()

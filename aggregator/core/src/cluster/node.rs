@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::Machine;
 use crate::{event::ConditionStatus, figures::Ready, time::WallTime};
 
 /// A Node object, reduced to what is read of it.
@@ -9,10 +10,8 @@ use crate::{event::ConditionStatus, figures::Ready, time::WallTime};
 pub struct SeenNode {
     /// Its name.
     pub name: Arc<str>,
-    /// Changes when it is deleted and registered again.
-    pub uid: Arc<str>,
-    /// Boot id of its machine, by the kubelet's last status. Empty: not told.
-    pub boot_id: Arc<str>,
+    /// Its machine.
+    pub machine: Machine,
     /// Its Ready condition. Absent: the kubelet never posted one.
     pub ready: Option<Ready>,
     /// Its taints.
@@ -41,22 +40,42 @@ impl Taint {
 /// What is remembered of a node.
 #[derive(Clone, Debug)]
 struct Known {
-    uid: Arc<str>,
-    boot_id: Arc<str>,
+    machine: Machine,
     ready: Option<Ready>,
 }
 
 /// What a sight of a node says beyond the one before.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turn {
-    /// Ready left True, or went on to Unknown: its condition now.
-    pub(super) left: Option<Ready>,
+    /// Whether it is the node that was seen before.
+    pub(super) sight: Sight,
+    /// Ready left True, or went on from False to Unknown.
+    pub(super) left: Option<Left>,
     /// Its machine was booted anew.
     pub(super) rebooted: bool,
-    /// It is another node under the same name.
-    pub(super) replaced: bool,
     /// Ready left True and came back, and neither was seen.
     pub(super) unseen_flip: bool,
+}
+
+/// Whether a node was seen before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Not in this run.
+    First,
+    /// It was.
+    #[default]
+    Again,
+    /// Another node of its name was.
+    Replaced,
+}
+
+/// Ready is not True.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// The condition now.
+    pub(super) ready: Ready,
+    /// It was seen True before.
+    pub(super) was_ready: bool,
 }
 
 /// All nodes.
@@ -71,8 +90,7 @@ impl Nodes {
     /// Takes the node as it is now, and says what that tells.
     pub(super) fn see(&mut self, node: &SeenNode, watched_until: Option<WallTime>) -> Turn {
         let known = Known {
-            uid: Arc::clone(&node.uid),
-            boot_id: Arc::clone(&node.boot_id),
+            machine: node.machine.clone(),
             ready: node.ready.clone(),
         };
         let before = self.0.insert(Arc::clone(&node.name), known);
@@ -84,14 +102,18 @@ impl Nodes {
                 })
             };
             return Turn {
-                left: node.ready.as_ref().filter(since_then).cloned(),
+                sight: Sight::First,
+                left: node.ready.as_ref().filter(since_then).map(|ready| Left {
+                    ready: ready.clone(),
+                    was_ready: false,
+                }),
                 ..Turn::default()
             };
         };
-        if before.uid != node.uid {
+        if before.machine.is_replaced_by(&node.machine) {
             // A new node is not ready at first, and no heartbeat was lost by that.
             return Turn {
-                replaced: true,
+                sight: Sight::Replaced,
                 ..Turn::default()
             };
         }
@@ -112,12 +134,13 @@ impl Nodes {
                 && was.transition != is.transition
         );
         Turn {
-            left,
-            rebooted: !before.boot_id.is_empty()
-                && !node.boot_id.is_empty()
-                && before.boot_id != node.boot_id,
-            replaced: false,
+            left: left.map(|ready| Left {
+                ready,
+                was_ready: status(was) == Some(ConditionStatus::True),
+            }),
+            rebooted: before.machine.was_booted_before(&node.machine),
             unseen_flip,
+            ..Turn::default()
         }
     }
 
@@ -137,6 +160,16 @@ impl Nodes {
         self.0
             .iter()
             .map(|(name, known)| (name, known.ready.as_ref()))
+    }
+
+    /// The Ready condition of a node. Absent: there is no such node, or it never had one.
+    pub(super) fn ready(&self, name: &str) -> Option<&Ready> {
+        self.0.get(name)?.ready.as_ref()
+    }
+
+    /// The machine of a node. Absent: there is no such node.
+    pub(super) fn machine(&self, name: &str) -> Option<&Machine> {
+        Some(&self.0.get(name)?.machine)
     }
 
     pub(super) fn len(&self) -> usize {

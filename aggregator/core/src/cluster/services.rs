@@ -1,4 +1,4 @@
-//! Services, their slices and addresses, and how many ready addresses each node holds of each Service.
+//! Services, their slices and addresses, and how many ready pods of each Service each node holds.
 
 use std::{
     cmp::Ordering,
@@ -20,7 +20,19 @@ struct Slice {
 #[derive(Clone, Debug, Default)]
 struct Entry {
     slices: BTreeSet<Arc<str>>,
-    ready: u32,
+    ready: Ready,
+}
+
+/// Ready addresses of each family.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ready([u32; 2]);
+
+impl Ready {
+    /// As many pods as there are: one with an address of each family counts once.
+    fn pods(self) -> u32 {
+        let Self([one, other]) = self;
+        one.max(other)
+    }
 }
 
 /// All Services that have slices.
@@ -28,7 +40,7 @@ struct Entry {
 pub(super) struct Services {
     slices: HashMap<Arc<str>, Slice>,
     entries: HashMap<Service, Entry>,
-    by_node: HashMap<Arc<str>, BTreeMap<Service, u32>>,
+    by_node: HashMap<Arc<str>, BTreeMap<Service, Ready>>,
     endpoints: usize,
 }
 
@@ -87,15 +99,16 @@ impl Services {
         keys.filter(|key| !is_there(key)).cloned().collect()
     }
 
-    /// The Services that have ready addresses on a node, with their number.
+    /// The Services that have ready addresses on a node, with how many pods these are.
     pub(super) fn on_node(&self, node: &str) -> impl Iterator<Item = (&Service, u32)> {
         let services = self.by_node.get(node).into_iter().flatten();
-        services.map(|(service, ready)| (service, *ready))
+        services.map(|(service, ready)| (service, ready.pods()))
     }
 
-    /// Ready addresses of a Service.
+    /// Ready pods of a Service.
     pub(super) fn ready(&self, service: &Service) -> u32 {
-        self.entries.get(service).map_or(0, |entry| entry.ready)
+        let entry = self.entries.get(service);
+        entry.map_or(0, |entry| entry.ready.pods())
     }
 
     /// The addresses of a Service, in no order. Absent: there is no such Service.
@@ -143,7 +156,8 @@ impl Services {
 
     /// Counts a ready address in or out.
     fn count(&mut self, service: &Service, endpoint: &Endpoint, into: bool) {
-        let add = |count: &mut u32| {
+        let add = |Ready(counts): &mut Ready| {
+            let count = &mut counts[endpoint.family()];
             *count = if into {
                 count.saturating_add(1)
             } else {
@@ -157,7 +171,7 @@ impl Services {
         let on_node = self.by_node.entry(Arc::clone(node)).or_default();
         let count = on_node.entry(service.clone()).or_default();
         add(count);
-        if *count == 0 {
+        if count.pods() == 0 {
             on_node.remove(service);
             if on_node.is_empty() {
                 self.by_node.remove(node);
@@ -196,8 +210,12 @@ impl Services {
             let Some(what) = what(was, is) else { continue };
             let Some(endpoint) = is.or(was) else { continue };
             // Slices of one Service are balanced now and then, which moves addresses and changes nothing for traffic.
-            let moves = matches!(what, What::Added | What::Removed);
-            if moves && self.has_ready(service, &endpoint.address) {
+            let is_elsewhere = match what {
+                What::Added | What::Removed => self.has_ready(service, &endpoint.address),
+                What::Listed | What::Gone => self.has(service, &endpoint.address),
+                _ => false,
+            };
+            if is_elsewhere {
                 continue;
             }
             changes.push(AddressChange {
@@ -241,7 +259,7 @@ const fn what(was: Option<&Endpoint>, is: Option<&Endpoint>) -> Option<What> {
         (Some(Endpoint { ready: false, .. }), Some(Endpoint { ready: true, .. })) => {
             Some(What::Returned)
         }
-        (None, Some(Endpoint { ready: true, .. })) => Some(What::Added),
+        (None, Some(is)) => Some(if is.ready { What::Added } else { What::Listed }),
         _ => None,
     }
 }

@@ -1,12 +1,20 @@
-//! The grace period that would have kept a node.
+//! The grace period that would have kept a node: surely, and by the polls of an idle controller.
 
 use std::time::Duration;
 
 use super::{ControllerSettings, GapStart};
 
+/// The shortest grace period in whole seconds under which no controller flips a node within a gap of this `length`, however busy it
+/// is and whenever it looks.
+pub const fn sure_grace(length: Duration) -> Duration {
+    // A look is never sooner than the credit, and what has lasted no longer than the grace period is spared.
+    let begun = length.subsec_nanos() > 0;
+    Duration::from_secs(length.as_secs() + begun as u64)
+}
+
 impl ControllerSettings {
     /// The shortest grace period in whole seconds under which the controller, polling as it does, never flips the node within a
-    /// gap of this `length`.
+    /// gap of this `length`. A controller whose passes take longer than the settings say looks at other times: see [`sure_grace`].
     pub fn sufficient_grace(&self, length: Duration, start: GapStart) -> Duration {
         let keeps = |seconds: u64| {
             let grace_period = Duration::from_secs(seconds);
@@ -30,6 +38,7 @@ impl ControllerSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::PassDuration;
 
     #[test]
     fn the_poll_spares_what_is_a_little_longer_than_the_grace_period() {
@@ -42,5 +51,33 @@ mod tests {
             let shorter = sufficient - Duration::from_secs(1);
             assert!(with(shorter).flip_probability(gap, GapStart::Once) > 0.0);
         }
+    }
+
+    #[test]
+    fn a_busy_controller_flips_what_an_idle_one_spares_and_never_what_is_surely_kept() {
+        let gap = Duration::from_secs_f64(57.2);
+        let (idle, sure) = (
+            ControllerSettings::default().sufficient_grace(gap, GapStart::Once),
+            sure_grace(gap),
+        );
+        assert_eq!(sure, Duration::from_secs(58));
+        assert_eq!(sure_grace(Duration::from_secs(40)), Duration::from_secs(40));
+        let probability = |grace, millis| {
+            let busy = ControllerSettings {
+                pass: PassDuration::constant(Duration::from_millis(millis)),
+                ..ControllerSettings::default().with_periods(grace, Duration::from_secs(5))
+            };
+            busy.flip_probability(gap, GapStart::Once)
+        };
+        assert!(
+            (0..6000)
+                .step_by(50)
+                .any(|millis| probability(idle, millis) > 0.0)
+        );
+        assert!(
+            (0..6000)
+                .step_by(50)
+                .all(|millis| probability(sure, millis) == 0.0)
+        );
     }
 }

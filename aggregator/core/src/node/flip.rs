@@ -13,6 +13,8 @@ pub struct SeenFlip {
     /// Time from the arrival of the last heartbeat to the arrival of the change. Absent: the agent did not see the last
     /// heartbeat arrive, or may have missed a later one, or was blind and saw the change late.
     pub after: Option<Duration>,
+    /// How much longer that may have been: the last heartbeat may have arrived by so much sooner.
+    pub uncertainty: Duration,
     /// What the controller made of that last heartbeat.
     pub start: GapStart,
     /// When it was seen, on the aggregator's monotonic clock.
@@ -38,7 +40,8 @@ impl SeenFlip {
     /// From 1.37 on the controller reads the Lease live before it marks a node, so there a flip within the grace period
     /// rather says that the grace period is not what the settings say.
     pub fn cause(&self, settings: &ControllerSettings) -> Option<FlipCause> {
-        let stale = self.after? < settings.grace_period && !settings.live_lease_read;
+        let stale =
+            self.after? + self.uncertainty < settings.grace_period && !settings.live_lease_read;
         Some(if stale {
             FlipCause::ControllerStale
         } else {

@@ -147,6 +147,7 @@ impl NodeHistory {
         }
         let flip = SeenFlip {
             after: running.and_then(|running| change.arrival.checked_sub(running.since)),
+            uncertainty: running.map_or(Duration::ZERO, |running| running.uncertainty),
             start: running.map_or(GapStart::Once, |running| running.start),
             at: clocks.received_at(change.arrival),
             time: change.arrival_time,

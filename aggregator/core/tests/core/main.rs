@@ -13,6 +13,7 @@ mod made_up_trials;
 mod properties;
 mod recommendation;
 mod restart;
+mod rule;
 mod scale;
 mod trials;
 mod verdict;

@@ -1,20 +1,24 @@
 //! The story in words.
 
+mod service;
+
 use std::time::Duration;
 
 use nodegrace_core::{
-    ControllerSettings, SignedDuration, WallTime,
-    cluster::{AddressChange, Flip, FlipKind, LostAddress, Service, What},
+    SignedDuration, WallTime,
+    cluster::{Flip, FlipKind, FlipRule, LostAddress, Service},
+    sure_grace,
 };
 use nodegrace_proto::v1::{TimelineEntry, TimelineKind};
 
-use super::{Addresses, Seen};
+pub(super) use self::service::{change, summary};
+use super::Seen;
 use crate::wire;
 
 /// A flip as one Service felt it.
 pub(super) struct Story<'a> {
     pub(super) service: &'a Service,
-    pub(super) settings: &'a ControllerSettings,
+    pub(super) rule: &'a FlipRule,
     pub(super) flip: &'a Flip,
     /// What the node's agent saw of the gap. Absent: it has not ended, or was not measured.
     pub(super) seen: Option<&'a Seen>,
@@ -31,6 +35,7 @@ impl Story<'_> {
         self.last_heartbeat()
             .into_iter()
             .chain([self.marked()])
+            .chain(self.went_on())
             .chain(left)
             .chain(self.heartbeat_back())
             .chain(self.causes())
@@ -60,7 +65,7 @@ impl Story<'_> {
     }
 
     fn kind(&self) -> FlipKind {
-        self.flip.kind(self.settings)
+        self.flip.kind(self.rule)
     }
 
     fn last_heartbeat(&self) -> Option<TimelineEntry> {
@@ -76,7 +81,7 @@ impl Story<'_> {
 
     fn marked(&self) -> TimelineEntry {
         let node = self.node();
-        let grace = self.settings.grace_period;
+        let grace = self.rule.settings().grace_period;
         let unheard = match self.flip.after {
             Some(after) => format!("hasn't been updated for {}", seconds(after)),
             None => "hasn't been updated".to_owned(),
@@ -109,6 +114,15 @@ impl Story<'_> {
             duration: self.flip.after.map(wire::to_duration),
             ..self.entry(time, TimelineKind::Flip, sentence)
         }
+    }
+
+    fn went_on(&self) -> Option<TimelineEntry> {
+        let time = self.flip.went_on?;
+        let sentence = format!(
+            "the heartbeats of {} stopped as well, and the controller marked it Unknown: only then did its addresses go",
+            self.node()
+        );
+        Some(self.entry(time, TimelineKind::Flip, sentence))
     }
 
     fn left(&self, lost: &LostAddress) -> TimelineEntry {
@@ -204,9 +218,19 @@ impl Story<'_> {
             return None;
         }
         let gap = &self.seen?.gap;
-        let grace = self.settings.sufficient_grace(gap.duration, gap.start());
+        let grace = sure_grace(gap.duration);
+        let idle = self
+            .rule
+            .settings()
+            .sufficient_grace(gap.duration, gap.start());
+        // An idle controller looks late enough for a shorter one. Whether it was idle nobody knows.
+        let idle = if idle < grace {
+            format!(" (with an idle controller {} s)", idle.as_secs())
+        } else {
+            String::new()
+        };
         let sentence = format!(
-            "a grace period of {} s would have kept {}",
+            "a grace period of {} s would have kept {}{idle}",
             grace.as_secs(),
             self.node()
         );
@@ -215,69 +239,6 @@ impl Story<'_> {
             ..self.entry(gap.end_time, TimelineKind::Remedy, sentence)
         })
     }
-}
-
-/// A change of an address that no flip led to.
-pub(super) fn change(change: &AddressChange) -> TimelineEntry {
-    let endpoint = &change.endpoint;
-    let (kind, words) = match change.what {
-        What::Left => (
-            TimelineKind::AddressLeft,
-            "left: its pod is not ready, and its node is",
-        ),
-        What::Drained => (
-            TimelineKind::AddressDrained,
-            "is drained: its pod is being deleted",
-        ),
-        What::Removed | What::Gone => (TimelineKind::AddressRemoved, "was taken off the list"),
-        What::Returned => (TimelineKind::AddressReturned, "is ready again"),
-        What::Added => (TimelineKind::AddressAdded, "is new"),
-    };
-    TimelineEntry {
-        time: Some(wire::to_timestamp(change.moment.time)),
-        kind: kind.into(),
-        sentence: format!("{} {words}", endpoint.address),
-        node_name: endpoint.node.as_deref().unwrap_or_default().to_owned(),
-        address: endpoint.address.to_string(),
-        pod_name: endpoint.pod.as_deref().unwrap_or_default().to_owned(),
-        ..TimelineEntry::default()
-    }
-}
-
-/// The story in a sentence or two.
-pub(super) fn summary(
-    service: &Service,
-    flips: &[Flip],
-    settings: &ControllerSettings,
-    now: &Addresses,
-) -> String {
-    let Addresses { ready, all } = now;
-    let today = format!("{ready} of {all} addresses of {service} are ready now");
-    let Some(last) = flips.last() else {
-        return format!("No node that was not Ready took an address along. {today}.");
-    };
-    let own = || last.lost.iter().filter(|lost| lost.service == *service);
-    let times = match flips.len() {
-        1 => "once".to_owned(),
-        times => format!("{times} times"),
-    };
-    let why = match last.kind(settings) {
-        FlipKind::HeartbeatLost => "its heartbeats were late",
-        FlipKind::KubeletNotReady => "its kubelet said so",
-        FlipKind::ControllerStale => "the controller did not see heartbeats that were there",
-        FlipKind::NodeRebooted => "its machine was booted anew",
-        FlipKind::NodeDeleted => "it was taken out of the cluster",
-    };
-    let longest = own().filter_map(LostAddress::outage).max();
-    let away = longest.map_or_else(String::new, |away| {
-        format!(", away for up to {}", seconds(away))
-    });
-    let count = own().count();
-    let noun = if count == 1 { "address" } else { "addresses" };
-    format!(
-        "Nodes that were not Ready took addresses along {times}, last {}: {why}, and {count} {noun} went{away}. {today}.",
-        last.node
-    )
 }
 
 fn address(lost: &LostAddress) -> String {

@@ -130,6 +130,7 @@ pub(super) fn to_flip(flip: &SeenFlip) -> v1::Flip {
     };
     v1::Flip {
         after_nanos: flip.after.map(nanos),
+        uncertainty_nanos: nanos(flip.uncertainty),
         since_lease_nanos: since_lease.map(nanos),
         earlier_post_micros: to_posts(earlier),
         at_timeline_nanos: nanos(flip.at),
@@ -141,6 +142,7 @@ pub(super) fn to_flip(flip: &SeenFlip) -> v1::Flip {
 pub(super) fn flip(flip: &v1::Flip) -> SeenFlip {
     SeenFlip {
         after: flip.after_nanos.map(duration),
+        uncertainty: duration(flip.uncertainty_nanos),
         start: GapStart::after(
             flip.since_lease_nanos.map(since),
             posts(&flip.earlier_post_micros),

@@ -1,0 +1,144 @@
+//! What a restart leaves open: flips that an earlier run wrote down, and what their nodes have come to meanwhile.
+
+use std::sync::Arc;
+
+use super::FlipBook;
+use crate::{
+    cluster::{Flip, Moment, SeenNode},
+    event::ConditionStatus,
+    figures::Ready,
+    time::WallTime,
+};
+
+/// How far whole seconds, and the clocks of the node and of the controller, are apart at most where they tell of one moment.
+const SAME_NANOS: u64 = 5_000_000_000;
+
+impl FlipBook {
+    /// Puts a flip back that an earlier run wrote down.
+    pub(in crate::cluster) fn restore(&mut self, flip: Flip) {
+        let number = self.insert(flip);
+        self.changed.remove(&number);
+        self.wait_for(number);
+    }
+
+    /// Nodes with flips that are not over.
+    pub(in crate::cluster) fn open_nodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.open.keys()
+    }
+
+    /// Of two flips of a node the earlier was over before the later came, even if nobody saw: `flip` is about to come.
+    pub(super) fn pass_over(&mut self, flip: &mut Flip) {
+        let time = flip.time();
+        for number in self.open.get(&flip.node).cloned().unwrap_or_default() {
+            if self.get(number).is_some_and(|other| other.time() < time) {
+                self.end_unseen(number);
+            }
+        }
+        let is_later = |other: &Flip| other.time() > time;
+        if flip.is_open() && self.find(&flip.node, is_later).is_some() {
+            flip.ended_unseen = true;
+        }
+    }
+
+    /// Takes a node that is seen for the first time in this run. True when what its condition tells is no flip of its own: an open
+    /// one that goes on.
+    pub(in crate::cluster) fn meet_again(&mut self, node: &SeenNode, moment: Moment) -> bool {
+        let Some(open) = self.open.get(&node.name).cloned() else {
+            return false;
+        };
+        for number in &open {
+            let Some(flip) = self.get(*number) else {
+                continue;
+            };
+            if flip.machine.is_replaced_by(&node.machine) {
+                self.change(*number, |flip| flip.deleted = Some(moment.time));
+                self.forget_open(&node.name, *number);
+            } else if !flip.rebooted && flip.machine.was_booted_before(&node.machine) {
+                self.change(*number, |flip| flip.rebooted = true);
+            }
+        }
+        let Some(ready) = &node.ready else {
+            return false;
+        };
+        let Some(number) = self.open.get(&node.name).and_then(|open| open.last()) else {
+            return false;
+        };
+        let number = *number;
+        if ready.status == ConditionStatus::True {
+            self.end_by_itself(number, ready, moment);
+            return false;
+        }
+        self.goes_on(number, ready, moment)
+    }
+
+    /// A flip that ended while nobody watched ended when the condition says.
+    fn end_by_itself(&mut self, number: u64, ready: &Ready, moment: Moment) {
+        let Some(flip) = self.get(number) else { return };
+        let (begun, seen) = (flip.time(), flip.seen.is_some());
+        let end = ready.transition;
+        if end < begun && end.since(begun).nanos().unsigned_abs() > SAME_NANOS {
+            // What only the agent saw may be newer than this sight of the node; what the watch saw is not, and the node's clock, which
+            // stamps the way back, is not to be believed.
+            if seen {
+                self.end_unseen(number);
+            }
+            return;
+        }
+        let node = Arc::clone(&flip.node);
+        self.change(number, |flip| {
+            flip.ready_again = Some(end.clamp(begun, moment.time.max(begun)));
+        });
+        self.close(&node, number, moment.at);
+    }
+
+    /// Whether a node that is not ready is so since the flip of this number.
+    fn goes_on(&mut self, number: u64, ready: &Ready, moment: Moment) -> bool {
+        let Some(flip) = self.get(number) else {
+            return false;
+        };
+        // A row of an early version holds when the agent saw it in place of the condition's own time.
+        let same =
+            |time: WallTime| ready.transition.since(time).nanos().unsigned_abs() <= SAME_NANOS;
+        if flip.is_of(ready.transition)
+            || (Some(flip.transition) == flip.agent_seen && same(flip.transition))
+        {
+            self.change(number, |flip| {
+                flip.seen.get_or_insert(moment.time);
+            });
+            return true;
+        }
+        match (flip.status, ready.status) {
+            // Whether it was ready in between nobody saw. Two flips would be said of one that went on.
+            (ConditionStatus::False, ConditionStatus::Unknown) => {
+                self.change(number, |flip| flip.went_on = Some(ready.transition));
+                true
+            }
+            // The kubelet is back, and not ready yet.
+            (ConditionStatus::Unknown, ConditionStatus::False) => true,
+            _ => {
+                if ready.transition > flip.transition {
+                    self.end_unseen(number);
+                }
+                false
+            }
+        }
+    }
+
+    /// A flip that was taken to be over, and is not.
+    pub(super) fn reopen(&mut self, number: u64) {
+        let ended = self.get(number).filter(|flip| flip.ended_unseen);
+        let Some(node) = ended.map(|flip| Arc::clone(&flip.node)) else {
+            return;
+        };
+        self.change(number, |flip| flip.ended_unseen = false);
+        self.open.entry(node).or_default().push(number);
+    }
+
+    fn end_unseen(&mut self, number: u64) {
+        let Some(node) = self.get(number).map(|flip| Arc::clone(&flip.node)) else {
+            return;
+        };
+        self.change(number, |flip| flip.ended_unseen = true);
+        self.forget_open(&node, number);
+    }
+}

@@ -1,0 +1,49 @@
+//! How late a watch may tell what happened: the two watches are two streams, and either may be behind the other.
+
+use std::time::Duration;
+
+/// How far apart two watches that are both well tell of one moment at most. The server sends both within milliseconds, and a busy
+/// one within seconds.
+const USUAL: Duration = Duration::from_secs(5);
+/// How long a watch that was broken takes to tell what it missed.
+const CATCHES_UP_IN: Duration = Duration::from_secs(10);
+/// Nothing is taken for later than this, however long a watch was broken.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Whether a watch is, or was until a moment ago, behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lag {
+    /// When it broke. Absent: it never did.
+    broke: Option<Duration>,
+    /// When it went on. Absent: it is broken.
+    back: Option<Duration>,
+}
+
+impl Lag {
+    /// It broke.
+    pub(super) fn breaks(&mut self, at: Duration) {
+        if self.broke.is_none() || self.back.is_some() {
+            *self = Self {
+                broke: Some(at),
+                back: None,
+            };
+        }
+    }
+
+    /// It goes on.
+    pub(super) fn goes_on(&mut self, at: Duration) {
+        if self.broke.is_some() {
+            self.back.get_or_insert(at);
+        }
+    }
+
+    /// When what it tells at `at` can have happened at the earliest.
+    pub(super) fn earliest(&self, at: Duration) -> Duration {
+        let caught_up = self.back.is_some_and(|back| at > back + CATCHES_UP_IN);
+        let broke = self.broke.filter(|_| !caught_up).unwrap_or(at);
+        broke
+            .min(at)
+            .saturating_sub(USUAL)
+            .max(at.saturating_sub(LONGEST))
+    }
+}
