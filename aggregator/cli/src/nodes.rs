@@ -9,6 +9,9 @@ use crate::{
     reach::Queries,
 };
 
+/// Names of the nodes that are wanted. Absent: whatever their names are.
+pub type Names = Option<HashSet<String>>;
+
 /// Which nodes are wanted, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -16,8 +19,8 @@ pub struct Wanted {
     pub order_by: String,
     /// The API's `filter`.
     pub filter: String,
-    /// Only these. Absent: whatever their names are.
-    pub names: Option<HashSet<String>>,
+    /// Only these.
+    pub names: Names,
     /// Most nodes to return. Absent: all.
     pub limit: Option<usize>,
 }
