@@ -81,6 +81,9 @@ pub enum Command {
     /// The manual page, as roff.
     #[command(hide = true)]
     Man,
+    /// What may come next on the command line: kubectl asks while its user types.
+    #[command(name = "__complete", hide = true, disable_help_flag = true)]
+    Complete(command::completion::CompleteArgs),
 }
 
 impl Command {
@@ -91,9 +94,10 @@ impl Command {
             Self::Node(args) => args.watch,
             Self::Gaps(args) => args.watch,
             Self::Flips(args) => args.watch,
-            Self::Explain(args) => match &args.what {
-                command::explain::What::Endpoint(args) => args.watch,
-            },
+            Self::Explain(args) => {
+                let command::explain::What::Endpoint(args) = &args.what;
+                args.watch
+            }
             Self::Services(args) => args.watch,
             Self::Fleet(args) => args.watch,
             _ => return None,

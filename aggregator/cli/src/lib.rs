@@ -44,6 +44,10 @@ pub fn without_aggregator(command: &Command) -> Result<Option<Answer>, Failure> 
     Ok(match command {
         Command::Completion(args) => Some(Answer::of(completion::script(args.shell))),
         Command::Man => Some(Answer::of(completion::manual()?)),
+        Command::Complete(args) => {
+            let here = std::env::current_dir().unwrap_or_default();
+            Some(Answer::of(completion::candidates(args, &here)?))
+        }
         _ => None,
     })
 }
@@ -66,18 +70,21 @@ pub async fn run(
     };
     let watching = args.command.watch();
     let ask = async || match &args.command {
-        Command::Top(args) => top::answer(&mut session, args, &names, watching.is_none()).await,
+        Command::Top(args) => {
+            top::answer(&mut session, args, names.as_ref(), watching.is_none()).await
+        }
         Command::Node(args) => node::answer(&mut session, args).await,
         Command::Gaps(args) => gaps::answer(&mut session, args).await,
-        Command::Flips(args) => flips::answer(&mut session, args, &names).await,
-        Command::Explain(args) => match &args.what {
-            explain::What::Endpoint(args) => explain::endpoint(&mut session, args).await,
-        },
+        Command::Flips(args) => flips::answer(&mut session, args, names.as_ref()).await,
+        Command::Explain(args) => {
+            let explain::What::Endpoint(args) = &args.what;
+            explain::endpoint(&mut session, args).await
+        }
         Command::Services(args) => services::answer(&mut session, *args).await,
         Command::WhatIf(args) => what_if::answer(&mut session, args).await,
         Command::Recommend(args) => recommend::answer(&mut session, args).await,
         Command::Fleet(_) => fleet::answer(&mut session).await,
-        Command::Completion(_) | Command::Man => {
+        Command::Completion(_) | Command::Man | Command::Complete(_) => {
             Ok(Answer::of(String::new()))
         }
     };
@@ -99,7 +106,7 @@ async fn answer(
 }
 
 /// The nodes with the labels that are asked for: labels are the API server's business, the aggregator knows none.
-async fn selected(args: &Args) -> Result<Names, Failure> {
+async fn selected(args: &Args) -> Result<Option<Names>, Failure> {
     let selector = match &args.command {
         Command::Top(top) => &top.selector,
         Command::Flips(flips) => &flips.selector,

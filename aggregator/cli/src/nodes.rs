@@ -9,8 +9,8 @@ use crate::{
     reach::Queries,
 };
 
-/// Names of the nodes that are wanted. Absent: whatever their names are.
-pub type Names = Option<HashSet<String>>;
+/// Names of nodes.
+pub type Names = HashSet<String>;
 
 /// Which nodes are wanted, and how.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +19,8 @@ pub struct Wanted {
     pub order_by: String,
     /// The API's `filter`.
     pub filter: String,
-    /// Only these.
-    pub names: Names,
+    /// Only these. Absent: whatever their names are.
+    pub names: Option<Names>,
     /// Most nodes to return. Absent: all.
     pub limit: Option<usize>,
 }

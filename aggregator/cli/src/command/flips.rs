@@ -87,7 +87,7 @@ impl From<Kind> for v1::FlipKind {
 pub async fn answer(
     session: &mut Session<'_>,
     args: &FlipsArgs,
-    names: &Names,
+    names: Option<&Names>,
 ) -> Result<Answer, Failure> {
     let list = list(session, args, names).await?;
     let text = match session.show.output {
@@ -119,7 +119,7 @@ pub async fn answer(
 async fn list(
     session: &mut Session<'_>,
     args: &FlipsArgs,
-    names: &Names,
+    names: Option<&Names>,
 ) -> Result<v1::ListFlipsResponse, Failure> {
     let since = args.since.map(|since| since.moment(session.clock.wall()));
     let mut all = v1::ListFlipsResponse::default();
@@ -148,9 +148,7 @@ async fn list(
         // The latest come first unless another order is asked for: what follows is older still.
         let is_last = request.order_by.is_empty() && page.flips.last().is_some_and(too_old);
         let wanted = |flip: &v1::Flip| {
-            let of_node = names
-                .as_ref()
-                .is_none_or(|names| names.contains(&flip.node_name));
+            let of_node = names.is_none_or(|names| names.contains(&flip.node_name));
             of_node && !too_old(flip)
         };
         all.flips.extend(page.flips.into_iter().filter(wanted));

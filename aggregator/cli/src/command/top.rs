@@ -63,13 +63,13 @@ const BESIDE_ROWS: usize = 3;
 pub async fn answer(
     session: &mut Session<'_>,
     args: &TopArgs,
-    names: &Names,
+    names: Option<&Names>,
     once: bool,
 ) -> Result<Answer, Failure> {
     let wanted = Wanted {
         order_by: args.sort_by.clone(),
         filter: args.filter.clone(),
-        names: names.clone(),
+        names: names.cloned(),
         limit: args.limit,
     };
     let list = nodes::list(&mut session.queries, &wanted).await?;
