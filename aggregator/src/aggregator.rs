@@ -14,6 +14,7 @@ use crate::{
     refused::Refused,
     register::Register,
     seldom::Seldom,
+    serve::Handled,
     store::{Database, Status, Store, restore},
     timeline::Timeline,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) refusals: Seldom,
     /// What else is refused.
     pub(crate) refused: Refused,
+    /// What calls ended with.
+    pub(crate) handled: Arc<Handled>,
 }
 
 /// Why an aggregator cannot start.
@@ -81,6 +84,7 @@ impl Aggregator {
             parts: Arc::new(Parts {
                 refusals: Seldom::new(clock.clone()),
                 refused: Refused::new(&clock),
+                handled: Arc::new(Handled::new()),
                 config,
                 clock,
                 timeline,

@@ -4,11 +4,12 @@ mod crowd;
 mod drain;
 mod grpc;
 mod guard;
+mod handled;
 mod http;
 mod incoming;
 mod prompt;
 mod slow;
 mod tls;
 
-pub(crate) use self::incoming::Peer;
 pub use self::tls::{Tls, TlsFiles};
+pub(crate) use self::{handled::Handled, incoming::Peer};
