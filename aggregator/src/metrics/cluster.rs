@@ -7,6 +7,9 @@ use super::{
     words,
 };
 
+/// A count of a watch.
+type Of = fn(&WatchProgress) -> u64;
+
 /// Writes how far the watches are, and what they hold.
 pub(super) fn write(out: &mut Exposition, watch: &ClusterWatch) {
     let watches = [
@@ -23,7 +26,6 @@ pub(super) fn write(out: &mut Exposition, watch: &ClusterWatch) {
         let phase = words::phase(progress.phase());
         family.sample(&[("watch", name), ("phase", phase)], 1.0);
     }
-    type Of = fn(&WatchProgress) -> u64;
     let counters: [(&str, &str, Of); 2] = [
         (
             "nodegrace_cluster_watch_events",
