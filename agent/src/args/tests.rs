@@ -205,3 +205,18 @@ fn an_unverified_kubelet_needs_no_roots() {
     let kubelet = args.config().unwrap().kubelet.unwrap();
     assert_eq!(kubelet.root_cert, Some(Vec::new()));
 }
+
+#[test]
+fn none_is_no_aggregator_and_metrics_are_served_where_they_are_asked_for() {
+    let words = [
+        "nodegrace-agent",
+        "--node-name=a",
+        "--aggregator=none",
+        "--metrics-listen=[::1]:4852",
+    ];
+    let args = Args::try_parse_from(words).unwrap();
+    let aggregators = args.aggregator.aggregators(&Timeouts::default()).unwrap();
+    assert!(!aggregators.are_there());
+    let listen = args.config().unwrap().metrics_listen;
+    assert_eq!(listen, Some("[::1]:4852".parse().unwrap()));
+}

@@ -186,8 +186,12 @@ impl<O: Observer> Follower<O> {
         for one in &learned {
             if let Observation::Heartbeat(heartbeat) = one {
                 let exactly = !heartbeat.baseline && heartbeat.arrival_uncertainty.is_none();
+                let mut gap = None;
                 self.rhythm
-                    .send_modify(|rhythm| rhythm.beat(at.monotonic, exactly));
+                    .send_modify(|rhythm| gap = rhythm.beat(at.monotonic, exactly));
+                if !heartbeat.baseline {
+                    self.journal.tally().gap(gap);
+                }
             }
         }
         self.journal.learn(learned);
