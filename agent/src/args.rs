@@ -3,7 +3,7 @@
 mod aggregator;
 mod part;
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -141,6 +141,11 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_records: u16,
 
+    /// Address to serve the agent's own metrics at, as http://ADDR/metrics, to whoever reaches it: heartbeats with their gaps,
+    /// periods and delays as histograms. They need no aggregator: see --aggregator none. Default: none; they are served nowhere.
+    #[arg(long, env = "NODEGRACE_METRICS_LISTEN", value_name = "IP:PORT")]
+    metrics_listen: Option<SocketAddr>,
+
     /// What to log: a level, or levels by module, such as "info,nodegrace_agent=debug".
     #[arg(
         long,
@@ -191,6 +196,7 @@ impl Args {
         config.spool_dir.clone_from(&self.spool_dir);
         config.spool_bytes = self.spool_bytes;
         config.batch_records = self.batch_records.into();
+        config.metrics_listen = self.metrics_listen;
         config
             .aggregator_token
             .clone_from(&self.aggregator.token_file);

@@ -1,6 +1,6 @@
 //! The agent's configuration as meant: every default is here, with its reason.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub batch_bytes: usize,
     /// Longest time without a batch, on the agent's clock. Default: 10 s: the aggregator takes a node as stale after 45 s.
     pub report_interval: Duration,
+    /// Where the agent's own metrics are served, to whoever asks. Absent: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// File with the token that is shown to aggregators, read again for every batch. Absent: none is shown.
     pub aggregator_token: Option<PathBuf>,
     /// Timeouts of the connections.
@@ -114,6 +116,7 @@ impl Config {
             batch_records: 256,
             batch_bytes: 3 << 10,
             report_interval: Duration::from_secs(10),
+            metrics_listen: None,
             aggregator_token: None,
             timeouts: Timeouts::default(),
         }

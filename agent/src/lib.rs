@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod journal;
 pub mod kube_client;
 pub mod logging;
+mod metrics;
 mod moment;
 mod observe;
 mod rhythm;

@@ -70,19 +70,20 @@ impl Rhythm {
         self.whole = false;
     }
 
-    /// A heartbeat arrived at `at`; `exactly` when it was seen as it happened.
-    pub(crate) fn beat(&mut self, at: Duration, exactly: bool) {
-        if let Some(last) = self.last
-            && self.whole
-            && exactly
-        {
+    /// A heartbeat arrived at `at`; `exactly` when it was seen as it happened. Returns the gap that it ended. `None`: it is not
+    /// known exactly.
+    pub(crate) fn beat(&mut self, at: Duration, exactly: bool) -> Option<Duration> {
+        let last = self.last.filter(|_| self.whole && exactly);
+        let gap = last.map(|last| at.saturating_sub(last));
+        if let Some(gap) = gap {
             if self.gaps.len() == WINDOW {
                 self.gaps.pop_front();
             }
-            self.gaps.push_back(at.saturating_sub(last));
+            self.gaps.push_back(gap);
         }
         self.last = self.last.max(Some(at));
         self.whole = exactly && self.sees();
+        gap
     }
 
     /// The heartbeat that comes next. `None` while its absence would say nothing: none was seen yet, none can come, or one may

@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     journal::Journal,
     kube_client,
+    metrics::{Scrape, Server},
     moment::Moment,
     observe::{LeaseObserver, NodeObserver},
     rhythm::Rhythm,
@@ -32,7 +33,8 @@ use crate::{
 /// has come: what its spool holds on disk is delivered by the next one.
 ///
 /// # Errors
-/// When the boot id or the token for aggregators cannot be read, the kubelet's credentials cannot be used, the spool's bounds are too tight, or a task
+/// When the boot id or the token for aggregators cannot be read, the kubelet's credentials cannot be used, the spool's bounds are too tight,
+/// the metrics cannot be served where they are to be, or a task
 /// ended that should not have.
 pub async fn run(
     config: Config,
@@ -105,6 +107,19 @@ async fn start(
         &runtime,
         &kubelet,
     );
+    let metrics = match config.metrics_listen {
+        None => None,
+        Some(address) => {
+            let scrape = Scrape {
+                journal: Arc::clone(&journal),
+                rhythm: rhythm.subscribe(),
+                node: config.node_name.clone(),
+                clock: clock.clone(),
+                reports: aggregators.are_there(),
+            };
+            Some(Server::bind(address, scrape).await?)
+        }
+    };
     let uplinks = Uplinks::new(&config, agent, aggregators, Arc::clone(&journal), clock)?;
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
 
@@ -114,6 +129,9 @@ async fn start(
     writers.spawn(sampler.sample(shutdown.clone()).in_current_span());
     writers.spawn(runtime.ask(shutdown.clone()).in_current_span());
     writers.spawn(kubelet.ask(shutdown.clone()).in_current_span());
+    if let Some(metrics) = metrics {
+        writers.spawn(metrics.serve(shutdown.clone()).in_current_span());
+    }
     writers.spawn(
         Arc::clone(&journal)
             .keep(shutdown.clone())

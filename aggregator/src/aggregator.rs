@@ -15,6 +15,7 @@ use crate::{
     refused::Refused,
     register::Register,
     seldom::Seldom,
+    serve::Handled,
     store::{Database, Status, Store, restore},
     timeline::Timeline,
 };
@@ -44,6 +45,8 @@ pub(crate) struct Parts {
     pub(crate) refusals: Seldom,
     /// What else is refused.
     pub(crate) refused: Refused,
+    /// What calls ended with.
+    pub(crate) handled: Arc<Handled>,
 }
 
 /// Why an aggregator cannot start.
@@ -89,6 +92,7 @@ impl Aggregator {
                 desk: Desk::new(&config.limits, timeline.run()),
                 refusals: Seldom::new(clock.clone()),
                 refused: Refused::new(&clock),
+                handled: Arc::new(Handled::new()),
                 config,
                 clock,
                 timeline,

@@ -8,6 +8,9 @@ use http::Uri;
 
 use crate::{Aggregators, Timeouts, TlsFiles};
 
+/// In place of a URL: there is no aggregator.
+const NONE: &str = "none";
+
 // The comments below are the help text: URLs stand there as people type them.
 #[allow(clippy::doc_markdown, reason = "help text is no markdown")]
 /// Where the aggregator is, and how the two know each other.
@@ -15,6 +18,7 @@ use crate::{Aggregators, Timeouts, TlsFiles};
 pub struct AggregatorArgs {
     /// URL of the aggregator's gRPC port: https://HOST:PORT, or http://HOST:PORT without TLS. A DNS name is looked up every 30s,
     /// and every address behind it is reported to as a replica of its own: give the name of a headless Service.
+    /// "none": nothing is reported; for those who only want --metrics-listen.
     #[arg(
         long = "aggregator",
         env = "NODEGRACE_AGGREGATOR",
@@ -78,6 +82,9 @@ impl AggregatorArgs {
             ),
             ("--client-cert", self.client_cert.is_some()),
         ];
+        if self.url == NONE {
+            return Ok(Aggregators::none());
+        }
         if !self.url.starts_with("https:")
             && let Some((flag, _)) = about_tls.into_iter().find(|(_, given)| *given)
         {

@@ -251,3 +251,18 @@ fn every_flag_of_the_bridge_says_what_it_means_and_has_its_variable() {
         assert!(flag.get_env().is_some(), "{} has a variable", flag.get_id());
     }
 }
+
+#[test]
+fn none_is_no_aggregator_and_metrics_are_served_where_they_are_asked_for() {
+    let words = [
+        "nodegrace-agent",
+        "--node-name=a",
+        "--aggregator=none",
+        "--metrics-listen=[::1]:4852",
+    ];
+    let args = Args::try_parse_from(words).unwrap();
+    let aggregators = args.aggregator.aggregators(&Timeouts::default()).unwrap();
+    assert!(!aggregators.are_there());
+    let listen = args.config().unwrap().metrics_listen;
+    assert_eq!(listen, Some("[::1]:4852".parse().unwrap()));
+}

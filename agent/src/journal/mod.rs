@@ -22,7 +22,7 @@ use std::{
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{BlindSpell, ChannelView, KubeletSettings, Sample};
-use nodegrace_spool::{Class, Cursor, HistoryId, Moment, NameTooLong, Spool};
+use nodegrace_spool::{Class, Cursor, HistoryId, Ledger, Moment, NameTooLong, PerClass, Spool};
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::error;
 
@@ -31,7 +31,7 @@ use self::{
     record::{Explanation, Record},
     state::State,
 };
-use crate::observe::Observation;
+use crate::{metrics::Tally, observe::Observation};
 
 /// Most records that wait for a disk that stands still: almost an hour of them. After that, writers wait with them; nothing is
 /// dropped here.
@@ -45,6 +45,8 @@ pub(crate) struct Journal {
     entries: Mutex<Entries>,
     /// True when the spool is on disk, so that it may make its caller wait.
     on_disk: bool,
+    /// What of it the agent's own metrics tell.
+    tally: Tally,
     clock: Clock,
     changed: watch::Sender<()>,
 }
@@ -73,18 +75,32 @@ impl Journal {
         self.changed.subscribe()
     }
 
+    /// What the agent's own metrics tell.
+    pub(crate) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What became of every record. May wait for a disk: see [`Journal::aside`].
+    pub(crate) fn ledger(&self) -> PerClass<Ledger> {
+        self.flush();
+        self.spool().ledger()
+    }
+
     /// Writes down a blind spell that ended.
     pub(crate) fn spell(&self, spell: BlindSpell) {
+        self.tally.spell(&spell);
         self.record(Record::Explanation(Explanation::BlindSpell(spell)));
     }
 
     /// Writes down a sample.
     pub(crate) fn sample(&self, sample: Sample) {
+        self.tally.sample(&sample);
         self.record(Record::Sample(Box::new(sample)));
     }
 
     /// Writes down a sample that nobody waits for: it is read with the next change, or once [`Journal::announce`] is called.
     pub(crate) fn sample_unhurried(&self, sample: Sample) {
+        self.tally.sample(&sample);
         let now = self.now();
         self.write_unhurried(|entries| entries.push(Record::Sample(Box::new(sample)), now));
     }
@@ -99,6 +115,7 @@ impl Journal {
         if learned.is_empty() {
             return;
         }
+        self.tally.learn(&learned);
         let now = self.now();
         self.write(|entries| {
             for one in learned {
@@ -121,6 +138,7 @@ impl Journal {
 
     /// Notes what is seen of a channel now.
     pub(crate) fn view(&self, view: ChannelView) {
+        self.tally.view(&view);
         self.write(|entries| entries.state.view(view));
     }
 

@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tracing::{error, info, warn};
 
 use super::{Entries, Journal, State};
-use crate::wire;
+use crate::{metrics::Tally, wire};
 
 /// Longest wait for the disk at the start, in real time. Heartbeats that come meanwhile are not timed.
 const LONGEST_OPEN: Duration = Duration::from_secs(10);
@@ -81,6 +81,7 @@ impl Journal {
                 state: State::unknown(),
             }),
             on_disk,
+            tally: Tally::default(),
             clock,
             changed: watch::Sender::new(()),
         }

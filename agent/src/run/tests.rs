@@ -61,13 +61,23 @@ impl Node {
         aggregator: &Aggregator,
         shutdown: &CancellationToken,
     ) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let (channel, clock) = (aggregator.channel(), self.clock.clone());
+        run(
+            self.config(),
+            api_server(),
+            channel,
+            clock,
+            shutdown.clone(),
+        )
+    }
+
+    fn config(&self) -> Config {
         let mut config = Config::new("a");
         config.boot_id = Some("boot".into());
         config.proc_root = self.spool.path().join("no-proc");
         config.sys_root = self.spool.path().join("no-sys");
         config.spool_dir = Some(self.spool.path().join("spool"));
-        let (channel, clock) = (aggregator.channel(), self.clock.clone());
-        run(config, api_server(), channel, clock, shutdown.clone())
+        config
     }
 
     /// Lets an agent run for so many seconds and crash.
@@ -163,4 +173,18 @@ async fn a_kubelet_that_falls_silent_is_looked_at_every_second() {
     let samples = batches.iter().flat_map(|batch| &batch.samples);
     let fine = samples.filter(|sample| sample.fine).count();
     assert!((18..=20).contains(&fine), "{fine} from 11 s to 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_without_aggregators_runs_until_it_is_told_to_end() {
+    let node = Node::new();
+    let shutdown = CancellationToken::new();
+    let (none, clock) = (Aggregators::none(), node.clock.clone());
+    let agent = run(node.config(), api_server(), none, clock, shutdown.clone());
+    let mut agent = tokio::spawn(agent);
+    let minute = Duration::from_secs(60);
+    let ended = tokio::time::timeout(minute, &mut agent).await;
+    assert!(ended.is_err(), "it ended by itself: {ended:?}");
+    shutdown.cancel();
+    agent.await.unwrap().unwrap();
 }

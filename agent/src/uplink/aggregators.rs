@@ -31,6 +31,19 @@ impl Aggregators {
         Self(Kind::Given(replicas.into_iter().collect()))
     }
 
+    /// None: nothing is reported.
+    pub const fn none() -> Self {
+        Self(Kind::Given(Vec::new()))
+    }
+
+    /// Whether there may be one.
+    pub(crate) const fn are_there(&self) -> bool {
+        match &self.0 {
+            Kind::Given(replicas) => !replicas.is_empty(),
+            Kind::Listed(_) => true,
+        }
+    }
+
     /// Every replica that `directory` lists, looked up every 30 s and after failures. The spool remembers each by its address.
     pub fn listed_by(directory: Arc<dyn Directory>) -> Self {
         Self(Kind::Listed(directory))

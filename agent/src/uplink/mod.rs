@@ -142,6 +142,9 @@ impl Uplinks {
     /// Delivers the journal to every aggregator until `sealed` says that nothing more is written to it, and then what is left,
     /// to all of them at the same time.
     pub(crate) async fn deliver(self, sealed: CancellationToken) {
+        if !self.aggregators.are_there() {
+            return sealed.cancelled().await;
+        }
         let mut running = JoinSet::new();
         match self.aggregators.0 {
             Kind::Given(replicas) => {

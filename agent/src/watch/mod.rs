@@ -223,8 +223,12 @@ impl<O: Observer> Follower<O> {
                 earliest = Some(at.monotonic.saturating_sub(uncertain.unwrap_or_default()));
                 let is_seen = |uncertain| matches!(self.first, Step::Poll) && Polls::see(uncertain);
                 let exactly = !heartbeat.baseline && uncertain.is_none_or(is_seen);
+                let mut gap = None;
                 self.rhythm
-                    .send_modify(|rhythm| rhythm.beat(at.monotonic, exactly));
+                    .send_modify(|rhythm| gap = rhythm.beat(at.monotonic, exactly));
+                if !heartbeat.baseline {
+                    self.journal.tally().gap(gap);
+                }
             }
         }
         self.journal.learn(learned);

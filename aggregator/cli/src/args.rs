@@ -1,13 +1,21 @@
 //! The command line as typed.
 
+mod node_name;
+mod quantity;
 mod reach;
 mod show;
+mod since;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::{
+    node_name::node_name,
+    quantity::{at_least_one, duration},
+};
 pub use self::{
     reach::ReachArgs,
     show::{Output, ShowArgs, WatchArgs},
+    since::Since,
 };
 use crate::command;
 
@@ -56,6 +64,12 @@ pub enum Command {
     Node(command::node::NodeArgs),
     /// Long gaps, the latest first.
     Gaps(command::gaps::GapsArgs),
+    /// The times that nodes left Ready, the latest first, and the addresses that went with them.
+    Flips(command::flips::FlipsArgs),
+    /// Why addresses went away and came back.
+    Explain(command::explain::ExplainArgs),
+    /// The Services that stand on endangered nodes, those hit hardest first.
+    Services(command::services::ServicesArgs),
     /// What other grace periods would have led to with the same heartbeats.
     WhatIf(command::what_if::WhatIfArgs),
     /// The grace period to set, what it costs, and the settings to paste.
@@ -67,6 +81,9 @@ pub enum Command {
     /// The manual page, as roff.
     #[command(hide = true)]
     Man,
+    /// What may come next on the command line: kubectl asks while its user types.
+    #[command(name = "__complete", hide = true, disable_help_flag = true)]
+    Complete(command::completion::CompleteArgs),
 }
 
 impl Command {
@@ -76,6 +93,12 @@ impl Command {
             Self::Top(args) => args.watch,
             Self::Node(args) => args.watch,
             Self::Gaps(args) => args.watch,
+            Self::Flips(args) => args.watch,
+            Self::Explain(args) => {
+                let command::explain::What::Endpoint(args) = &args.what;
+                args.watch
+            }
+            Self::Services(args) => args.watch,
             Self::Fleet(args) => args.watch,
             _ => return None,
         };

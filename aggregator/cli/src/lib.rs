@@ -8,10 +8,7 @@ pub mod reach;
 pub mod show;
 pub mod watch;
 
-use std::{
-    collections::HashSet,
-    io::{ErrorKind, Write},
-};
+use std::io::{ErrorKind, Write};
 
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
@@ -19,9 +16,12 @@ use nodegrace_clock::Clock;
 pub use self::args::Args;
 use self::{
     args::{Command, WatchArgs},
-    command::{Answer, Session, completion, fleet, gaps, node, recommend, top, what_if},
+    command::{
+        Answer, Session, completion, explain, fleet, flips, gaps, node, recommend, services, top,
+        what_if,
+    },
     failure::Failure,
-    nodes::Wanted,
+    nodes::Names,
     reach::{Kubernetes, Queries},
     show::screen::Screen,
 };
@@ -44,6 +44,10 @@ pub fn without_aggregator(command: &Command) -> Result<Option<Answer>, Failure> 
     Ok(match command {
         Command::Completion(args) => Some(Answer::of(completion::script(args.shell))),
         Command::Man => Some(Answer::of(completion::manual()?)),
+        Command::Complete(args) => {
+            let here = std::env::current_dir().unwrap_or_default();
+            Some(Answer::of(completion::candidates(args, &here)?))
+        }
         _ => None,
     })
 }
@@ -57,24 +61,32 @@ pub async fn run(
     queries: Queries,
     surroundings: Surroundings<'_>,
 ) -> Result<Answer, Failure> {
-    let wanted = match &args.command {
-        Command::Top(top) => wanted(args, top).await?,
-        _ => Wanted::default(),
-    };
+    let names = selected(args).await?;
     let mut session = Session {
         queries,
         show: args.show,
         screen: surroundings.screen,
+        clock: surroundings.clock,
     };
     let watching = args.command.watch();
     let ask = async || match &args.command {
-        Command::Top(_) => top::answer(&mut session, &wanted, watching.is_none()).await,
+        Command::Top(args) => {
+            top::answer(&mut session, args, names.as_ref(), watching.is_none()).await
+        }
         Command::Node(args) => node::answer(&mut session, args).await,
         Command::Gaps(args) => gaps::answer(&mut session, args).await,
+        Command::Flips(args) => flips::answer(&mut session, args, names.as_ref()).await,
+        Command::Explain(args) => {
+            let explain::What::Endpoint(args) = &args.what;
+            explain::endpoint(&mut session, args).await
+        }
+        Command::Services(args) => services::answer(&mut session, *args).await,
         Command::WhatIf(args) => what_if::answer(&mut session, args).await,
         Command::Recommend(args) => recommend::answer(&mut session, args).await,
         Command::Fleet(_) => fleet::answer(&mut session).await,
-        Command::Completion(_) | Command::Man => Ok(Answer::of(String::new())),
+        Command::Completion(_) | Command::Man | Command::Complete(_) => {
+            Ok(Answer::of(String::new()))
+        }
     };
     answer(ask, watching, surroundings).await
 }
@@ -93,26 +105,23 @@ async fn answer(
     Ok(answer)
 }
 
-/// Which nodes `top` is to show: labels are the API server's business, the aggregator knows none.
-async fn wanted(args: &Args, top: &top::TopArgs) -> Result<Wanted, Failure> {
-    let names = match &top.selector {
-        None => None,
-        Some(selector) => {
-            let kubernetes = Kubernetes::open(&args.reach).await.with_context(|| {
-                format!(
-                    "--selector {selector:?} needs a kubeconfig: labels are known to the API server"
-                )
-            })?;
-            let names = kubernetes.nodes(selector).await?;
-            Some(names.into_iter().collect::<HashSet<_>>())
-        }
+/// The nodes with the labels that are asked for: labels are the API server's business, the aggregator knows none.
+async fn selected(args: &Args) -> Result<Option<Names>, Failure> {
+    let selector = match &args.command {
+        Command::Top(top) => &top.selector,
+        Command::Flips(flips) => &flips.selector,
+        _ => &None,
     };
-    Ok(Wanted {
-        order_by: top.sort_by.clone(),
-        filter: top.filter.clone(),
-        names,
-        limit: top.limit,
-    })
+    let Some(selector) = selector else {
+        return Ok(None);
+    };
+    let kubernetes = Kubernetes::open(&args.reach).await.with_context(|| {
+        format!("--selector {selector:?} needs a kubeconfig: labels are known to the API server")
+    })?;
+    let names = kubernetes
+        .nodes(selector, args.reach.request_timeout)
+        .await?;
+    Ok(Some(names.into_iter().collect()))
 }
 
 /// Writes all of it, at once.

@@ -9,6 +9,9 @@ use crate::{
     reach::Queries,
 };
 
+/// Names of nodes.
+pub type Names = HashSet<String>;
+
 /// Which nodes are wanted, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -17,7 +20,7 @@ pub struct Wanted {
     /// The API's `filter`.
     pub filter: String,
     /// Only these. Absent: whatever their names are.
-    pub names: Option<HashSet<String>>,
+    pub names: Option<Names>,
     /// Most nodes to return. Absent: all.
     pub limit: Option<usize>,
 }

@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use clap::Parser as _;
-use kubectl_nodegrace::{Args, reach::reach};
+use kubectl_nodegrace::{Args, reach::reach, show::screen::Screen};
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1;
 use nodegrace_sim_cluster::{
@@ -14,7 +14,7 @@ use nodegrace_sim_cluster::{
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::kit::Fixed;
+use crate::kit::{Fixed, answer};
 
 /// A cluster with an aggregator's pod in it.
 struct Cluster {
@@ -126,4 +126,32 @@ async fn a_token_is_not_sent_through_a_tunnel_in_plain_text() {
         .await
         .expect_err("refused");
     assert!(error.contains("not encrypted"), "{error}");
+}
+
+/// A server that takes connections and says nothing.
+#[tokio::test]
+async fn labels_are_not_waited_for_without_end() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let file = NamedTempFile::new().expect("a place for files");
+    let text = kubeconfig(address, &Credentials::default());
+    std::fs::write(file.path(), text).expect("there is room");
+    let path = file.path().to_str().expect("a path");
+    let words = [
+        "top",
+        "-l",
+        "pool=a",
+        "--kubeconfig",
+        path,
+        "--request-timeout",
+        "200ms",
+    ];
+    let (_, outcome) = answer(&words, &Screen::PIPE, Fixed::default()).await;
+    let said = outcome.expect_err("nobody answers").to_string();
+    assert!(
+        said.contains("does not answer") && said.contains("pool=a"),
+        "{said}"
+    );
 }

@@ -6,6 +6,7 @@
 )]
 
 mod documents;
+mod endpoints;
 mod failures;
 mod forward;
 mod kit;

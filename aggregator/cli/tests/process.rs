@@ -63,6 +63,12 @@ async fn a_command_line_without_sense_ends_with_64() {
         &["top", "-o", "xml"],
         &["top", "--limit", "0"],
         &["top", "--interval", "1ms"],
+        &["gaps", "--limit", "0"],
+        &["gaps", "--min", "18446744073709551615s"],
+        &["flips", "--kind", "bored"],
+        &["flips", "--since", "yesterday"],
+        &["explain"],
+        &["explain", "endpoint", "without-a-namespace"],
         &["what-if", "soon"],
         &["top", "--token", "a", "--token-file", "b"],
     ] {
@@ -126,6 +132,14 @@ async fn shells_and_man_get_their_files() {
             "{shell}"
         );
     }
+    let output = run(&["completion", "kubectl"], &[]).await;
+    assert!(output.stdout.starts_with(b"#!/bin/sh\n"), "{output:?}");
+    let output = run(&["__complete", "top", "--watch", "--fil"], &[]).await;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        told.starts_with("--filter\t") && told.ends_with("\n:4\n"),
+        "{told}"
+    );
     let output = run(&["man"], &[]).await;
     let page = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(

@@ -15,6 +15,11 @@ async fn every_command_has_its_table() {
         ("gaps.txt", &["gaps"]),
         ("gaps-wide.txt", &["gaps", "-o", "wide"]),
         ("gaps-flipped.txt", &["gaps", "--flipped", "--no-headers"]),
+        ("flips.txt", &["flips"]),
+        ("flips-wide.txt", &["flips", "-o", "wide"]),
+        ("flips-name.txt", &["flips", "-o", "name"]),
+        ("explain.txt", &["explain", "endpoint", "shop/cart"]),
+        ("services.txt", &["services"]),
         ("what-if.txt", &["what-if"]),
         ("what-if-wide.txt", &["what-if", "-o", "wide"]),
         ("recommend.txt", &["recommend"]),
@@ -29,7 +34,15 @@ async fn narrow_terminals_get_what_fits() {
     for columns in [60, 80, 140] {
         let screen = terminal(columns);
         let mut shown = String::new();
-        for words in [&["top"][..], &["gaps"], &["what-if"], &["node", "worker-3"]] {
+        for words in [
+            &["top"][..],
+            &["gaps"],
+            &["what-if"],
+            &["node", "worker-3"],
+            &["flips"],
+            &["services"],
+            &["explain", "endpoint", "shop/cart"],
+        ] {
             shown += &output(words, &screen).await;
         }
         let longest = shown.lines().map(|line| line.chars().count()).max();

@@ -3,6 +3,7 @@
 //! A scrape is computed from a clone of the fleet on a thread of its own, like every question about all nodes: agents' streams
 //! go on meanwhile, and all series are of one moment. Nothing is kept between scrapes.
 
+mod cluster;
 mod exposition;
 mod fleet;
 mod nodes;
@@ -31,7 +32,7 @@ pub use self::{exposition::Format, shown::MetricsNodes};
 use crate::{
     Aggregator,
     aggregator::Parts,
-    query::{coverage, states},
+    query::{cluster_watch, coverage, states},
 };
 
 /// Scrapes at once: a pair of Prometheus servers, and a person who looks. The next waits for one of them.
@@ -131,6 +132,7 @@ fn write(out: &mut Exposition, fleet: &Fleet, parts: &Parts) {
         out.single(name, Kind::Gauge, help, Some(value as f64));
     }
     nodes::write(out, &nodes);
+    cluster::write(out, &cluster_watch(&parts.cluster));
     own::write(out, parts);
 }
 

@@ -4,7 +4,7 @@ use super::{
     exposition::{Exposition, Kind},
     process,
 };
-use crate::aggregator::Parts;
+use crate::{aggregator::Parts, refused::Refused, serve::Handled};
 
 /// Writes how ingest and store fare.
 pub(super) fn write(out: &mut Exposition, parts: &Parts) {
@@ -40,6 +40,8 @@ pub(super) fn write(out: &mut Exposition, parts: &Parts) {
     ] {
         out.single(name, Kind::Counter, help, Some(times as f64));
     }
+    refused(out, &parts.refused);
+    handled(out, &parts.handled);
     let flag = |flag: bool| Some(f64::from(u8::from(flag)));
     out.single(
         "nodegrace_store_durable",
@@ -67,6 +69,43 @@ pub(super) fn write(out: &mut Exposition, parts: &Parts) {
     if store.is_durable() {
         let commits = status.commits();
         family.histogram(&commits.buckets(), commits.sum_seconds());
+    }
+}
+
+/// Writes what was refused, besides records and streams.
+fn refused(out: &mut Exposition, refused: &Refused) {
+    let mut family = out.family(
+        "nodegrace_refused",
+        Kind::Counter,
+        "What was refused: questions of those who may not ask, connections and batches of nodes beyond the most, batches that came too fast.",
+    );
+    for (kind, tally) in [
+        ("query", &refused.queries),
+        ("connection", &refused.connections),
+        ("node_batch", &refused.nodes),
+        ("hasty_batch", &refused.hasty_batches),
+    ] {
+        family.sample(&[("kind", kind)], tally.total() as f64);
+    }
+}
+
+/// Writes what calls ended with, under the name and labels that gRPC's libraries of other languages give it.
+fn handled(out: &mut Exposition, handled: &Handled) {
+    let mut family = out.family(
+        "grpc_server_handled",
+        Kind::Counter,
+        "Calls of this API that ended, by what they ended with.",
+    );
+    for method in handled.methods() {
+        for (code, calls) in method.codes() {
+            let labels = [
+                ("grpc_type", method.kind),
+                ("grpc_service", &method.service),
+                ("grpc_method", &method.name),
+                ("grpc_code", code),
+            ];
+            family.sample(&labels, calls as f64);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Label values: the words of the wire, and quantiles.
 
 use nodegrace_core::{Channel, Losses, Spread, State};
+use nodegrace_proto::v1::WatchPhase;
+
+use crate::query;
 
 /// Every state.
 pub(super) const STATES: [State; 8] = [
@@ -15,25 +18,22 @@ pub(super) const STATES: [State; 8] = [
 ];
 
 /// A state's name on the wire, without the wire's prefix.
-pub(super) const fn state(state: State) -> &'static str {
-    match state {
-        State::Ok => "OK",
-        State::Near => "NEAR",
-        State::Flipping => "FLIPPING",
-        State::Overdue => "OVERDUE",
-        State::NotReady => "NOT_READY",
-        State::NoAgent => "NO_AGENT",
-        State::Stale => "STALE",
-        State::Learning => "LEARNING",
-    }
+pub(super) fn state(state: State) -> &'static str {
+    bare(query::node_state(state).as_str_name(), "STATE_")
 }
 
 /// A channel's name on the wire, without the wire's prefix.
-pub(super) const fn channel(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Lease => "LEASE",
-        Channel::NodeStatus => "NODE_STATUS",
-    }
+pub(super) fn channel(channel: Channel) -> &'static str {
+    bare(query::channel(channel).as_str_name(), "CHANNEL_")
+}
+
+/// The name on the wire of how far a watch is, without the wire's prefix.
+pub(super) fn phase(phase: WatchPhase) -> &'static str {
+    bare(phase.as_str_name(), "WATCH_PHASE_")
+}
+
+fn bare(name: &'static str, prefix: &str) -> &'static str {
+    name.strip_prefix(prefix).unwrap_or(name)
 }
 
 /// The quantiles of a distribution in seconds, by the names that summaries give them.

@@ -20,7 +20,7 @@ use crate::{
 const MOST_NAMES: usize = 100;
 
 /// How far the watches are.
-pub(super) fn watch(state: &ClusterState) -> v1::ClusterWatch {
+pub(crate) fn watch(state: &ClusterState) -> v1::ClusterWatch {
     let (nodes, slices) = (state.nodes(), state.slices());
     let cluster = state.read();
     let ((services, addresses), missed) = (cluster.sizes(), cluster.missed());

@@ -26,12 +26,13 @@ use nodegrace_proto::v1::{self, query_server::Query};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use self::{compute::Computer, page::Orders, watch::Watch};
 pub(crate) use self::{
+    cluster::watch as cluster_watch,
     filter::Filter,
     fleet::{coverage, states},
-    node::{state as node_state, value as node_value},
+    node::{channel, state as node_state, value as node_value},
 };
+use self::{compute::Computer, page::Orders, watch::Watch};
 use crate::{
     Limits,
     aggregator::Parts,

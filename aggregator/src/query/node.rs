@@ -192,7 +192,7 @@ pub(crate) fn state(state: State) -> v1::State {
     }
 }
 
-pub(super) fn channel(channel: Channel) -> v1::Channel {
+pub(crate) fn channel(channel: Channel) -> v1::Channel {
     match channel {
         Channel::Lease => v1::Channel::Lease,
         Channel::NodeStatus => v1::Channel::NodeStatus,

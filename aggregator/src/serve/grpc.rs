@@ -32,6 +32,7 @@ use super::{
     Tls,
     drain::{drained, end_streams},
     guard::Door,
+    handled::CountLayer,
     incoming::Incoming,
     prompt::Prompt,
     slow::Readers,
@@ -113,6 +114,8 @@ impl Aggregator {
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_max_pending_accept_reset_streams(Some(MAX_RAPID_RESETS))
             .http2_max_local_error_reset_streams(Some(MAX_PROTOCOL_ERRORS))
+            // Around everything else: what a client got is what counts.
+            .layer(CountLayer(Arc::clone(&self.parts.handled)))
             .layer(MapResponseLayer::new(move |response| {
                 end(pace.pace(response))
             }))

@@ -4,6 +4,7 @@ mod crowd;
 mod drain;
 mod grpc;
 mod guard;
+mod handled;
 mod http;
 mod incoming;
 mod prompt;
@@ -11,5 +12,5 @@ mod slow;
 mod steady;
 mod tls;
 
-pub(crate) use self::incoming::Peer;
 pub use self::tls::{Tls, TlsFiles};
+pub(crate) use self::{handled::Handled, incoming::Peer};

@@ -1,6 +1,6 @@
 //! kubectl finds `kubectl-nodegrace` on the path and runs it as a plugin; and the krew manifest is one that krew would take.
 
-use std::{collections::BTreeSet, env, fs, process::Command};
+use std::{collections::BTreeSet, env, fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use anyhow::Context as _;
 use nodegrace_proto::v1::{self, query_client::QueryClient};
@@ -64,6 +64,31 @@ async fn kubectl_passes_on_what_the_plugin_ends_with() -> anyhow::Result<()> {
             ended.stderr
         );
     }
+    Ok(())
+}
+
+/// kubectl asks an executable of a name of its own what may come next.
+#[test]
+fn kubectl_completes_the_plugins_command_line() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let plugin = binary("kubectl-nodegrace");
+    let script = Command::new(&plugin)
+        .args(["completion", "kubectl"])
+        .output()?;
+    let path = directory.path().join("kubectl_complete-nodegrace");
+    fs::write(&path, script.stdout)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    let plugins = plugin.parent().context("it is in no directory")?;
+    let places = [directory.path(), plugins].map(|place| place.display().to_string());
+    let path = format!("{}:{}", places.join(":"), env::var("PATH")?);
+    let output = Command::new("kubectl")
+        .args(["__complete", "nodegrace", "top", "--sort"])
+        .env("PATH", path)
+        .env("KUBECONFIG", "/dev/null")
+        .output()
+        .context("kubectl does not start; `.ci/run` installs it")?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.starts_with("--sort-by\t"), "{output:?}");
     Ok(())
 }
 

@@ -64,8 +64,9 @@ impl Node {
     async fn beat_after(&mut self, seconds: f64) {
         self.wait_until(seconds).await;
         self.last = self.clock.now();
-        self.rhythm
-            .send_modify(|rhythm| rhythm.beat(self.last, true));
+        self.rhythm.send_modify(|rhythm| {
+            rhythm.beat(self.last, true);
+        });
     }
 
     /// Waits until so many seconds after the last heartbeat.

@@ -1,13 +1,11 @@
 //! `gaps`: long gaps, the latest first.
 
-use std::time::Duration;
-
 use clap::Args;
 use nodegrace_proto::{prost_types, v1};
 
 use super::{Answer, PAGE, Session, not_by_name};
 use crate::{
-    args::{Output, WatchArgs},
+    args::{Output, WatchArgs, at_least_one, duration, node_name},
     failure::{Failure, refused},
     show::{
         document,
@@ -21,12 +19,12 @@ use crate::{
 #[derive(Clone, Debug, Args)]
 pub struct GapsArgs {
     /// Only this node's.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = node_name)]
     pub node: Option<String>,
 
     /// Only gaps at least this long.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub min: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub min: Option<prost_types::Duration>,
 
     /// Only gaps within which the controller was seen to mark the node Unknown: its flips, as far as the gaps around them are known.
     #[arg(long)]
@@ -42,7 +40,7 @@ pub struct GapsArgs {
     pub sort_by: String,
 
     /// Most gaps to show.
-    #[arg(long, default_value_t = 100, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 100, value_name = "NUMBER", value_parser = at_least_one)]
     pub limit: usize,
 
     /// Whether to go on.
@@ -53,7 +51,7 @@ pub struct GapsArgs {
 const COLUMNS: &[Column<v1::Gap>] = &[
     Column::text("NODE", |gap, _| gap.node_name.as_str().into()),
     Column::text("ENDED", |gap, _| figure::moment(gap.end_time).into()),
-    Column::figure("GAP", |gap, _| duration(gap)),
+    Column::figure("GAP", |gap, _| length_of(gap)),
     Column::figure("LATE-BY", |gap: &v1::Gap, _| {
         figure::seconds(gap.lateness).into()
     })
@@ -93,9 +91,7 @@ async fn list(session: &mut Session<'_>, args: &GapsArgs) -> Result<v1::ListGaps
     let mut all = v1::ListGapsResponse::default();
     let mut request = v1::ListGapsRequest {
         node_name: args.node.clone().unwrap_or_default(),
-        min_duration: args
-            .min
-            .and_then(|min| prost_types::Duration::try_from(min).ok()),
+        min_duration: args.min,
         page_size: PAGE.min(i32::try_from(args.limit).unwrap_or(PAGE)),
         page_token: String::new(),
         order_by: args.sort_by.clone(),
@@ -121,7 +117,7 @@ async fn list(session: &mut Session<'_>, args: &GapsArgs) -> Result<v1::ListGaps
     Ok(all)
 }
 
-fn duration(gap: &v1::Gap) -> Line {
+fn length_of(gap: &v1::Gap) -> Line {
     let text = figure::seconds(gap.duration);
     // In no figure of the node: beside the others, not among them.
     if gap.uncounted {

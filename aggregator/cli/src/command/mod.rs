@@ -1,20 +1,27 @@
 //! What can be asked: a file for each command, which makes the text of its answer.
 
+mod cluster_watch;
 pub mod completion;
+pub mod explain;
 pub mod fleet;
+pub mod flips;
 pub mod gaps;
 pub mod node;
 pub mod recommend;
+pub mod services;
 pub mod top;
 pub mod what_if;
 
+use std::collections::HashSet;
+
+use nodegrace_clock::Clock;
 use nodegrace_proto::v1;
 
 use crate::{
     args::{Output, ShowArgs},
     failure::{Failure, refused},
     reach::Queries,
-    show::screen::Screen,
+    show::{line::Line, screen::Screen},
 };
 
 /// What a command needs to answer.
@@ -25,6 +32,8 @@ pub struct Session<'a> {
     pub show: ShowArgs,
     /// What it is shown on.
     pub screen: &'a Screen,
+    /// The time of day.
+    pub clock: &'a Clock,
 }
 
 /// An answer, and what it means to a script.
@@ -68,7 +77,7 @@ async fn fleet(queries: &mut Queries) -> Result<v1::Fleet, Failure> {
 /// Refuses -o name for answers that are not about nodes.
 fn not_by_name(show: ShowArgs) -> Result<(), Failure> {
     if show.output == Output::Name {
-        let problem = "-o name is for lists of nodes: `top` and `node` have it";
+        let problem = "-o name is for nodes: `top`, `node`, `flips` and `explain` have it";
         return Err(Failure::Usage(problem.to_owned()));
     }
     Ok(())
@@ -78,4 +87,13 @@ fn not_by_name(show: ShowArgs) -> Result<(), Failure> {
 fn doubt(controller: Option<&v1::ControllerSettings>) -> Option<String> {
     let warning = &controller?.warning;
     (!warning.is_empty()).then(|| format!("warning: {warning}"))
+}
+
+/// Names of nodes as kubectl writes and reads them, each once.
+fn node_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut told = HashSet::new();
+    names
+        .filter(|name| told.insert(*name))
+        .map(|name| Line::from(format!("node/{name}")).row(&Screen::PIPE))
+        .collect()
 }

@@ -10,10 +10,10 @@ use super::{
     Answer, PAGE, Session,
     fleet::{flips, gaps, losses},
     gaps::length,
-    top,
+    node_names, top,
 };
 use crate::{
-    args::{Output, WatchArgs},
+    args::{Output, WatchArgs, node_name},
     failure::{Failure, refused},
     show::{
         bar::margin_bar,
@@ -29,20 +29,12 @@ use crate::{
 #[derive(Clone, Debug, Args)]
 pub struct NodeArgs {
     /// Its name in Kubernetes.
-    #[arg(value_name = "NAME", value_parser = name)]
+    #[arg(value_name = "NAME", value_parser = node_name)]
     pub name: String,
 
     /// Whether to go on.
     #[command(flatten)]
     pub watch: WatchArgs,
-}
-
-/// As `kubectl get -o name` writes it, too.
-fn name(text: &str) -> Result<String, String> {
-    match text.trim_start_matches("node/") {
-        "" => Err("is empty".to_owned()),
-        name => Ok(name.to_owned()),
-    }
 }
 
 /// Everything about the node.
@@ -60,7 +52,7 @@ pub async fn answer(session: &mut Session<'_>, args: &NodeArgs) -> Result<Answer
     let text = match session.show.output {
         Output::Json => document::json(&node)?,
         Output::Yaml => document::yaml(&node)?,
-        Output::Name => top::names(&[node]),
+        Output::Name => node_names(std::iter::once(node.name.as_str())),
         Output::Table | Output::Wide => {
             let request = v1::ListGapsRequest {
                 node_name: args.name.clone(),

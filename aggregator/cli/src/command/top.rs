@@ -9,12 +9,12 @@ use nodegrace_proto::v1;
 
 use self::columns::COLUMNS;
 pub(super) use self::columns::{state, status};
-use super::{Answer, Session};
+use super::{Answer, Session, node_names};
 use crate::{
-    args::{Output, WatchArgs},
+    args::{Output, WatchArgs, at_least_one},
     failure::Failure,
-    nodes::{self, Wanted},
-    show::{document, line::Line, screen::Screen, table::table},
+    nodes::{self, Names, Wanted},
+    show::{document, table::table},
 };
 
 /// Which nodes, and in which order.
@@ -53,27 +53,26 @@ pub struct TopArgs {
     pub watch: WatchArgs,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("is no number".to_owned()),
-    }
-}
-
 /// Lines of a terminal that a list leaves free: the titles, the remark about the rest, and where the cursor stands.
 const BESIDE_ROWS: usize = 3;
 
-/// The nodes as they are now.
+/// The nodes as they are now, of those with these `names`.
 ///
 /// # Errors
 /// When the aggregator refuses.
 pub async fn answer(
     session: &mut Session<'_>,
-    wanted: &Wanted,
+    args: &TopArgs,
+    names: Option<&Names>,
     once: bool,
 ) -> Result<Answer, Failure> {
-    let list = nodes::list(&mut session.queries, wanted).await?;
+    let wanted = Wanted {
+        order_by: args.sort_by.clone(),
+        filter: args.filter.clone(),
+        names: names.cloned(),
+        limit: args.limit,
+    };
+    let list = nodes::list(&mut session.queries, &wanted).await?;
     if list.nodes.is_empty() && matches!(session.show.output, Output::Table | Output::Wide) {
         let remark = match list.total_size {
             0 if wanted.filter.is_empty() && wanted.names.is_none() => "no node has reported yet",
@@ -85,7 +84,7 @@ pub async fn answer(
         Output::Table | Output::Wide => rows(&list, session, once),
         Output::Json => document::json(&list)?,
         Output::Yaml => document::yaml(&list)?,
-        Output::Name => names(&list.nodes),
+        Output::Name => node_names(list.nodes.iter().map(|node| node.name.as_str())),
     }))
 }
 
@@ -103,10 +102,4 @@ fn rows(list: &v1::ListNodesResponse, session: &Session<'_>, once: bool) -> Stri
         let _ = writeln!(text, "... {rest} more nodes");
     }
     text
-}
-
-/// Names as kubectl writes and reads them.
-pub(super) fn names(nodes: &[v1::Node]) -> String {
-    let name = |node: &v1::Node| Line::from(format!("node/{}", node.name)).row(&Screen::PIPE);
-    nodes.iter().map(name).collect()
 }

@@ -1,5 +1,7 @@
 //! The API server of the kubeconfig.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Node;
 use kube::{
@@ -55,15 +57,18 @@ impl Kubernetes {
     /// Names of the nodes that match a label selector. Only their metadata is read.
     ///
     /// # Errors
-    /// When the API server does not answer, does not know the selector, or may not tell.
-    pub async fn nodes(&self, selector: &str) -> anyhow::Result<Vec<String>> {
+    /// When the API server does not answer within `timeout`, does not know the selector, or may not tell.
+    pub async fn nodes(&self, selector: &str, timeout: Duration) -> anyhow::Result<Vec<String>> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let matching = ListParams::default().labels(selector);
-        let list = nodes.list_metadata(&matching).await.with_context(|| {
-            format!(
-                "cannot list the nodes with labels {selector:?} (context {}); it takes the right to list nodes",
-                self.context
-            )
+        let context = &self.context;
+        // The client itself waits for ever: see read_timeout above.
+        let listing = tokio::time::timeout(timeout, nodes.list_metadata(&matching)).await;
+        let listed = listing.with_context(|| {
+            format!("the API server of context {context} does not answer, asked for the nodes with labels {selector:?}")
+        })?;
+        let list = listed.with_context(|| {
+            format!("cannot list the nodes with labels {selector:?} (context {context}); it takes the right to list nodes")
         })?;
         let names = list.items.into_iter().filter_map(|node| node.metadata.name);
         Ok(names.collect())

@@ -18,17 +18,19 @@ pub fn as_seconds(duration: Wire) -> f64 {
 
 /// A length of time in the unit that suits it: "24.5s", "12.5min", "3.5h", "2.1d".
 pub fn seconds(duration: Option<Wire>) -> String {
-    duration.map_or_else(unknown, |duration| {
-        let seconds = as_seconds(duration);
-        // The limits are those of the sentences that the aggregator writes: aggregator/core/src/state/words.rs.
-        let (value, unit) = match seconds.abs() {
-            ..600.0 => (seconds, "s"),
-            ..7200.0 => (seconds / 60.0, "min"),
-            ..172_800.0 => (seconds / 3600.0, "h"),
-            _ => (seconds / 86_400.0, "d"),
-        };
-        format!("{value:.1}{unit}")
-    })
+    duration.map_or_else(unknown, |duration| of_seconds(as_seconds(duration)))
+}
+
+/// The same of so many seconds.
+pub fn of_seconds(seconds: f64) -> String {
+    // The limits are those of the sentences that the aggregator writes: aggregator/core/src/state/words.rs.
+    let (value, unit) = match seconds.abs() {
+        ..600.0 => (seconds, "s"),
+        ..7200.0 => (seconds / 60.0, "min"),
+        ..172_800.0 => (seconds / 3600.0, "h"),
+        _ => (seconds / 86_400.0, "d"),
+    };
+    format!("{value:.1}{unit}")
 }
 
 /// A setting, which has no digits that say nothing: "40s", "2.5s".
@@ -79,6 +81,19 @@ pub fn text(text: &str) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// Names that a cell shows at most.
+const NAMES: usize = 3;
+
+/// The first of some names, and how many there are beside them: "a,b,c,+4". A dash where there is none.
+pub fn some_of(names: impl ExactSizeIterator<Item = String>) -> String {
+    let rest = names.len().saturating_sub(NAMES);
+    let mut shown: Vec<String> = names.take(NAMES).collect();
+    if rest > 0 {
+        shown.push(format!("+{rest}"));
+    }
+    text(&shown.join(","))
 }
 
 /// The name of a state, a cause, a channel, without the prefix of its enum.
@@ -137,6 +152,14 @@ mod tests {
         assert_eq!(share(0.0004), "<1%");
         assert_eq!(share(0.9999), ">99%");
         assert_eq!(share(1.0), "100%");
+    }
+
+    #[test]
+    fn a_cell_has_a_few_names_and_says_how_many_are_left_out() {
+        let names = |count: usize| some_of((0..count).map(|number| format!("n{number}")));
+        assert_eq!(names(0), "-");
+        assert_eq!(names(3), "n0,n1,n2");
+        assert_eq!(names(5), "n0,n1,n2,+2");
     }
 
     #[test]

@@ -101,6 +101,13 @@ pub fn printable_lines(text: &str) -> String {
 
 /// Running text in lines of at most `width` columns, each after `indent`.
 pub fn wrapped(text: &str, indent: &str, width: usize) -> String {
+    let lines = wrapped_after(text, indent, width);
+    let lines = lines.iter().map(|line| format!("{indent}{line}\n"));
+    lines.collect()
+}
+
+/// The same lines without what they stand after.
+pub fn wrapped_after(text: &str, indent: &str, width: usize) -> Vec<String> {
     let room = width.saturating_sub(indent.len()).max(20);
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in printable(text).split_whitespace() {
@@ -113,8 +120,7 @@ pub fn wrapped(text: &str, indent: &str, width: usize) -> String {
         line.push_str(word);
     }
     lines.push(line);
-    let lines = lines.iter().map(|line| format!("{indent}{line}\n"));
-    lines.collect()
+    lines
 }
 
 #[cfg(test)]

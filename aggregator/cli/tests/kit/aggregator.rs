@@ -20,7 +20,7 @@ use tonic::{
     transport::{Channel, Endpoint, Server},
 };
 
-use super::answers;
+use super::{answers, endpoints};
 
 /// What was asked.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,10 @@ pub struct Asked {
     pub nodes: Vec<v1::ListNodesRequest>,
     /// Every page of gaps.
     pub gaps: Vec<v1::ListGapsRequest>,
+    /// Every page of flips.
+    pub flips: Vec<v1::ListFlipsRequest>,
+    /// Every story.
+    pub stories: Vec<v1::ExplainEndpointRequest>,
     /// Every what-if.
     pub what_ifs: Vec<v1::SimulateGraceRequest>,
     /// Every token that was shown.
@@ -40,6 +44,9 @@ pub struct Asked {
 pub struct Fixed {
     pub nodes: Vec<v1::Node>,
     pub gaps: Vec<v1::Gap>,
+    pub flips: Vec<v1::Flip>,
+    pub story: v1::ExplainEndpointResponse,
+    pub services: Vec<v1::ServiceAtRisk>,
     pub fleet: v1::Fleet,
     pub what_if: v1::SimulateGraceResponse,
     pub recommendation: v1::RecommendResponse,
@@ -47,7 +54,7 @@ pub struct Fixed {
     pub refusal: Option<Status>,
     /// What was asked so far.
     pub asked: Arc<Mutex<Asked>>,
-    /// Nodes of a page at most.
+    /// Nodes, or flips, of a page at most.
     pub page: usize,
 }
 
@@ -56,6 +63,9 @@ impl Default for Fixed {
         Self {
             nodes: answers::nodes(),
             gaps: answers::gaps(),
+            flips: endpoints::flips(),
+            story: endpoints::story(),
+            services: endpoints::services(),
             fleet: answers::fleet(),
             what_if: answers::what_if(),
             recommendation: answers::recommendation(),
@@ -202,21 +212,54 @@ impl Query for Fixed {
         Ok(Response::new(self.recommendation.clone()))
     }
 
-    async fn list_flips(&self, _: Request<v1::ListFlipsRequest>) -> Answer<v1::ListFlipsResponse> {
-        Err(Status::unimplemented("nobody asks"))
+    async fn list_flips(
+        &self,
+        request: Request<v1::ListFlipsRequest>,
+    ) -> Answer<v1::ListFlipsResponse> {
+        self.note(&request, |asked| {
+            asked.flips.push(request.get_ref().clone());
+        })?;
+        let request = request.into_inner();
+        let chosen = |flip: &&v1::Flip| {
+            (request.node_name.is_empty() || flip.node_name == request.node_name)
+                && (request.kind == 0 || flip.kind == request.kind)
+        };
+        let from = request.page_token.parse().unwrap_or(0);
+        let rest = self.flips.iter().filter(chosen).skip(from);
+        let (flips, left): (Vec<_>, Vec<_>) = rest
+            .cloned()
+            .enumerate()
+            .partition(|(place, _)| *place < self.page);
+        Ok(Response::new(v1::ListFlipsResponse {
+            next_page_token: if left.is_empty() {
+                String::new()
+            } else {
+                (from + flips.len()).to_string()
+            },
+            flips: flips.into_iter().map(|(_, flip)| flip).collect(),
+            dropped_flips: 0,
+        }))
     }
 
     async fn explain_endpoint(
         &self,
-        _: Request<v1::ExplainEndpointRequest>,
+        request: Request<v1::ExplainEndpointRequest>,
     ) -> Answer<v1::ExplainEndpointResponse> {
-        Err(Status::unimplemented("nobody asks"))
+        self.note(&request, |asked| {
+            asked.stories.push(request.get_ref().clone());
+        })?;
+        Ok(Response::new(self.story.clone()))
     }
 
     async fn list_services_at_risk(
         &self,
-        _: Request<v1::ListServicesAtRiskRequest>,
+        request: Request<v1::ListServicesAtRiskRequest>,
     ) -> Answer<v1::ListServicesAtRiskResponse> {
-        Err(Status::unimplemented("nobody asks"))
+        self.note(&request, |_| ())?;
+        Ok(Response::new(v1::ListServicesAtRiskResponse {
+            services: self.services.clone(),
+            next_page_token: String::new(),
+            endangered_nodes: 5,
+        }))
     }
 }

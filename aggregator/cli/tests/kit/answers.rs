@@ -11,9 +11,9 @@ use nodegrace_proto::{
 };
 
 /// The moment of the answers: 2026-11-18T11:06:40Z.
-const NOW: i64 = 1_795_000_000;
+pub const NOW: i64 = 1_795_000_000;
 
-fn seconds(seconds: f64) -> Option<Duration> {
+pub fn seconds(seconds: f64) -> Option<Duration> {
     Some(Duration {
         seconds: seconds.trunc() as i64,
         nanos: (seconds.fract() * 1e9).round() as i32,
@@ -21,7 +21,7 @@ fn seconds(seconds: f64) -> Option<Duration> {
 }
 
 /// So many seconds before the moment of the answers.
-fn ago(seconds: i64) -> Option<Timestamp> {
+pub fn ago(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp {
         seconds: NOW - seconds,
         nanos: 0,
@@ -230,7 +230,21 @@ pub fn fleet() -> v1::Fleet {
             queries: 3,
             ..v1::Refusals::default()
         }),
+        cluster_watch: Some(watch(v1::WatchPhase::Complete)),
         ..v1::Fleet::default()
+    }
+}
+
+/// Both watches of the cluster, this far.
+pub fn watch(phase: v1::WatchPhase) -> v1::ClusterWatch {
+    let progress = v1::WatchProgress {
+        phase: phase.into(),
+        ..v1::WatchProgress::default()
+    };
+    v1::ClusterWatch {
+        nodes: Some(progress.clone()),
+        endpoint_slices: Some(progress),
+        ..v1::ClusterWatch::default()
     }
 }
 

@@ -2,8 +2,13 @@
 
 mod aggregator;
 mod answers;
+mod endpoints;
 
-use std::{env, fs, path::PathBuf, time::UNIX_EPOCH};
+use std::{
+    env, fs,
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use clap::Parser as _;
 use kubectl_nodegrace::{
@@ -16,7 +21,7 @@ use kubectl_nodegrace::{
 };
 use nodegrace_clock::Clock;
 
-pub use self::aggregator::Fixed;
+pub use self::{aggregator::Fixed, answers::watch};
 
 /// A terminal of so many columns, without colours.
 pub const fn terminal(columns: usize) -> Screen {
@@ -43,7 +48,7 @@ pub async fn answer(
     screen: &Screen,
     aggregator: Fixed,
 ) -> (String, Result<Answer, Failure>) {
-    let clock = Clock::scaled(1.0, UNIX_EPOCH);
+    let clock = Clock::scaled(1.0, UNIX_EPOCH + Duration::from_secs(answers::NOW as u64));
     let mut out = Vec::new();
     let surroundings = Surroundings {
         screen,

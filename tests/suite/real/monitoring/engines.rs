@@ -31,16 +31,23 @@ pub(super) struct Engine {
 impl Engine {
     /// Prometheus with this configuration.
     pub(super) fn prometheus(config: &Path, data: &Path) -> anyhow::Result<Self> {
+        Self::prometheus_with(config, data, &[])
+    }
+
+    /// The same with more flags.
+    pub(super) fn prometheus_with(
+        config: &Path,
+        data: &Path,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
         let address = free_address()?;
-        Self::start(
-            "prometheus",
-            &address,
-            &[
-                format!("--config.file={}", config.display()),
-                format!("--storage.tsdb.path={}", data.display()),
-                format!("--web.listen-address={address}"),
-            ],
-        )
+        let mut args = vec![
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", data.display()),
+            format!("--web.listen-address={address}"),
+        ];
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        Self::start("prometheus", &address, &args)
     }
 
     /// `VictoriaMetrics` with its data below `directory`.

@@ -1,5 +1,6 @@
 //! Prometheus and `VictoriaMetrics`, as Debian has them, on two simulated clusters: what is scraped, what is told, what is shown.
 
+mod agent;
 mod dashboard;
 mod engines;
 mod rules;
