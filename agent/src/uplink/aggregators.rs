@@ -124,10 +124,13 @@ pub(super) fn endpoint(url: &str, timeouts: &Timeouts) -> anyhow::Result<Endpoin
         matches!(scheme, Some("http" | "https")) && host.is_some(),
         "aggregator URL {url:?}: must be https://HOST:PORT or http://HOST:PORT"
     );
+    // Every ping is a frame for the aggregator, from each of its agents: none is asked for sooner than an acknowledgement would be
+    // missed. Its own pings and what is acknowledged put them off, so that hardly any is ever sent.
+    let patience = timeouts.acknowledgement / 2;
     Ok(endpoint
         .connect_timeout(timeouts.connect)
-        .http2_keep_alive_interval(timeouts.keepalive_interval)
-        .keep_alive_timeout(timeouts.keepalive_timeout))
+        .http2_keep_alive_interval(patience)
+        .keep_alive_timeout(patience))
 }
 
 #[cfg(test)]

@@ -71,11 +71,13 @@ impl Session {
 
     /// The acknowledgements, one for each batch, and the error that ends the stream if one does.
     pub(super) fn acks(self) -> impl Stream<Item = Result<ReportAck, Status>> + Send {
-        stream::unfold(Some(self), async |session| session?.next().await)
+        // Boxed: a stream has room for what it waits with and for what it waits for, and would hold the session twice.
+        let session = Some(Box::new(self));
+        stream::unfold(session, async |session| session?.next().await)
     }
 
     /// The next acknowledgement, and the session when it goes on after it.
-    async fn next(mut self) -> Option<(Result<ReportAck, Status>, Option<Self>)> {
+    async fn next(mut self: Box<Self>) -> Option<(Result<ReportAck, Status>, Option<Box<Self>>)> {
         if self.stopping {
             let status = Status::unavailable("the aggregator stops");
             return Some((Err(status), None));

@@ -1,6 +1,7 @@
 //! Real agents and a real aggregator on the simulated cluster, in one process: what the demo, the suite and the benches run.
 
 pub mod args;
+pub mod bench;
 pub mod chaos;
 pub mod demo;
 pub mod fault_matrix;

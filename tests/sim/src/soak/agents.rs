@@ -159,7 +159,7 @@ fn came_home(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()>
 ///
 /// # Errors
 /// When the system refuses.
-pub(super) fn open_many_files() -> anyhow::Result<()> {
+pub(crate) fn open_many_files() -> anyhow::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit {
         current: maximum,

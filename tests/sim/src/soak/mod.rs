@@ -23,11 +23,11 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Builder};
 
 pub use self::args::{Args, Role};
+pub(crate) use self::{agents::open_many_files, usage::bytes_below};
 use self::{
     report::{Counts, Histories, Outcome, Table},
     schedule::{ROUNDS, Schedule},
     side::Side,
-    usage::bytes_below,
 };
 use crate::chaos::{Program, play, play_on};
 

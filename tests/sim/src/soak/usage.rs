@@ -39,7 +39,7 @@ impl Usage {
 }
 
 /// Bytes of all files below a directory. What vanishes meanwhile is not counted.
-pub(super) fn bytes_below(directory: &Path) -> u64 {
+pub(crate) fn bytes_below(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
         Ok(found) if found.is_dir() => bytes_below(&entry.path()),
