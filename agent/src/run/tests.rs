@@ -179,12 +179,12 @@ async fn a_kubelet_that_falls_silent_is_looked_at_every_second() {
 async fn an_agent_without_aggregators_runs_until_it_is_told_to_end() {
     let node = Node::new();
     let shutdown = CancellationToken::new();
-    let (none, clock) = (Aggregators::none(), node.clock.clone());
-    let agent = run(node.config(), api_server(), none, clock, shutdown.clone());
-    let mut agent = tokio::spawn(agent);
+    let (nobody, clock) = (Aggregators::none(), node.clock.clone());
+    let agent = run(node.config(), api_server(), nobody, clock, shutdown.clone());
+    let mut running = tokio::spawn(agent);
     let minute = Duration::from_secs(60);
-    let ended = tokio::time::timeout(minute, &mut agent).await;
+    let ended = tokio::time::timeout(minute, &mut running).await;
     assert!(ended.is_err(), "it ended by itself: {ended:?}");
     shutdown.cancel();
-    agent.await.unwrap().unwrap();
+    running.await.unwrap().unwrap();
 }

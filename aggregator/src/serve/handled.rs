@@ -55,7 +55,7 @@ pub(crate) struct Method {
     pub(crate) service: String,
     /// Its name.
     pub(crate) name: String,
-    /// "unary", "client_stream", "server_stream" or "bidi_stream".
+    /// `unary`, `client_stream`, `server_stream` or `bidi_stream`.
     pub(crate) kind: &'static str,
     codes: [AtomicU64; CODES],
 }

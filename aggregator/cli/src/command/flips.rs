@@ -153,6 +153,8 @@ async fn list(
         };
         all.flips.extend(page.flips.into_iter().filter(wanted));
         all.dropped_flips = page.dropped_flips;
+        all.dropped_addresses = page.dropped_addresses;
+        all.warning = page.warning;
         request.page_token = page.next_page_token;
         if is_last || request.page_token.is_empty() {
             break;

@@ -237,7 +237,7 @@ impl Query for Fixed {
                 (from + flips.len()).to_string()
             },
             flips: flips.into_iter().map(|(_, flip)| flip).collect(),
-            dropped_flips: 0,
+            ..v1::ListFlipsResponse::default()
         }))
     }
 

@@ -53,7 +53,8 @@ fn lost() -> v1::Flip {
             end_time: ago(585),
             duration: seconds(57.72),
             flip_probability: 1.0,
-            sufficient_grace_period: seconds(56.0),
+            sufficient_grace_period: seconds(58.0),
+            idle_sufficient_grace_period: seconds(56.0),
         }),
         causes: vec![v1::Cause {
             kind: v1::CauseKind::RuntimeSlow.into(),
@@ -153,6 +154,8 @@ pub fn story() -> v1::ExplainEndpointResponse {
         ],
         flips: vec![lost()],
         dropped_entries: 2,
+        changes_since_time: ago(7200),
+        dropped_addresses: 0,
         ready_addresses: 4,
         addresses: 5,
         warning: String::new(),

@@ -127,7 +127,7 @@ pub struct LoadRole {
     /// Send as fast as it goes, what happened in the past.
     #[arg(long)]
     pub flood: bool,
-    /// Heartbeats in a second whose way into GetNode is timed; 0: none.
+    /// Heartbeats in a second whose way into `GetNode` is timed; 0: none.
     #[arg(long, default_value_t = 0)]
     pub probes: u32,
     /// Send no samples.

@@ -9,7 +9,7 @@ use super::machine;
 /// A table on its way to standard output.
 pub(super) struct Table {
     title: String,
-    grid: Grid,
+    lines: Grid,
     notes: Vec<String>,
     goals: Vec<Goal>,
 }
@@ -18,7 +18,7 @@ pub(super) struct Table {
 struct Goal {
     what: String,
     figure: String,
-    goal: String,
+    wanted: String,
     met: bool,
     /// What bounds the figure.
     bound: String,
@@ -34,14 +34,14 @@ impl Table {
         }
         Self {
             title: title.into(),
-            grid,
+            lines: grid,
             notes: Vec::new(),
             goals: Vec::new(),
         }
     }
 
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.grid.add_row(cells.map(Cell::new));
+        self.lines.add_row(cells.map(Cell::new));
     }
 
     /// Says something that figures cannot.
@@ -61,7 +61,7 @@ impl Table {
         self.goals.push(Goal {
             what: what.to_owned(),
             figure: figure.to_string(),
-            goal: goal.to_string(),
+            wanted: goal.to_string(),
             met,
             bound: bound.into(),
         });
@@ -81,7 +81,7 @@ impl Display for Table {
         writeln!(
             formatter,
             "{}",
-            self.grid
+            self.lines
                 .to_string()
                 .lines()
                 .map(str::trim_end)
@@ -96,7 +96,7 @@ impl Display for Table {
             let Goal {
                 what,
                 figure,
-                goal: wanted,
+                wanted,
                 met,
                 bound,
             } = goal;

@@ -102,7 +102,7 @@ impl Role {
     pub fn play(self) -> anyhow::Result<()> {
         play(|stop| async move {
             match self {
-                Self::Agent(role) => role.run(stop).await,
+                Self::Agent(role) => Box::pin(role.run(stop)).await,
                 Self::Aggregator(role) => role.run(stop).await,
                 Self::Relay(role) => {
                     let relayed = stop.run_until_cancelled(role.run()).await;

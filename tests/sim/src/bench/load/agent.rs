@@ -124,7 +124,7 @@ impl Agent {
             let mut probe = None;
             if due.lease <= now {
                 // What came meanwhile arrived when it was due.
-                let at = self.at(due.lease, arrived);
+                let at = at(due.lease, arrived);
                 self.renewals += 1;
                 self.beat(&mut batch, Way::Lease, at);
                 self.mirror(at).await;
@@ -145,12 +145,12 @@ impl Agent {
                 due.lease += Duration::from_secs_f64(until_next);
             }
             if due.status <= now {
-                let at = self.at(due.status, arrived);
+                let at = at(due.status, arrived);
                 self.beat(&mut batch, Way::NodeStatus, at);
                 due.status += Duration::from_secs_f64(STATUS);
             }
             if due.sample <= now {
-                let at = self.at(due.sample, arrived);
+                let at = at(due.sample, arrived);
                 self.sample(&mut batch, at);
                 due.sample += Duration::from_secs_f64(SAMPLE);
             }
@@ -196,19 +196,6 @@ impl Agent {
 
     fn envelope(&self) -> ReportBatch {
         batch::envelope(&self.node, &self.instance, Moment::now(&self.load.clock))
-    }
-
-    /// The moment that was planned, or this one where it has passed already.
-    fn at(&self, planned: Duration, arrived: Moment) -> Moment {
-        if planned <= arrived.monotonic {
-            arrived
-        } else {
-            let later = planned.saturating_sub(arrived.monotonic);
-            Moment {
-                monotonic: planned,
-                wall: arrived.wall + later,
-            }
-        }
     }
 
     /// When its one gap may begin. Absent: it has none.
@@ -276,4 +263,17 @@ pub(in super::super) fn node_name(number: u32) -> String {
         (number >> 8) & 255,
         number & 255
     )
+}
+
+/// The moment that was planned, or this one where it has passed already.
+fn at(planned: Duration, arrived: Moment) -> Moment {
+    if planned <= arrived.monotonic {
+        arrived
+    } else {
+        let later = planned.saturating_sub(arrived.monotonic);
+        Moment {
+            monotonic: planned,
+            wall: arrived.wall + later,
+        }
+    }
 }

@@ -50,8 +50,8 @@ impl Agent {
             let (mut query, clock) = (load.query.clone(), load.clock.clone());
             while clock.now() < at.monotonic + PATIENCE {
                 let request = GetNodeRequest { name: name.clone() };
-                let shown = query.get_node(request).await;
-                let channels = shown.map(|node| node.into_inner().channels);
+                let answer = query.get_node(request).await;
+                let channels = answer.map(|node| node.into_inner().channels);
                 let shows = channels.is_ok_and(|channels| {
                     let lease = channels.iter().find(|one| one.channel() == Way::Lease);
                     let last = lease.and_then(|lease| lease.last_arrival_time);

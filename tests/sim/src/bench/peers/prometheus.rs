@@ -114,11 +114,11 @@ impl Prometheus {
                 .iter()
                 .map(|sample| Some((sample[0].as_f64()?, sample[1].as_str()?.parse().ok()?)))
                 .collect();
-            found.extend(late(&samples.context("numbers")?).map(|(from, to)| Found {
-                node,
-                from,
-                to,
-            }));
+            found.extend(
+                late(&samples.context("numbers")?)
+                    .into_iter()
+                    .map(|(from, to)| Found { node, from, to }),
+            );
         }
         Ok(found)
     }
@@ -129,21 +129,16 @@ impl Prometheus {
 }
 
 /// The renewals before and after each gap that shows in samples of a gauge: when it was scraped, and its value.
-fn late(samples: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
-    samples
-        .windows(2)
-        .filter_map(|pair| {
-            let [(_, before), (scraped, now)] = pair else {
-                return None;
-            };
-            let _ = scraped;
-            (before != now).then_some((*before, *now))
-        })
-        .filter(|(before, now)| {
-            // The last scrape that still found the renewal before.
-            let last = samples.iter().rev().find(|(_, value)| value == before);
-            last.is_some_and(|(scraped, value)| scraped - value > OLD) || now - before > APART
-        })
+fn late(samples: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let renewals: Vec<_> = samples
+        .chunk_by(|(_, one), (_, next)| one.total_cmp(next).is_eq())
+        .collect();
+    let gap = |pair: &[&[(f64, f64)]]| {
+        // The last scrape that still found the renewal before.
+        let ((scraped, before), (_, now)) = (*pair[0].last()?, *pair[1].first()?);
+        (scraped - before > OLD || now - before > APART).then_some((before, now))
+    };
+    renewals.windows(2).filter_map(gap).collect()
 }
 
 #[cfg(test)]
@@ -153,8 +148,8 @@ mod tests {
     #[test]
     fn only_what_cannot_be_without_a_gap_shows() {
         let usual = [(15.0, 10.2), (30.0, 20.4), (45.0, 40.8), (60.0, 51.0)];
-        assert_eq!(late(&usual).count(), 0);
+        assert_eq!(late(&usual), []);
         let missed = [(15.0, 10.2), (30.0, 20.4), (45.0, 20.4), (60.0, 57.0)];
-        assert_eq!(late(&missed).collect::<Vec<_>>(), [(20.4, 57.0)]);
+        assert_eq!(late(&missed), [(20.4, 57.0)]);
     }
 }
