@@ -126,7 +126,7 @@ async fn the_largest_batch_fits_twice_what_is_set_apart_to_hear_it() {
     batch.node_name = "n".repeat(63);
     batch.agent = Some(AgentInstance {
         boot_id: "b".repeat(36),
-        start_monotonic: Some(wire::duration(Duration::MAX / 2)),
+        start_monotonic: Some(wire::duration(Duration::from_secs(1 << 40))),
         version: "v".repeat(32),
         ..AgentInstance::default()
     });
