@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
+use nodegrace_proto::codec::BATCH_RECORDS;
 
 use crate::journal::BatchLimits;
 
@@ -43,8 +44,8 @@ pub struct Config {
     /// Most records in one batch. Default: 256.
     pub batch_records: usize,
     /// Most bytes of records in one batch. Default: 3 KiB, half a minute of them. An aggregator's buffers for a stream grow with its
-    /// largest batch and stay as long as it is open, and after an outage every agent of a cluster would have large ones: with
-    /// its envelope such a batch fits what is set apart (`nodegrace_proto`'s codec).
+    /// largest batch and stay as long as it is open: with its envelope such a batch fits what is set apart
+    /// ([`nodegrace_proto::codec`]). Smaller ones would part what was dropped from the next record that tells of it.
     pub batch_bytes: usize,
     /// Longest time without a batch, on the agent's clock. Default: 10 s: the aggregator takes a node as stale after 45 s.
     pub report_interval: Duration,
@@ -115,7 +116,7 @@ impl Config {
             spool_dir: None,
             spool_bytes: 4 << 20,
             batch_records: 256,
-            batch_bytes: 3 << 10,
+            batch_bytes: BATCH_RECORDS,
             report_interval: Duration::from_secs(10),
             metrics_listen: None,
             aggregator_token: None,

@@ -4,21 +4,28 @@
 //! its agents all the time, and each says some hundred bytes every few seconds: those buffers would be the largest part of what
 //! an agent costs it.
 
-use std::marker::PhantomData;
+use std::{any::TypeId, marker::PhantomData};
 
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::ProstCodec;
 
-/// What is set apart for what is said in a call, in bytes: many acknowledgements, or most of a usual batch. What is larger makes
-/// the buffer grow.
-const SAID: usize = 1024;
-/// What is set apart for what is heard, in bytes: a usual batch with all of a node's figures. A buffer that has grown stays as
-/// long as the call, so that one which is too small for what comes now and then makes memory creep up for hours, agent by
-/// agent; of one that is too large the rest is never touched.
-const HEARD: usize = 4096;
-/// How much of a stream of messages is gathered before it is handed on, in bytes: tonic's own default.
-const HAND_ON: usize = 32 << 10;
+use crate::v1::ReportBatch;
+
+/// What is set apart for what is said or heard in a call, in bytes: many acknowledgements. What is larger makes the buffer grow.
+const SMALL: usize = 1024;
+/// What is set apart to hear batches, in bytes. A buffer that has grown stays as long as the call, and an agent's lasts for
+/// months: one that is too small for what comes now and then makes memory creep up for hours, agent by agent. tonic makes room
+/// for a message behind what has come of it, which may be all: twice a batch and its header have to fit.
+pub const BATCHES_HEARD: usize = 8192;
+/// What is set apart to say batches, in bytes: the largest with its header.
+const BATCHES_SAID: usize = BATCHES_HEARD / 2;
+/// Most bytes of the records in a batch of an agent: three quarters of what its buffers are made for, so that there is place for
+/// what it tells of itself.
+pub const BATCH_RECORDS: usize = BATCHES_SAID * 3 / 4;
+/// How much of a stream of messages is gathered before it is handed on, in bytes: nothing, each goes as it is. Batches that are
+/// ready at once, as after an outage, would come in one frame, and be held all together.
+const HAND_ON: usize = 1;
 
 /// The codec of every service here: encodes `T`, decodes `U`.
 #[derive(Debug)]
@@ -41,10 +48,19 @@ where
     type Decoder = <ProstCodec<T, U> as Codec>::Decoder;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::raw_encoder(BufferSettings::new(SAID, HAND_ON))
+        ProstCodec::<T, U>::raw_encoder(BufferSettings::new(set_apart::<T>(BATCHES_SAID), HAND_ON))
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<T, U>::raw_decoder(BufferSettings::new(HEARD, HAND_ON))
+        ProstCodec::<T, U>::raw_decoder(BufferSettings::new(set_apart::<U>(BATCHES_HEARD), HAND_ON))
+    }
+}
+
+/// What is set apart for messages of a type, in bytes, where this is what batches take.
+fn set_apart<M: 'static>(batches: usize) -> usize {
+    if TypeId::of::<M>() == TypeId::of::<ReportBatch>() {
+        batches
+    } else {
+        SMALL
     }
 }

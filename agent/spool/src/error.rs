@@ -54,6 +54,9 @@ pub enum AppendError {
         /// The number before it.
         last: u64,
     },
+    /// No spool counts that far: it would not believe the record when it reads it. Nothing was counted.
+    #[error("sequence number {0} is above {most}", most = crate::segment::MOST_NUMBER)]
+    BeyondCounting(u64),
     /// The payload fits into no segment. The record was counted as appended and dropped.
     #[error("payload of {given} bytes is longer than {most}")]
     TooLarge {

@@ -194,6 +194,7 @@ impl NodeHistory {
     /// Bytes of memory, without the name and short strings it shares.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
+            + self.instance.heap_bytes()
             + self.gaps.heap_bytes()
             + self.causes.heap_bytes()
             + self.renewals.heap_bytes()

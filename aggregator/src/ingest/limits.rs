@@ -1,6 +1,6 @@
 //! What one agent may ask of the aggregator.
 
-/// Largest message in bytes: many times a batch of an agent's, which has 3 KiB, or some more where a single part has. One that is
+/// Largest message in bytes: many times a batch of an agent's, which has 4 KiB, or more where a single part has. One that is
 /// nothing but empty parts takes about a hundred times as much while it is looked at, on one thread at a time.
 pub(crate) const MAX_MESSAGE_SIZE: usize = 256 << 10;
 

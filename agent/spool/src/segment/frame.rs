@@ -3,6 +3,8 @@
 use bytes::{Buf, BufMut};
 use crc32fast::Hasher;
 
+use super::MOST_NUMBER;
+
 /// Bytes before the payload.
 pub(crate) const HEAD: usize = HEAD_SUMMED + 4;
 /// Bytes of the head that its checksum covers.
@@ -16,7 +18,7 @@ pub const MOST_PAYLOAD: usize = 64 * 1024;
 pub struct Frame<'a> {
     /// Its place in the segment, from 0; a number left out is a record lost.
     pub index: u32,
-    /// Its number within its instance, from 1.
+    /// Its number within its instance, from 1 to 2^61 - 1.
     pub sequence: u64,
     /// Wall time of the append, in milliseconds since the Unix epoch.
     pub wall_millis: i64,
@@ -51,9 +53,11 @@ impl<'a> Frame<'a> {
         let sequence = fields.get_u64_le();
         let wall_millis = fields.get_i64_le();
         let payload = bytes.get(HEAD..)?.get(..len)?;
-        // Zeroes, what a crash of the machine leaves of a file, could pass a checksum; sequence numbers begin at 1.
-        let whole =
-            sequence > 0 && len <= MOST_PAYLOAD && checksum(seed, payload) == fields.get_u32_le();
+        // Zeroes, what a crash of the machine leaves of a file, could pass a checksum; sequence numbers begin at 1. One that a
+        // state cannot hold would, once a replica acknowledges it, make the state unreadable.
+        let whole = (1..=MOST_NUMBER).contains(&sequence)
+            && len <= MOST_PAYLOAD
+            && checksum(seed, payload) == fields.get_u32_le();
         whole.then_some(Self {
             index,
             sequence,

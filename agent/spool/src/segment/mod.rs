@@ -65,11 +65,14 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Unreadable> {
 }
 
 impl Parsed<'_> {
-    /// Whether `frame` can come next: a repeated one is a block that the disk delivered twice.
+    /// Whether `frame` can come next: a repeated one is a block that the disk delivered twice. Its ordinal, too, is a number
+    /// that is counted on from.
     fn continues_with(&self, frame: &Frame<'_>) -> bool {
-        self.frames
-            .last()
-            .is_none_or(|last| last.index < frame.index && last.sequence < frame.sequence)
+        self.header.first + u64::from(frame.index) <= MOST_NUMBER
+            && self
+                .frames
+                .last()
+                .is_none_or(|last| last.index < frame.index && last.sequence < frame.sequence)
     }
 
     /// How many records were written to it, as far as the last whole one tells.

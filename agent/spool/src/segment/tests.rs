@@ -114,6 +114,25 @@ fn frames_of_another_segment_are_not_taken() {
     assert!(parse(&bytes).unwrap().frames.is_empty());
 }
 
+#[test]
+fn numbers_that_no_state_can_hold_are_not_taken() {
+    let taken = |first: u64, index: u32, sequence: u64| {
+        let (mut bytes, seed) = Header { first, ..header() }.encode();
+        let frame = Frame {
+            index,
+            sequence,
+            wall_millis: 0,
+            payload: b"record",
+        };
+        frame.encode(seed, &mut bytes);
+        parse(&bytes).unwrap().frames.len() == 1
+    };
+    assert!(taken(40, 0, MOST_NUMBER));
+    assert!(!taken(40, 0, MOST_NUMBER + 1));
+    assert!(taken(MOST_NUMBER - 9, 9, 1));
+    assert!(!taken(MOST_NUMBER - 9, 10, 1));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {

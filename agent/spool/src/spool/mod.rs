@@ -20,6 +20,7 @@ use crate::{
     record::Instance,
     recovery::{Condition, Recovery},
     replicas::{HistoryId, Replicas},
+    segment::MOST_NUMBER,
 };
 
 /// Records are closed off into another segment after this share of the age limit, so that one segment never spans so long
@@ -82,6 +83,9 @@ impl Spool {
                 given: sequence,
                 last: self.last_sequence,
             });
+        }
+        if sequence > MOST_NUMBER {
+            return Err(AppendError::BeyondCounting(sequence));
         }
         self.last_sequence = sequence;
         let most = self.limits.most_payload(class);

@@ -129,6 +129,10 @@ fn arguments_that_make_no_sense_are_refused() {
         spool.append(Class::Other, 5, b"x", now),
         Err(AppendError::OutOfOrder { given: 5, last: 5 })
     );
+    assert_eq!(
+        spool.append(Class::Other, u64::MAX, b"x", now),
+        Err(AppendError::BeyondCounting(u64::MAX))
+    );
     let most = limits().most_payload(Class::Other);
     spool.append(Class::Other, 6, &vec![0; most], now).unwrap();
     assert_eq!(

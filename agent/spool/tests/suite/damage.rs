@@ -1,6 +1,6 @@
 //! Flipped bits, vanished files and plain garbage: what is whole is kept, what is not is counted.
 
-use nodegrace_spool::{Class, Limits};
+use nodegrace_spool::{Class, Limits, ReadLimit};
 use proptest::prelude::*;
 
 use crate::kit::{Disk, World, limits, soon};
@@ -103,6 +103,49 @@ fn without_its_state_a_spool_sends_again_what_it_holds() {
     world.replicas.clear();
     while world.read("a", 100) > 0 {}
     assert_eq!(world.replicas["a"].got, 36);
+}
+
+/// A segment whose first record has this sequence number, with checksums that fit.
+fn renumbered(segment: &[u8], sequence: u64) -> Vec<u8> {
+    let mut bytes = segment.to_vec();
+    let header = usize::from(u16::from_le_bytes([bytes[10], bytes[11]]));
+    let seed = u32::from_le_bytes(bytes[header - 4..header].try_into().unwrap());
+    let (head, sum) = bytes[2 * header..].split_at_mut(28);
+    head[8..16].copy_from_slice(&sequence.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new_with_initial(seed);
+    hasher.update(head);
+    sum[..4].copy_from_slice(&hasher.finalize().to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_record_numbered_beyond_counting_costs_itself_and_not_the_state() {
+    let mut world = World::new(limits());
+    world.append(Class::Heartbeat, 100);
+    world.append(Class::Heartbeat, 100);
+    world.close();
+    let name = "heartbeat-00000000000000000001.seg";
+    let whole = world.disk.content(name);
+    world.disk.put(name, &renumbered(&whole, u64::MAX));
+
+    let mut spool = world.disk.open();
+    let all = ReadLimit {
+        records: 10,
+        bytes: usize::MAX,
+    };
+    let start = spool.connect("a", soon()).unwrap();
+    let batch = spool.read(&start, all).unwrap().unwrap();
+    spool.acknowledge("a", &batch.end, soon());
+    // Too large for any segment: that it was there is told by the state alone.
+    let payload = vec![0; 30_000];
+    assert!(spool.append(Class::Heartbeat, 1, &payload, soon()).is_err());
+    spool.close(soon()).unwrap();
+
+    let spool = world.disk.open();
+    assert!(!spool.recovery().state_lost);
+    assert_eq!(spool.replicas().count(), 1);
+    let account = spool.ledger()[Class::Heartbeat];
+    assert_eq!((account.appended, account.lost), (3, 1), "{account:?}");
 }
 
 #[test]

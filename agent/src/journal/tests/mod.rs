@@ -4,7 +4,11 @@ mod disk;
 
 use std::time::Duration;
 
-use nodegrace_proto::v1::{AgentInstance, Heartbeat, KubeletSettings, NodeFacts, ReportBatch};
+use nodegrace_proto::{
+    codec::{BATCH_RECORDS, BATCHES_HEARD},
+    v1::{AgentInstance, Heartbeat, KubeletSettings, NodeFacts, ReportBatch},
+};
+use prost::Message as _;
 
 use super::*;
 use crate::wire;
@@ -104,6 +108,31 @@ async fn bytes_bound_a_batch_but_a_large_record_travels_alone() {
     let mut reader = journal.connect("a").unwrap();
     assert_eq!(journal.next_batch(&mut reader, tiny).heartbeats.len(), 1);
     assert_eq!(journal.next_batch(&mut reader, tiny).heartbeats.len(), 1);
+}
+
+#[tokio::test]
+async fn the_largest_batch_fits_twice_what_is_set_apart_to_hear_it() {
+    let journal = journal();
+    for _ in 0..250 {
+        journal.learn(beat());
+    }
+    let limits = BatchLimits {
+        records: 256,
+        bytes: BATCH_RECORDS,
+    };
+    let mut batch = journal.next_batch(&mut journal.connect("a").unwrap(), limits);
+    assert!(batch.heartbeats.len() > 50, "{}", batch.heartbeats.len());
+    // What the uplink adds: a long name, and an agent that says all of itself.
+    batch.node_name = "n".repeat(63);
+    batch.agent = Some(AgentInstance {
+        boot_id: "b".repeat(36),
+        start_monotonic: Some(wire::duration(Duration::from_secs(1 << 40))),
+        version: "v".repeat(32),
+        ..AgentInstance::default()
+    });
+    let header = 5;
+    let room = BATCHES_HEARD - header;
+    assert!(2 * batch.encoded_len() <= room, "{}", batch.encoded_len());
 }
 
 #[tokio::test]

@@ -158,4 +158,10 @@ impl Instance {
     pub(super) const fn current(&self) -> Option<&AgentId> {
         self.current.as_ref()
     }
+
+    /// Bytes on the heap, without the boot ids.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.replaced.capacity() * size_of::<(AgentId, u64)>()
+            + self.streams.capacity() * size_of::<(AgentId, u32)>()
+    }
 }

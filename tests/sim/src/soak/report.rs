@@ -182,7 +182,7 @@ impl Outcome<'_> {
 /// What the figures mean.
 fn explanation() -> String {
     format!(
-        "A slope is that of the least-squares line that all runs of a process share, through the means of each minute, +- its \
+        "A slope is that of the least-squares line that all runs of a process share, through the medians of each minute, +- its \
          standard\nerror. Not measured: the warm-up, in which the aggregator is killed, every agent crashes {ROUNDS} times, and those \
          that then live on\ndo so for {} minutes; nor, after each later kill, as many crashes, for the aggregator.\nHeap is what the \
          process has allocated and not given back. It is flat when with two standard errors on top less than {:.0} % would\nbe \

@@ -41,8 +41,9 @@ impl Slope {
     /// The least-squares slope that all runs share, each with a level of its own (a restart changes the level, not the leak).
     /// Absent: too few points.
     ///
-    /// It is laid through the means of whole minutes: neighbours seconds apart are much alike, and would make it look surer than
-    /// it is.
+    /// It is laid through the medians of whole minutes: neighbours seconds apart are much alike, and would make it look surer than
+    /// it is; and what is in flight while the machine stands still for some seconds is no leak, but one such burst of a few MiB
+    /// would hide any slope in its noise, or make one. What stays shows in the medians all the same.
     pub(super) fn of(points: &[Point]) -> Option<Self> {
         let points = &minutes(points);
         let runs = points.iter().map(|point| point.run).max()? + 1;
@@ -96,23 +97,24 @@ impl Slope {
     }
 }
 
-/// The mean of each minute of each run.
+/// The median of each minute of each run.
 fn minutes(points: &[Point]) -> Vec<Point> {
     let same = |one: &Point, next: &Point| {
         let minute = |point: &Point| point.at.as_secs() / 60;
         one.run == next.run && minute(one) == minute(next)
     };
-    let means = points.chunk_by(same).map(|minute| {
+    let medians = points.chunk_by(same).map(|minute| {
         let number = minute.len() as f64;
         let at = minute.iter().map(|point| point.at.as_secs_f64());
-        let value = minute.iter().map(|point| point.value);
+        let mut values: Vec<f64> = minute.iter().map(|point| point.value).collect();
+        values.sort_unstable_by(f64::total_cmp);
         Point {
             at: Duration::from_secs_f64(at.sum::<f64>() / number),
             run: minute[0].run,
-            value: value.sum::<f64>() / number,
+            value: f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]),
         }
     });
-    means.collect()
+    medians.collect()
 }
 
 impl Point {
@@ -179,6 +181,17 @@ mod tests {
         assert!(slope(|minute, _| 50_000.0 + noise(100.0, minute)).is_flat());
         let wild = slope(|minute, _| 50_000.0 + noise(3_000.0, minute));
         assert!(wild.per_minute.abs() < MOST_ERRORS * wild.error && !wild.is_flat());
+    }
+
+    #[test]
+    fn a_burst_of_some_seconds_neither_makes_nor_hides_a_slope() {
+        let burst = |minute: f64| {
+            let in_flight = (15.0..15.4).contains(&minute);
+            8_000.0 * f64::from(u8::from(in_flight))
+        };
+        assert!(slope(|minute, _| 50_000.0 + burst(minute)).is_flat());
+        let leak = slope(|minute, _| 50_000.0 + 60.0 * minute + burst(minute));
+        assert!((leak.per_minute - 60.0).abs() < 2.0 && !leak.is_flat());
     }
 
     #[test]
