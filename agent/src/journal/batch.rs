@@ -3,7 +3,7 @@
 use std::{io, mem};
 
 use nodegrace_proto::v1::{AgentInstance, Losses, ReportBatch};
-use nodegrace_spool::{Class, Cursor, PerClass, ReadLimit};
+use nodegrace_spool::{Class, Cursor, PerClass, Position, ReadLimit};
 use prost::{DecodeError, Message as _};
 use tracing::error;
 
@@ -131,10 +131,11 @@ impl Journal {
             };
         }
         if let Some(read) = read {
-            reader.cursor = read.end;
+            let before = mem::replace(&mut reader.cursor, read.end).position();
             // The newest record may have found no place in the spool: then the next read finds nothing.
             contents.complete = of == running && read.end.position().sequence >= newest;
             contents.fill(&mut batch, &read);
+            batch.dropped_before = dropped_before(&batch, before, of);
         }
         if reader.cursor.position().instance == of {
             batch.losses = losses(reader.cursor.missed());
@@ -176,6 +177,17 @@ impl Contents {
 /// What the run that made some records said it is.
 fn run_of(instance: &nodegrace_spool::Instance) -> Result<AgentInstance, DecodeError> {
     AgentInstance::decode(&*instance.identity)
+}
+
+/// How many records are gone between the place that a reader had reached and the first of its next batch, of this run. What was
+/// gone before it came it did not miss.
+fn dropped_before(batch: &ReportBatch, reached: Position, run: u64) -> u64 {
+    let passed = match reached.instance {
+        0 => return 0,
+        reached_run if reached_run == run => reached.sequence,
+        _ => 0,
+    };
+    batch.first_sequence_number.saturating_sub(passed + 1)
 }
 
 /// What a reader missed. `None`: nothing.

@@ -66,6 +66,8 @@ pub struct Report {
     pub records: Vec<(u64, Record)>,
     /// Lowest and highest number it was sent with, where some of its records were refused or left out. Absent: as in `records`.
     pub sent_records: Option<(u64, u64)>,
+    /// How many of the numbers right below these are of records that are gone from the agent's spool. `losses` may count them later.
+    pub dropped_before: u64,
     /// What the agent sees of each channel now. A channel without an entry was not looked at yet.
     pub views: Vec<ChannelView>,
     /// uid of the Node object. Absent: not in this batch.

@@ -204,6 +204,7 @@ impl Life {
             sent_time: wall(sent),
             records: std::mem::take(&mut self.records),
             sent_records: None,
+            dropped_before: 0,
             views: Channel::ALL.map(view).to_vec(),
             node_uid: None,
             rhythm: None,

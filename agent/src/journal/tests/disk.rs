@@ -137,6 +137,45 @@ async fn a_spool_that_cannot_be_had_is_no_reason_not_to_measure() {
     assert!(held.on_disk);
 }
 
+/// The next sample tells how many were dropped, and may be in a later batch than what follows the hole.
+#[tokio::test]
+async fn each_batch_says_how_many_numbers_before_it_are_nobodys_any_more() {
+    let directory = TempDir::new().unwrap();
+    let journal = run(directory.path(), 10, 512 << 10).await;
+    let mut reader = journal.connect("a").unwrap();
+    journal.learn(beat());
+    let first = journal.next_batch(&mut reader, LIMITS);
+    assert_eq!((first.first_sequence_number, first.dropped_before), (1, 0));
+    for _ in 0..1000 {
+        journal.sample(sample(1000));
+        journal.learn(beat());
+    }
+    let few = BatchLimits {
+        records: 3,
+        bytes: usize::MAX,
+    };
+    let (mut reached, mut dropped, mut untold) = (1, 0, false);
+    loop {
+        let batch = journal.next_batch(&mut reader, few);
+        if batch.first_sequence_number == 0 {
+            break;
+        }
+        assert_eq!(
+            batch.first_sequence_number,
+            reached + 1 + batch.dropped_before
+        );
+        let told = batch.losses.unwrap_or_default().dropped_samples;
+        dropped += batch.dropped_before;
+        untold |= told < dropped;
+        let numbers = batch.heartbeats.iter().map(|beat| beat.sequence_number);
+        let samples = batch.samples.iter().map(|sample| sample.sequence_number);
+        reached = numbers.chain(samples).max().unwrap();
+    }
+    assert!(dropped > 0 && untold, "{dropped}");
+    let newcomer = journal.next_batch(&mut journal.connect("b").unwrap(), few);
+    assert_eq!(newcomer.dropped_before, 0, "nothing was kept for it");
+}
+
 #[tokio::test]
 async fn a_full_spool_drops_samples_before_heartbeats_and_each_replica_hears_what_it_missed() {
     let directory = TempDir::new().unwrap();

@@ -88,6 +88,7 @@ fn report(node: u32, at: f64, records: Vec<(u64, Record)>) -> Event {
         sent_time: WallTime::from_unix_nanos(0),
         records,
         sent_records: None,
+        dropped_before: 0,
         views: vec![
             view(Channel::Lease, Visibility::Observed),
             view(Channel::NodeStatus, Visibility::Observed),

@@ -150,13 +150,15 @@ impl NodeHistory {
     }
 
     /// Numbers that never came here, and that were not lost since the last batch, went to another aggregator or to an earlier
-    /// run of this one. That many at least: the losses may hold what instances before it lost at their ends.
+    /// run of this one. That many at least: the losses may hold what instances before it lost at their ends. And they hold what
+    /// was dropped only once a later record of its kind came, so that the agent says of the numbers right below how many it were.
     fn count_forgotten(&mut self, report: &Report, losses: Losses) {
         let Some((first, _)) = report.sent_records() else {
             return;
         };
         let highest = self.instance.highest();
         let lost = losses.missing().saturating_sub(self.losses.missing());
+        let lost = lost.max(report.dropped_before);
         let forgotten = first.saturating_sub(highest + 1).saturating_sub(lost);
         let begins = report.begins();
         self.coverage.begins.get_or_insert(begins);

@@ -250,6 +250,20 @@ fn numbers_that_went_elsewhere_are_forgotten_and_no_gap_reaches_over_them() {
 }
 
 #[test]
+fn what_the_agent_says_is_gone_is_not_forgotten_although_it_is_counted_later() {
+    let (mut fleet, mut agent) = steady();
+    agent.skip_numbers(3);
+    agent.lease(1210.0);
+    let mut batch = agent.batch(1210.0);
+    if let Event::Report(report) = &mut batch {
+        report.dropped_before = 2;
+    }
+    fleet.apply(batch, now(1210.0));
+    let found = figures(&fleet, 1210.0);
+    assert_eq!(found.observation.forgotten_records, 1);
+}
+
+#[test]
 fn what_was_refused_or_left_out_is_not_forgotten() {
     let (mut fleet, mut agent) = steady();
     agent.skip_numbers(3);

@@ -308,6 +308,7 @@ impl Agent {
             sent_time: wall(at),
             records: std::mem::take(&mut self.records),
             sent_records: None,
+            dropped_before: 0,
             views,
             node_uid: self.uid.clone(),
             rhythm: self.rhythm,

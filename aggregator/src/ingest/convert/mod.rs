@@ -104,6 +104,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
             sent_time: envelope.sent_time,
             records: sieve.kept,
             sent_records,
+            dropped_before: batch.dropped_before,
             views,
             node_uid: facts.as_ref().and_then(part::uid),
             rhythm: settings.as_ref().map(part::rhythm),
