@@ -13,12 +13,13 @@ const OTHERS: usize = 1_536;
 pub fn fit_descriptors(limits: Limits) -> Limits {
     let descriptors = raise();
     let fitting = fit(limits, descriptors);
-    if fitting != limits {
+    if fitting.connections < limits.nodes {
         tracing::warn!(
             descriptors,
             connections = limits.connections,
             fitting = fitting.connections,
-            "too few file descriptors for all connections there may be: raise the hard limit (ulimit -Hn)"
+            nodes = limits.nodes,
+            "too few file descriptors for the agents of all nodes there may be: raise the hard limit (ulimit -Hn) or lower --max-nodes"
         );
     }
     fitting

@@ -44,7 +44,6 @@ fn main() -> ExitCode {
                         bind_and_run(
                             &args,
                             Config {
-                                limits: fit_descriptors(config.limits),
                                 agent_auth,
                                 query_auth,
                                 cluster,
@@ -83,6 +82,10 @@ async fn bind_and_run(args: &Args, config: Config) -> anyhow::Result<ExitCode> {
     }
 
     let shutdown = CancellationToken::new();
+    let config = Config {
+        limits: fit_descriptors(config.limits),
+        ..config
+    };
     let run = nodegrace_aggregator::run(config, Clock::real(), grpc, http, shutdown.clone());
     tokio::select! {
         outcome = run => outcome.map(|()| ExitCode::SUCCESS),
