@@ -20,6 +20,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 pub(super) use self::agent::node_name;
@@ -40,6 +41,8 @@ struct Load {
     /// Where it is asked what the aggregator shows.
     query: QueryClient<Channel>,
     probes: Arc<Semaphore>,
+    /// Cancelled once all are connected.
+    together: CancellationToken,
     mirror: Option<UdpSocket>,
 }
 
@@ -65,11 +68,13 @@ impl LoadRole {
             tally: Tally::default(),
             query: QueryClient::new(query),
             probes: Arc::new(Semaphore::new(MOST_PROBES)),
+            together: CancellationToken::new(),
             clock,
             mirror,
             role: self,
         });
         let mut agents = load.connect(&connector).await?;
+        load.together.cancel();
         say(
             &json!({ "connected": load.role.agents, "sample_bytes": load.template.sample_bytes() }),
         );
