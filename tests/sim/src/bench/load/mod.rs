@@ -27,7 +27,7 @@ pub(super) use self::agent::node_name;
 use self::{agent::Agent, batch::Template, connect::Connector, tally::Tally};
 use super::args::LoadRole;
 
-/// Agents behind one address: the aggregator lets 10,000 be there.
+/// Agents behind one address: the aggregator lets 10,000 streams and as many connections be there.
 const BEHIND_ONE_ADDRESS: u32 = 9000;
 /// Probes under way at once.
 const MOST_PROBES: usize = 64;
@@ -106,8 +106,7 @@ impl Load {
             let due = start + Duration::from_secs(1) * number / self.role.ramp;
             self.clock.sleep_until(due).await;
             if number.is_multiple_of(self.role.per_connection) {
-                let connection = number / self.role.per_connection;
-                let block = (connection / BEHIND_ONE_ADDRESS) as u8;
+                let block = (number / BEHIND_ONE_ADDRESS) as u8;
                 channel = Some(connector.channel(Ipv4Addr::new(127, 0, 2, block).into())?);
             }
             let client = IngestClient::new(channel.clone().context("a channel")?);
