@@ -84,7 +84,7 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
             format!("p50 {}, p99 {}", millis(p50), millis(p99)),
             format!("{goal} ms"),
             p99 < Duration::from_millis(goal),
-            "Bound by one core that takes reports meanwhile.",
+            "Bound by the figures of every node, computed anew for each question on the core that also takes reports.",
         );
     }
     let (without, with) = (alone.millis("ack", "p99"), beside.millis("ack", "p99"));

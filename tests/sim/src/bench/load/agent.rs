@@ -163,6 +163,8 @@ impl Agent {
 
     /// What happened in the past, one record after the other, as fast as it is taken.
     async fn flood(mut self) -> anyhow::Result<()> {
+        // Or those that are not connected yet would wait behind it.
+        self.load.together.cancelled().await;
         let mut at = Moment::now(&self.load.clock).before(PAST);
         let mut under_way = std::collections::VecDeque::new();
         loop {

@@ -20,13 +20,14 @@ use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 pub(super) use self::agent::node_name;
 use self::{agent::Agent, batch::Template, connect::Connector, tally::Tally};
 use super::args::LoadRole;
 
-/// Agents behind one address: the aggregator lets 10,000 be there.
+/// Agents behind one address: the aggregator lets 10,000 streams and as many connections be there.
 const BEHIND_ONE_ADDRESS: u32 = 9000;
 /// Probes under way at once.
 const MOST_PROBES: usize = 64;
@@ -40,6 +41,8 @@ struct Load {
     /// Where it is asked what the aggregator shows.
     query: QueryClient<Channel>,
     probes: Arc<Semaphore>,
+    /// Cancelled once all are connected.
+    together: CancellationToken,
     mirror: Option<UdpSocket>,
 }
 
@@ -65,11 +68,13 @@ impl LoadRole {
             tally: Tally::default(),
             query: QueryClient::new(query),
             probes: Arc::new(Semaphore::new(MOST_PROBES)),
+            together: CancellationToken::new(),
             clock,
             mirror,
             role: self,
         });
         let mut agents = load.connect(&connector).await?;
+        load.together.cancel();
         say(
             &json!({ "connected": load.role.agents, "sample_bytes": load.template.sample_bytes() }),
         );
@@ -101,8 +106,7 @@ impl Load {
             let due = start + Duration::from_secs(1) * number / self.role.ramp;
             self.clock.sleep_until(due).await;
             if number.is_multiple_of(self.role.per_connection) {
-                let connection = number / self.role.per_connection;
-                let block = (connection / BEHIND_ONE_ADDRESS) as u8;
+                let block = (number / BEHIND_ONE_ADDRESS) as u8;
                 channel = Some(connector.channel(Ipv4Addr::new(127, 0, 2, block).into())?);
             }
             let client = IngestClient::new(channel.clone().context("a channel")?);
