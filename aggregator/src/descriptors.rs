@@ -14,12 +14,12 @@ pub fn fit_descriptors(limits: Limits) -> Limits {
     let descriptors = raise();
     let fitting = fit(limits, descriptors);
     if fitting.connections < limits.nodes {
-        tracing::warn!(
+        tracing::info!(
             descriptors,
             connections = limits.connections,
             fitting = fitting.connections,
             nodes = limits.nodes,
-            "too few file descriptors for the agents of all nodes there may be: raise the hard limit (ulimit -Hn) or lower --max-nodes"
+            "descriptors are for fewer agents than nodes may be kept: for more raise the hard limit (ulimit -Hn)"
         );
     }
     fitting

@@ -15,8 +15,9 @@ pub(super) const ROLLOUT: Duration = Duration::from_secs(10);
 pub(super) const ROUNDS: u32 = 4;
 /// How long those agents that crash no more live on before anything is measured: what an agent gathers, and what a stream does on
 /// either side, comes to its bound by then. A watch is opened again after five minutes at most, a stream has its second block of
-/// places after some 32 batches, and its buffers have met a large one.
-pub(super) const LIFE: Duration = Duration::from_secs(8 * 60);
+/// places after some 32 batches, and its buffers have met a large one. Pages take longer than what is allocated in them: what was
+/// freed between them is taken by others bit by bit.
+pub(super) const LIFE: Duration = Duration::from_secs(12 * 60);
 /// When the aggregator is killed for the first time: all agents report by then.
 const FIRST_KILL: Duration = Duration::from_secs(30);
 /// Least time for which a run of the aggregator is measured: shorter ones say nothing of a slope.
