@@ -11,6 +11,13 @@ use tower::service_fn;
 /// Largest answer that is read: the limit of the kubelet's own client.
 pub(crate) const LARGEST_ANSWER: usize = 16 << 20;
 
+/// Metadata with which the bridge says how long the runtime took for a call, in whole microseconds. It stands with answers and
+/// with failures, and with everything that the runtime was asked for; without the bridge there is none.
+pub(crate) const TOOK: &str = "nodegrace-runtime-took-us";
+
+/// Metadata with which the bridge says that the runtime was not asked, and why: whoever gets it knows nothing of the runtime.
+pub(crate) const NOT_ASKED: &str = "nodegrace-runtime-not-asked";
+
 /// A channel to the runtime behind `socket`.
 pub(crate) fn channel(socket: PathBuf) -> Channel {
     // The address is never looked up: the connector knows the socket.

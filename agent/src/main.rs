@@ -69,7 +69,8 @@ async fn agent(args: &Args) -> ExitCode {
 }
 
 async fn cri_bridge(args: &BridgeArgs) -> ExitCode {
-    if let Err(error) = logging::start(&args.log, args.log_format) {
+    let sensible = args.check();
+    if let Err(error) = sensible.and_then(|()| logging::start(&args.log, args.log_format)) {
         return bad_arguments(&error);
     }
     let shutdown = CancellationToken::new();

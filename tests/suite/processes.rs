@@ -209,10 +209,19 @@ async fn an_agent_knows_the_runtime_through_the_bridge_and_both_start_again() {
         (seen.containers, seen.running_containers),
         (Some(5), Some(3))
     );
-    assert_eq!((seen.images, seen.image_bytes), (Some(4), Some(4 << 20)));
+    assert_eq!((seen.images, seen.image_bytes), (Some(4), Some(256 << 20)));
 
     assert!(bridge.terminate().await.success());
     let ended = run_to_end("nodegrace-agent", &args[..3]);
+    assert_eq!(ended.status.code(), Some(64), "{}", ended.stderr);
+    let own = [
+        "cri-bridge",
+        "--cri-socket",
+        &runtimes,
+        "--listen",
+        &runtimes,
+    ];
+    let ended = run_to_end("nodegrace-agent", &own);
     assert_eq!(ended.status.code(), Some(64), "{}", ended.stderr);
     cluster.stop().await;
 }

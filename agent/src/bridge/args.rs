@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::ensure;
 use clap::Args;
 
 use crate::{
@@ -18,8 +19,8 @@ pub struct BridgeArgs {
     #[arg(long, env = "NODEGRACE_CRI_SOCKET", value_name = "SOCKET", value_parser = socket)]
     pub cri_socket: PathBuf,
 
-    /// Where to make the socket for the agent, as a path or as unix://PATH; a socket that is there is replaced. Its user
-    /// and group may use it, and nobody else.
+    /// Where to make the socket for the agent, as a path or as unix://PATH; a socket on which nobody listens any more is
+    /// replaced. Its user and group may use it, and nobody else.
     #[arg(long, env = "NODEGRACE_LISTEN", value_name = "SOCKET", value_parser = socket)]
     pub listen: PathBuf,
 
@@ -40,4 +41,18 @@ pub struct BridgeArgs {
     /// How to write the log.
     #[arg(long, env = "NODEGRACE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+impl BridgeArgs {
+    /// Whether this makes sense.
+    ///
+    /// # Errors
+    /// When the bridge would be in the runtime's place.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.listen != self.cri_socket,
+            "--listen: this is the runtime's own socket"
+        );
+        Ok(())
+    }
 }

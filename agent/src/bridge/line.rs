@@ -9,15 +9,17 @@ use std::{
 use tokio::sync::watch;
 use tonic::Status;
 
-use super::pace::Pace;
+use super::{pace::Pace, service::not_asked};
 
 /// What the runtime said.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     /// What is left of it, or of its failure.
     pub(super) outcome: Result<T, Status>,
-    /// How long it took.
+    /// How long the runtime took.
     pub(super) took: Duration,
+    /// When that ended, on the clock.
+    pub(super) end: Duration,
 }
 
 /// Where an answer is left for all who wait.
@@ -57,17 +59,17 @@ impl<T> Line<T> {
     ) -> Result<Promised<T>, Status> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
+        // The first one is always in time.
         if let Some(last) = &state.last {
-            let is_to_come = last.borrow().is_none();
-            if is_to_come || !state.pace.allows(now) {
+            let said = last.borrow().clone();
+            let begins = said.is_some_and(|said| state.pace.allows(now, said.end, said.took));
+            if !begins {
                 return Ok(last.clone());
             }
-        } else {
-            // The first one, which is always in time.
-            state.pace.allows(now);
         }
         let (promise, promised) = watch::channel(None);
         ask(promise)?;
+        state.pace.begins(now);
         state.last = Some(promised.clone());
         Ok(promised)
     }
@@ -84,6 +86,6 @@ impl<T> Line<T> {
         let mut promised = self.join(now, ask)?;
         let answer = promised.wait_for(Option::is_some).await;
         let answer = answer.ok().and_then(|answer| answer.clone());
-        answer.ok_or_else(|| Status::unavailable("the bridge stops"))
+        answer.ok_or_else(|| not_asked("the bridge stops"))
     }
 }

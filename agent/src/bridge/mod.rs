@@ -2,7 +2,7 @@
 //!
 //! Whoever opens the runtime's socket is root on the node. So the agent does not: this process has the socket and does
 //! nothing else, and the agent asks it by the same few calls as it would ask the runtime. What comes through are counts,
-//! states, bytes of images, the runtime's name and how long each call takes; no name, label, identity or reference, and
+//! states, about the bytes of images, the runtime's name and how long each call takes; no name, label, identity or reference, and
 //! no word of the runtime's about an error. Nothing that is asked reaches the runtime but that it was asked: every
 //! question of a kind is the same one.
 
@@ -29,12 +29,12 @@ use tracing::info;
 pub use self::args::BridgeArgs;
 use self::{
     runtime::Runtime,
-    service::{Bridge, KINDS},
+    service::{Bridge, MOST_CALLS},
     socket::Listener,
 };
 
-/// Requests at once on one connection: the agent has one.
-const MOST_REQUESTS: u32 = 8;
+/// Requests at once on one connection: the agent has one, and one more for a moment after it has given one up.
+const MOST_REQUESTS: u32 = 2;
 
 /// Headers of a request in bytes, with 32 more for each as HTTP/2 counts them: the agent sends half a dozen short ones.
 const MOST_HEADER_BYTES: u32 = 8 << 10;
@@ -48,11 +48,11 @@ pub async fn bridge(
     clock: Clock,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let listener = listen(&args.listen)?;
+    let listener = listen(&args.listen).await?;
     info!(version = env!("CARGO_PKG_VERSION"), socket = %args.listen.display(), "bridge started");
-    let (questions, asked) = mpsc::channel(KINDS);
+    let (turns, asked) = mpsc::channel(MOST_CALLS);
     let runtime = Runtime::new(args.cri_socket.clone(), clock.clone(), args.cri_timeout);
-    let bridge = Bridge::new(questions, clock);
+    let bridge = Bridge::new(turns, clock);
     tokio::select! {
         ended = serve(listener, bridge) => ended?,
         ended = runtime.answer(asked) => match ended {},
@@ -64,8 +64,9 @@ pub async fn bridge(
     anyhow::bail!("the bridge's server ended by itself")
 }
 
-fn listen(path: &Path) -> anyhow::Result<Listener> {
-    Listener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))
+async fn listen(path: &Path) -> anyhow::Result<Listener> {
+    let listener = Listener::bind(path).await;
+    listener.with_context(|| format!("cannot listen on {}", path.display()))
 }
 
 async fn serve(listener: Listener, bridge: Bridge) -> anyhow::Result<()> {

@@ -19,45 +19,68 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Whether a call may be made now; if so, it is.
-    pub(super) fn allows(&mut self, now: Duration) -> bool {
-        let allows = now + SLACK >= self.due;
-        if allows {
-            self.due = self.due.max(now) + INTERVAL;
-        }
-        allows
+    /// Whether a call may begin now, the one before having taken `took` and ended at `end`.
+    pub(super) fn allows(&self, now: Duration, end: Duration, took: Duration) -> bool {
+        now + SLACK >= self.due && now >= end + rest(took)
     }
+
+    /// A call begins now.
+    pub(super) fn begins(&mut self, now: Duration) {
+        self.due = self.due.max(now) + INTERVAL;
+    }
+}
+
+/// How long the runtime rests after a call that took so long: as long again, up to the interval. A slow one is then not
+/// busy with us all the time.
+fn rest(took: Duration) -> Duration {
+    took.min(INTERVAL)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Seconds at which calls are made for questions that come at these.
-    fn made(asked: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    /// Seconds at which calls are made for questions that come at these, each of which takes `took` seconds.
+    fn made(asked: impl IntoIterator<Item = u64>, took: u64) -> Vec<u64> {
         let mut pace = Pace::default();
-        let asked = asked.into_iter();
-        asked
-            .filter(|now| pace.allows(Duration::from_secs(*now)))
-            .collect()
+        let (mut end, took) = (None, Duration::from_secs(took));
+        let asked = asked.into_iter().filter(|now| {
+            let now = Duration::from_secs(*now);
+            let allows = end.is_none_or(|end| now >= end && pace.allows(now, end, took));
+            if allows {
+                pace.begins(now);
+                end = Some(now + took);
+            }
+            allows
+        });
+        asked.collect()
     }
 
     #[test]
     fn whoever_asks_all_the_time_makes_one_call_every_ten_seconds() {
-        assert_eq!(made(0..60), [0, 5, 15, 25, 35, 45, 55]);
+        assert_eq!(made(0..60, 0), [0, 5, 15, 25, 35, 45, 55]);
     }
 
     #[test]
     fn the_agents_own_rounds_are_never_too_soon() {
         let rounds = [0, 10, 20, 30];
-        assert_eq!(made(rounds), rounds);
+        assert_eq!(made(rounds, 1), rounds);
         // A round in which the calls before took 5 s, and one in which they took none.
         let uneven = [5, 10, 25, 30, 45];
-        assert_eq!(made(uneven), uneven);
+        assert_eq!(made(uneven, 0), uneven);
+        // As the agent's own, which rests as long as a slow runtime took.
+        let slow = [0, 16, 32];
+        assert_eq!(made(slow, 8), slow);
     }
 
     #[test]
     fn time_without_questions_is_not_saved_up() {
-        assert_eq!(made([0, 1000, 1001, 1002, 1003, 1004]), [0, 1000]);
+        assert_eq!(made([0, 1000, 1001, 1002, 1003, 1004], 0), [0, 1000]);
+    }
+
+    #[test]
+    fn a_runtime_that_takes_long_rests_as_long_but_no_longer_than_the_interval() {
+        assert_eq!(made(0..60, 8), [0, 16, 32, 48]);
+        assert_eq!(made(0..100, 30), [0, 40, 80]);
     }
 }

@@ -10,16 +10,18 @@ use nodegrace_proto::cri::{
     image_service_server::{ImageService, ImageServiceServer},
     runtime_service_server::{RuntimeService, RuntimeServiceServer},
 };
-use tokio::sync::mpsc;
-use tonic::{Request, Response, Status};
+use tokio::sync::{Semaphore, mpsc};
+use tonic::{Request, Response, Status, metadata::MetadataValue};
 
 use super::{
+    bare::{Containers, Images, Sandboxes},
     line::{Line, Promise},
-    runtime::Question,
+    runtime::{Question, Turn},
 };
+use crate::cri::{NOT_ASKED, TOOK};
 
-/// Kinds of calls: of each there is never more than one that waits or is under way.
-pub(super) const KINDS: usize = 4;
+/// Calls to the runtime at once. Another one does not wait, and is told so: its wait would look as if it was the runtime's.
+pub(super) const MOST_CALLS: usize = 1;
 
 /// Largest question: the agent's are empty.
 const LARGEST_QUESTION: usize = 1 << 10;
@@ -31,19 +33,21 @@ pub(super) struct Bridge(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     clock: Clock,
-    questions: mpsc::Sender<Question>,
+    places: Arc<Semaphore>,
+    turns: mpsc::Sender<Turn>,
     version: Line<VersionResponse>,
-    sandboxes: Line<ListPodSandboxResponse>,
-    containers: Line<ListContainersResponse>,
-    images: Line<ListImagesResponse>,
+    sandboxes: Line<Sandboxes>,
+    containers: Line<Containers>,
+    images: Line<Images>,
 }
 
 impl Bridge {
-    /// A bridge to whoever answers `questions`.
-    pub(super) fn new(questions: mpsc::Sender<Question>, clock: Clock) -> Self {
+    /// A bridge to whoever answers at `turns`.
+    pub(super) fn new(turns: mpsc::Sender<Turn>, clock: Clock) -> Self {
         Self(Arc::new(Parts {
             clock,
-            questions,
+            places: Arc::new(Semaphore::new(MOST_CALLS)),
+            turns,
             version: Line::new(),
             sandboxes: Line::new(),
             containers: Line::new(),
@@ -61,25 +65,46 @@ impl Bridge {
         )
     }
 
-    /// An answer takes everybody who asks as long as it took the runtime: who shares one would find the runtime faster
-    /// than it is.
-    async fn ask<T: Clone>(
+    /// The answer, with the time that the runtime took for it: what passes here is not the runtime's.
+    async fn ask<Bare: Clone, T: From<Bare>>(
         &self,
-        line: &Line<T>,
-        question: fn(Promise<T>) -> Question,
+        line: &Line<Bare>,
+        question: fn(Promise<Bare>) -> Question,
     ) -> Result<Response<T>, Status> {
-        let Parts {
-            clock, questions, ..
-        } = &*self.0;
-        let asked = clock.now();
+        let parts = &*self.0;
         let ask = |promise| {
-            let sent = questions.try_send(question(promise));
-            sent.map_err(|_| Status::unavailable("the bridge stops"))
+            let place = Arc::clone(&parts.places).try_acquire_owned();
+            let turn = place.map(|place| Turn {
+                question: question(promise),
+                place,
+            });
+            let turn = turn.map_err(|_| not_asked("busy with another call"))?;
+            let sent = parts.turns.try_send(turn);
+            sent.map_err(|_| not_asked("the bridge stops"))
         };
-        let answer = line.wait(asked, ask).await?;
-        clock.sleep_until(asked + answer.took).await;
-        answer.outcome.clone().map(Response::new)
+        let answer = line.wait(parts.clock.now(), ask).await?;
+        let took = u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX);
+        let took = MetadataValue::from(took);
+        match answer.outcome.clone() {
+            Ok(bare) => {
+                let mut told = Response::new(bare.into());
+                told.metadata_mut().insert(TOOK, took);
+                Ok(told)
+            }
+            Err(mut failed) => {
+                failed.metadata_mut().insert(TOOK, took);
+                Err(failed)
+            }
+        }
     }
+}
+
+/// Says that the runtime was not asked, for this reason.
+pub(super) fn not_asked(reason: &'static str) -> Status {
+    let mut status = Status::unavailable(reason);
+    let reason = MetadataValue::from_static(reason);
+    status.metadata_mut().insert(NOT_ASKED, reason);
+    status
 }
 
 #[tonic::async_trait]

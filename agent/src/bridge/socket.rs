@@ -19,7 +19,7 @@ use tokio::{
 use tonic::transport::server::Connected;
 
 /// Connections at once; the next one waits. The agent has one, and one more for a moment after it was restarted.
-const MOST_CONNECTIONS: usize = 8;
+const MOST_CONNECTIONS: usize = 4;
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ impl Listener {
     /// Makes the socket, in place of one that an earlier run left.
     ///
     /// # Errors
-    /// When it cannot be made, or something else than a socket is there.
-    pub(super) fn bind(path: &Path) -> io::Result<Self> {
+    /// When it cannot be made, or something else is there than a socket on which nobody listens.
+    pub(super) async fn bind(path: &Path) -> io::Result<Self> {
         match fs::symlink_metadata(path) {
-            Ok(there) if there.file_type().is_socket() => fs::remove_file(path)?,
+            Ok(there) if there.file_type().is_socket() => remove_left(path).await?,
             Ok(_) => return Err(io::Error::other("there is something else than a socket")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -62,6 +62,16 @@ impl Listener {
             });
             Some((accepted, (listener, places)))
         })
+    }
+}
+
+/// Removes a socket that was left. One on which somebody listens is somebody else's, such as the runtime's own; and what
+/// cannot be told is taken for one.
+async fn remove_left(path: &Path) -> io::Result<()> {
+    match UnixStream::connect(path).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::Error::other("somebody listens there")),
     }
 }
 

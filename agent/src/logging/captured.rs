@@ -2,10 +2,14 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
-use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, subscriber::DefaultGuard};
+
+/// Listens to nothing. While there is one subscriber only, a place that logs for the first time on another thread is asked
+/// for by that thread's, which has none, and then is silent on this one too.
+static BESIDE: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
 
 /// What this thread logs.
 #[derive(Clone, Default)]
@@ -14,6 +18,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Notes everything from now on, until the guard is dropped.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
+        LazyLock::force(&BESIDE);
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -21,6 +26,13 @@ impl Log {
             .with_writer(move || writer.clone())
             .finish();
         (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// How many lines have these words.
+    pub(crate) fn lines(&self, words: &str) -> usize {
+        let bytes = self.0.lock().unwrap();
+        let log = String::from_utf8_lossy(&bytes);
+        log.lines().filter(|line| line.contains(words)).count()
     }
 
     /// Whether a line of this level has these words.

@@ -16,11 +16,11 @@ use nodegrace_proto::{
     v1::{Runtime, RuntimeCall},
 };
 use tokio::time::timeout;
-use tonic::{Response, Status, transport::Channel};
+use tonic::{Code, Response, Status, metadata::MetadataMap, transport::Channel};
 
 use super::{Missing, Reading, slot::Slot};
 use crate::{
-    cri::{LARGEST_ANSWER, channel},
+    cri::{LARGEST_ANSWER, NOT_ASKED, TOOK, channel},
     wire,
 };
 
@@ -33,6 +33,8 @@ pub(super) struct RuntimeClient {
     deadline: Duration,
     /// Name and version, once told.
     identity: Option<(String, String)>,
+    /// True once it was seen that it is the bridge (`bridge`) that answers.
+    bridged: bool,
 }
 
 /// A round of calls, one after the other.
@@ -43,6 +45,9 @@ struct Round<'a> {
     calls: Vec<RuntimeCall>,
     /// True once a call was not answered in time.
     stuck: bool,
+    bridged: &'a mut bool,
+    /// Why the runtime was not asked, the first time that it was not.
+    not_asked: Option<String>,
 }
 
 impl RuntimeClient {
@@ -56,18 +61,24 @@ impl RuntimeClient {
             clock,
             deadline,
             identity: None,
+            bridged: false,
         }
     }
 
     /// Asks for everything once. A call that fails leaves its counts unknown and the others alone, but after one that is not
     /// answered in time the runtime is left in peace. See [`answered`] for whether any of them was.
-    pub(super) async fn ask(&mut self, slot: &Slot<Runtime>) -> Runtime {
+    ///
+    /// # Errors
+    /// When not a single call got as far as the runtime: the bridge to it is gone, or busy.
+    pub(super) async fn ask(&mut self, slot: &Slot<Runtime>) -> Reading<Runtime> {
         let mut round = Round {
             clock: &self.clock,
             deadline: self.deadline,
             slot,
             calls: Vec::with_capacity(4),
             stuck: false,
+            bridged: &mut self.bridged,
+            not_asked: None,
         };
         let mut seen = Runtime::default();
         if self.identity.is_none() {
@@ -101,12 +112,17 @@ impl RuntimeClient {
         {
             count_images(&list, &mut seen);
         }
+        if round.calls.is_empty()
+            && let Some(reason) = round.not_asked
+        {
+            return Err(Missing::Failed(reason));
+        }
         seen.calls = round.calls;
         if answered(&seen).is_err() {
             // Whoever answers next may be another version.
             self.identity = None;
         }
-        seen
+        Ok(seen)
     }
 }
 
@@ -131,24 +147,53 @@ impl Round<'_> {
         }
         let start = self.clock.now();
         self.slot.wait(method, start);
-        let (answer, error) = match timeout(self.clock.to_real(self.deadline), call).await {
+        let answer = timeout(self.clock.to_real(self.deadline), call).await;
+        let waited = self.clock.now().saturating_sub(start);
+        let told = match &answer {
+            Ok(Ok(answer)) => took(answer.metadata()),
+            Ok(Err(status)) => took(status.metadata()),
+            Err(_) => None,
+        };
+        *self.bridged |= told.is_some();
+        let (answer, error) = match answer {
             Ok(Ok(answer)) => (Some(answer.into_inner()), String::new()),
-            Ok(Err(status)) => (None, wire::status_line(&status)),
+            Ok(Err(status)) => {
+                let error = wire::status_line(&status);
+                if self.is_of_the_bridge(&status, told) {
+                    self.not_asked
+                        .get_or_insert_with(|| format!("{method}: {error}"));
+                    return None;
+                }
+                // The deadline was the bridge's, which has waited for a call that somebody made before.
+                self.stuck = status.code() == Code::DeadlineExceeded;
+                (None, error)
+            }
             Err(_) => {
                 self.stuck = true;
-                (
-                    None,
-                    format!("no answer within {} s", self.deadline.as_secs_f64()),
-                )
+                let deadline = self.deadline.as_secs_f64();
+                (None, format!("no answer within {deadline} s"))
             }
         };
         self.calls.push(RuntimeCall {
             method: method.into(),
-            took: Some(wire::duration(self.clock.now().saturating_sub(start))),
+            took: Some(wire::duration(told.unwrap_or(waited))),
             error: wire::clip(error),
         });
         answer
     }
+
+    /// Whether a failure says nothing of the runtime: it was not asked, or the bridge cannot be reached.
+    fn is_of_the_bridge(&self, status: &Status, told: Option<Duration>) -> bool {
+        let has_not_passed = *self.bridged && told.is_none();
+        has_not_passed || status.metadata().contains_key(NOT_ASKED)
+    }
+}
+
+/// How long the runtime took by the bridge's word: there it may have waited for nothing of the runtime's. Absent: there is
+/// no bridge.
+fn took(metadata: &MetadataMap) -> Option<Duration> {
+    let took = metadata.get(TOOK)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_micros(took))
 }
 
 pub(super) fn count_sandboxes(list: &ListPodSandboxResponse, seen: &mut Runtime) {

@@ -61,7 +61,7 @@ impl RuntimeSocket {
                 self.clock.sleep_until(next).await;
                 let start = self.clock.now();
                 let runtime = client.ask(&self.slot).await;
-                match answered(&runtime) {
+                match runtime.as_ref().map_err(Missing::clone).and_then(answered) {
                     Ok(()) if condition.works() => {
                         info!(socket = %socket.display(), "the runtime answers again");
                     }
@@ -73,7 +73,7 @@ impl RuntimeSocket {
                     _ => {}
                 }
                 let end = self.clock.now();
-                self.slot.put(Ok(runtime), end.saturating_sub(start));
+                self.slot.put(runtime, end.saturating_sub(start));
                 next = next_round(next + self.interval, start, end);
             }
         };

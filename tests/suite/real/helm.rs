@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
 use serde_json::Value;
 
-use super::forms::{DEFAULT, all, kustomized, templated};
+use super::forms::{DEFAULT, all, kustomized, strings, templated};
 
 /// Every form, and the values that give it.
 const FORMS: [(&str, &[&str]); 9] = [
@@ -64,10 +65,51 @@ fn a_value_that_the_chart_does_not_know_is_refused() {
         "certManager.enabled=true",
         "ha.replicas=1",
         "cri.socket=containerd.sock",
+        // Folders that hold more than a runtime: their like would be mounted.
+        "cri.socket=/containerd.sock",
+        "cri.socket=/run/x.sock",
+        "cri.socket=//run/x.sock",
+        "cri.socket=/run/./x.sock",
+        "cri.socket=/run/crio/../x.sock",
+        "cri.socket=/run/crio/..",
+        "cri.socket=/run/crio/",
     ] {
         let error = templated(&[wrong]).expect_err(wrong).to_string();
         assert!(error.contains("schema"), "{wrong}: {error}");
     }
+}
+
+#[test]
+fn another_runtimes_socket_is_asked_and_its_folder_mounted() -> anyhow::Result<()> {
+    let socket = "cri.socket=/run/crio/crio.sock";
+    let objects = by_name(templated(&["cri.enabled=true", socket])?);
+    let agents = objects.values().find(|one| one["kind"] == "DaemonSet");
+    let pod = &agents.context("there are agents")?["spec"]["template"]["spec"];
+    let named = |list: &Value, name: &str| {
+        let items = list.as_array().into_iter().flatten();
+        let mut items = items.filter(|item| item["name"] == name);
+        items.next().cloned().unwrap_or_default()
+    };
+    let bridge = named(&pod["containers"], "cri-bridge");
+    let args = strings(&bridge["args"]);
+    assert!(
+        args.contains(&"--cri-socket=/run/crio/crio.sock"),
+        "{args:?}"
+    );
+    let mount = named(&bridge["volumeMounts"], "runtime");
+    assert_eq!(mount["mountPath"], "/run/crio");
+    let volume = named(&pod["volumes"], "runtime");
+    assert_eq!(volume["hostPath"]["path"], "/run/crio");
+    // What Kubernetes would mount here is a token.
+    let mounts = bridge["volumeMounts"].as_array();
+    let over = mounts.into_iter().flatten().find(|mount| {
+        let path = "/var/run/secrets/kubernetes.io/serviceaccount";
+        mount["mountPath"] == path
+    });
+    assert_eq!(over.context("no token")?["name"], "no-token");
+    let volume = named(&pod["volumes"], "no-token");
+    assert!(volume["emptyDir"].is_object(), "{volume}");
+    Ok(())
 }
 
 /// Where the chart's object first differs from the one wanted, and how.

@@ -1,5 +1,7 @@
 //! The client against runtimes on a unix socket: one that answers, one that hangs, one that refuses and one that is gone.
 
+mod bridge;
+
 use std::path::Path;
 
 use nodegrace_proto::cri::{
@@ -10,7 +12,7 @@ use nodegrace_proto::cri::{
 };
 use tokio::{net::UnixListener, task::JoinSet};
 use tokio_stream::wrappers::UnixListenerStream;
-use tonic::{Request, transport::Server};
+use tonic::{Request, metadata::MetadataValue, transport::Server};
 
 use super::*;
 
@@ -24,17 +26,31 @@ enum FakeRuntime {
     HangsAtOnce,
     /// Does not know this version of the CRI.
     Refuses,
+    /// The bridge to one that took 3 s for everything.
+    Bridge,
+    /// The bridge to one that did not answer it.
+    BridgeToHanging,
+    /// The bridge, which has another call to make.
+    BusyBridge,
 }
 
 impl FakeRuntime {
     fn serve(self, socket: &Path) -> JoinSet<()> {
+        self.serve_until(socket, std::future::pending())
+    }
+
+    fn serve_until(
+        self,
+        socket: &Path,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> JoinSet<()> {
         let listener = UnixListener::bind(socket).unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             Server::builder()
                 .add_service(RuntimeServiceServer::new(self))
                 .add_service(ImageServiceServer::new(self))
-                .serve_with_incoming(UnixListenerStream::new(listener))
+                .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop)
                 .await
                 .unwrap();
         });
@@ -45,6 +61,22 @@ impl FakeRuntime {
         match self {
             Self::Refuses => Err(Status::unimplemented("unknown service runtime.v1")),
             Self::HangsAtOnce => std::future::pending().await,
+            Self::Bridge => {
+                let mut answer = Response::new(answer);
+                answer.metadata_mut().insert(TOOK, 3_000_000.into());
+                Ok(answer)
+            }
+            Self::BridgeToHanging => {
+                let mut failed = Status::deadline_exceeded("the runtime does not answer");
+                failed.metadata_mut().insert(TOOK, 40_000_000.into());
+                Err(failed)
+            }
+            Self::BusyBridge => {
+                let mut busy = Status::unavailable("busy with another call");
+                let why = MetadataValue::from_static("busy");
+                busy.metadata_mut().insert(NOT_ASKED, why);
+                Err(busy)
+            }
             Self::Answers | Self::Hangs => Ok(Response::new(answer)),
         }
     }
@@ -128,7 +160,8 @@ impl ImageService for FakeRuntime {
 /// Asks the runtime behind `socket` once.
 async fn ask(socket: &Path, deadline: Duration) -> Runtime {
     let mut client = RuntimeClient::new(socket.into(), Clock::real(), deadline);
-    client.ask(&Slot::empty("not asked yet")).await
+    let asked = client.ask(&Slot::empty("not asked yet")).await;
+    asked.expect("nothing is between it and the runtime")
 }
 
 fn methods(runtime: &Runtime) -> Vec<&str> {

@@ -40,7 +40,9 @@ impl Volumes<'_> {
             }
             mounts.push(bound);
         }
-        if self.pod["automountServiceAccountToken"] == true {
+        // As Kubernetes does it: not where the container has something else in that place.
+        let is_taken = mounts.iter().any(|mount| mount["destination"] == ACCOUNT);
+        if self.pod["automountServiceAccountToken"] == true && !is_taken {
             let account = self.account();
             let files = [
                 ("token", Surroundings::token(account, None)),

@@ -86,6 +86,8 @@ struct State {
     delays: HashMap<Call, Duration>,
     faults: HashMap<Call, CallFault>,
     answered: HashMap<Call, u64>,
+    /// Requests by their paths, unknown ones included.
+    received: HashMap<String, u64>,
 }
 
 impl CriRuntime {
@@ -98,6 +100,7 @@ impl CriRuntime {
                 delays: HashMap::new(),
                 faults: HashMap::new(),
                 answered: HashMap::new(),
+                received: HashMap::new(),
             })),
             answers: watch::Sender::new(Answers::Always),
         }
@@ -140,6 +143,16 @@ impl CriRuntime {
         self.lock().answered.get(&call).copied().unwrap_or(0)
     }
 
+    /// How many requests came for this path, such as `/runtime.v1.RuntimeService/Version`, known or not.
+    pub fn received(&self, path: &str) -> u64 {
+        self.lock().received.get(path).copied().unwrap_or(0)
+    }
+
+    /// How many requests came in all.
+    pub fn received_in_all(&self) -> u64 {
+        self.lock().received.values().sum()
+    }
+
     /// Binds a unix socket, in place of one that an earlier run left, for [`CriRuntime::serve`].
     pub fn bind(socket: &Path) -> io::Result<UnixListenerStream> {
         match std::fs::remove_file(socket) {
@@ -157,7 +170,13 @@ impl CriRuntime {
     where
         Io: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
+        let counted = self.clone();
         Server::builder()
+            .trace_fn(move |request| {
+                let path = request.uri().path().to_owned();
+                *counted.lock().received.entry(path).or_default() += 1;
+                tracing::Span::none()
+            })
             .add_service(RuntimeServiceServer::new(self.clone()))
             .add_service(ImageServiceServer::new(self.clone()))
             .serve_with_incoming_shutdown(connections, stop)
