@@ -17,15 +17,15 @@ const AGENT: HeaderValue =
 /// Whether the cluster is watched.
 #[derive(Args, Clone, Debug)]
 pub struct ClusterArgs {
-    /// Whether to watch all Nodes and EndpointSlices of the cluster: which addresses went with a flip, what a flip would take along, and
-    /// which nodes have no agent. Needs list and watch on both. auto: where --kubeconfig or the pod's own token says how, and for as
-    /// long as the API server permits it; where it does not, GetFleet says why. on: by $KUBECONFIG or ~/.kube/config, too, and it is an
-    /// error when nothing says how.
+    /// Whether to watch all Nodes and EndpointSlices of the cluster: which addresses went with a flip, what a flip would take
+    /// along, and which nodes have no agent. Needs list and watch on both, so that the default asks for nothing. auto: where
+    /// --kubeconfig or the pod's own token says how, and for as long as the API server permits it; where it does not, GetFleet says
+    /// why. on: by $KUBECONFIG or ~/.kube/config, too, and it is an error when nothing says how.
     #[arg(
         long,
         env = "NODEGRACE_WATCH_CLUSTER",
         value_name = "WHETHER",
-        default_value = "auto"
+        default_value = "off"
     )]
     pub watch_cluster: WatchCluster,
 }
@@ -97,7 +97,13 @@ mod tests {
         std::fs::write(&good, text).expect("written");
         let good = format!("--kubeconfig={}", good.display());
         let missing = format!("--kubeconfig={}/none", directory.path().display());
-        assert!(api_server(&[&good]).await.expect("auto").is_some());
+        assert!(api_server(&[&good]).await.expect("off").is_none());
+        assert!(
+            api_server(&[&good, "--watch-cluster=auto"])
+                .await
+                .expect("auto")
+                .is_some()
+        );
         assert!(api_server(&[]).await.expect("nothing says how").is_none());
         assert!(api_server(&[&missing]).await.expect("auto").is_none());
         assert!(
