@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use nodegrace_exposition::Figures;
+
 use super::{
     family::{Family, Kind},
-    process::Figures,
     tally::{Calls, ChannelCounts, Counts},
 };
 
@@ -194,43 +195,9 @@ fn records(counts: &Counts, present: &Present<'_>) -> Vec<Family> {
     vec![samples, held, lost]
 }
 
-fn process(present: &Present<'_>) -> Vec<Family> {
-    let figures = &present.process;
-    // The names that every Prometheus client gives them.
-    [
-        (
-            "process_cpu_seconds",
-            Kind::Counter,
-            "Processor time spent, user and system.",
-            figures.cpu_seconds,
-        ),
-        (
-            "process_resident_memory_bytes",
-            Kind::Gauge,
-            "Memory resident.",
-            figures.resident_bytes,
-        ),
-        (
-            "process_virtual_memory_bytes",
-            Kind::Gauge,
-            "Memory mapped.",
-            figures.virtual_bytes,
-        ),
-        (
-            "process_open_fds",
-            Kind::Gauge,
-            "File descriptors open.",
-            figures.open_fds,
-        ),
-        (
-            "process_start_time_seconds",
-            Kind::Gauge,
-            "Start of the process, in seconds since 1970.",
-            figures.start_seconds,
-        ),
-    ]
-    .map(|(name, kind, help, value)| Family::new(name, kind, help).number(&[], value))
-    .into()
+fn process(present: &Present<'_>) -> [Family; 5] {
+    let families = present.process.families();
+    families.map(|(name, kind, help, value)| Family::new(name, kind, help).number(&[], value))
 }
 
 fn total(name: &'static str, help: &'static str, times: u64) -> Family {

@@ -1,5 +1,7 @@
 //! What a scrape is made of, whatever its format: families of metrics.
 
+pub(super) use nodegrace_exposition::Kind;
+
 use super::histogram::Histogram;
 
 /// Metrics of one name.
@@ -13,17 +15,6 @@ pub(super) struct Family {
     pub(super) kind: Kind,
     /// Its metrics. Empty: nothing is known.
     pub(super) metrics: Vec<Metric>,
-}
-
-/// What values are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// One that goes up and down.
-    Gauge,
-    /// One that only goes up while the agent runs.
-    Counter,
-    /// A distribution.
-    Histogram,
 }
 
 /// One metric.

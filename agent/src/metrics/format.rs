@@ -1,43 +1,32 @@
 //! The formats there are, and which one a scraper asks for.
 
+use nodegrace_exposition as exposition;
+
 use super::{family::Family, protobuf, text};
 
 /// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// The Prometheus text format 0.0.4.
-    Text,
-    /// `OpenMetrics` 1.0.0.
-    OpenMetrics,
+    /// One of the text formats.
+    Text(exposition::Format),
     /// Messages of protobuf, which alone have native histograms.
     Protobuf,
 }
 
 impl Format {
-    /// The format that a request with this `Accept` header wants. Whoever names protobuf wants native histograms; whoever names
-    /// `OpenMetrics` names 0.0.4 only as what it can do besides.
+    /// The format that a request with this `Accept` header wants. Whoever names protobuf wants native histograms.
     pub(super) fn accepted(accept: &str) -> Self {
-        let names = |range: &str| {
-            accept.split(',').any(|one| {
-                let mut parts = one.split(';').map(str::trim);
-                let named = parts.next() == Some(range);
-                named && !parts.any(|part| part.strip_prefix("q=").is_some_and(is_zero))
-            })
-        };
-        if names("application/vnd.google.protobuf") {
+        if exposition::accepts(accept, "application/vnd.google.protobuf") {
             Self::Protobuf
-        } else if names("application/openmetrics-text") {
-            Self::OpenMetrics
         } else {
-            Self::Text
+            Self::Text(exposition::Format::accepted(accept))
         }
     }
 
     /// Its name in a `Content-Type` header.
     pub(super) const fn content_type(self) -> &'static str {
         match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text(format) => format.content_type(),
             Self::Protobuf => {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
             }
@@ -47,30 +36,27 @@ impl Format {
     /// The families in it.
     pub(super) fn write(self, families: &[Family]) -> Vec<u8> {
         match self {
-            Self::Text => text::text(families, false).into_bytes(),
-            Self::OpenMetrics => text::text(families, true).into_bytes(),
+            Self::Text(format) => text::text(families, format).into_bytes(),
             Self::Protobuf => protobuf::delimited(families),
         }
     }
 }
 
-fn is_zero(quality: &str) -> bool {
-    quality.parse() == Ok(0.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use nodegrace_exposition::Format::{OpenMetrics, Text};
+
     use super::*;
 
     #[test]
     fn who_asks_for_protobuf_or_openmetrics_gets_it() {
         for (accept, format) in [
-            ("", Format::Text),
-            ("*/*", Format::Text),
-            ("text/plain;version=0.0.4", Format::Text),
+            ("", Format::Text(Text)),
+            ("*/*", Format::Text(Text)),
+            ("text/plain;version=0.0.4", Format::Text(Text)),
             (
                 "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-                Format::OpenMetrics,
+                Format::Text(OpenMetrics),
             ),
             (
                 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
@@ -79,7 +65,7 @@ mod tests {
             ),
             (
                 "application/vnd.google.protobuf; q=0, text/plain",
-                Format::Text,
+                Format::Text(Text),
             ),
         ] {
             assert_eq!(Format::accepted(accept), format, "{accept}");

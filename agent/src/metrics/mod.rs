@@ -8,7 +8,6 @@ mod families;
 mod family;
 mod format;
 mod histogram;
-mod process;
 mod protobuf;
 mod server;
 mod tally;

@@ -100,6 +100,7 @@ fn message(family: &Family) -> FamilyMessage {
     let (kind, suffix) = match family.kind {
         Kind::Counter => (0, "_total"),
         Kind::Gauge => (1, ""),
+        Kind::Summary => (2, ""),
         Kind::Histogram => (4, ""),
     };
     FamilyMessage {

@@ -15,6 +15,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nodegrace_clock::Clock;
+use nodegrace_exposition::Figures;
 use nodegrace_spool::Class;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -28,7 +29,6 @@ use tracing::{debug, info, warn};
 use super::{
     families::{Kept, Present, families},
     format::Format,
-    process,
 };
 use crate::{journal::Journal, rhythm::Rhythm};
 
@@ -159,7 +159,7 @@ impl Scrape {
             node: &self.node,
             running_gap,
             records,
-            process: process::figures(),
+            process: Figures::now(),
         };
         format.write(&families(&self.journal.tally().read(), &present))
     }

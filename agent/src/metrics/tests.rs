@@ -5,6 +5,10 @@ use std::time::Duration;
 use http::{Method, Request, StatusCode, header::ACCEPT};
 use http_body_util::BodyExt as _;
 use nodegrace_clock::Clock;
+use nodegrace_exposition::{
+    Figures,
+    Format::{OpenMetrics, Text},
+};
 use nodegrace_proto::{
     prost_types::{self, Timestamp},
     v1::{
@@ -18,7 +22,6 @@ use tokio::sync::watch;
 use super::{
     families::{Kept, Present, families},
     format::Format,
-    process::Figures,
     protobuf::{FamilyMessage, Span},
     server::Scrape,
     tally::Tally,
@@ -150,7 +153,7 @@ fn text(format: Format) -> String {
 #[test]
 fn a_scrape_says_what_it_said_last_time() {
     let version = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
-    let text = text(Format::OpenMetrics).replace(version, "version=\"this one\"");
+    let text = text(Format::Text(OpenMetrics)).replace(version, "version=\"this one\"");
     if std::env::var("GOLDEN").is_ok_and(|how| how == "write") {
         std::fs::write(GOLDEN, &text).expect("a file of ours");
     }
@@ -160,7 +163,7 @@ fn a_scrape_says_what_it_said_last_time() {
 
 #[test]
 fn the_text_formats_differ_in_the_names_of_counters_and_in_their_end() {
-    let (open, old) = (text(Format::OpenMetrics), text(Format::Text));
+    let (open, old) = (text(Format::Text(OpenMetrics)), text(Format::Text(Text)));
     assert!(open.contains("# TYPE nodegrace_agent_heartbeats counter"));
     assert!(old.contains("# TYPE nodegrace_agent_heartbeats_total counter"));
     let samples = |text: &str| -> Vec<String> {

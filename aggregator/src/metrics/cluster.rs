@@ -1,11 +1,9 @@
 //! The series of the cluster's watches: what flips and lost addresses are told from.
 
+use nodegrace_exposition::{Exposition, Kind};
 use nodegrace_proto::v1::{ClusterWatch, WatchProgress};
 
-use super::{
-    exposition::{Exposition, Kind},
-    words,
-};
+use super::words;
 
 /// A count of a watch.
 type Of = fn(&WatchProgress) -> u64;

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use nodegrace_core::{ControllerSettings, FleetFigures, InferredGrace, State};
+use nodegrace_exposition::{Exposition, Kind};
 
-use super::{
-    exposition::{Exposition, Kind},
-    words,
-};
+use super::words;
 
 /// Writes the totals.
 pub(super) fn write(

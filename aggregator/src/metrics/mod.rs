@@ -4,11 +4,9 @@
 //! go on meanwhile, and all series are of one moment. Nothing is kept between scrapes.
 
 mod cluster;
-mod exposition;
 mod fleet;
 mod nodes;
 mod own;
-mod process;
 mod shown;
 mod words;
 
@@ -25,10 +23,11 @@ use axum::{
     routing::get,
 };
 use nodegrace_core::{Fleet, NodeHistory, infer_fleet_grace};
+pub use nodegrace_exposition::Format;
+use nodegrace_exposition::{Exposition, Figures, Kind};
 use tokio::{sync::Semaphore, task::JoinError};
 
-use self::exposition::{Exposition, Kind};
-pub use self::{exposition::Format, shown::MetricsNodes};
+pub use self::shown::MetricsNodes;
 use crate::{
     Aggregator,
     aggregator::Parts,
@@ -65,7 +64,9 @@ async fn scrape(State(scrapes): State<Scrapes>, headers: HeaderMap) -> Response 
     // A scraper that goes ends no computation: its place is free when that is done.
     let of_process = move |out: &mut Exposition| {
         let _place = place;
-        own::write_process(out);
+        for (name, kind, help, value) in Figures::now().families() {
+            out.single(name, kind, help, value);
+        }
     };
     match scrapes.aggregator.exposition(format, of_process).await {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),

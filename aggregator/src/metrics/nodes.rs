@@ -1,11 +1,9 @@
 //! The series of single nodes. What is unknown of a node is no series, never zero.
 
 use nodegrace_core::{ExpectedFlips, NodeFigures};
+use nodegrace_exposition::{Exposition, Family, Kind};
 
-use super::{
-    exposition::{Exposition, Family, Kind},
-    words,
-};
+use super::words;
 
 /// Writes the series of these nodes.
 pub(super) fn write(out: &mut Exposition, nodes: &[NodeFigures]) {

@@ -1,9 +1,7 @@
 //! What the aggregator says of itself.
 
-use super::{
-    exposition::{Exposition, Kind},
-    process,
-};
+use nodegrace_exposition::{Exposition, Kind};
+
 use crate::{aggregator::Parts, refused::Refused, serve::Handled};
 
 /// Writes how ingest and store fare.
@@ -68,7 +66,7 @@ pub(super) fn write(out: &mut Exposition, parts: &Parts) {
     );
     if store.is_durable() {
         let commits = status.commits();
-        family.histogram(&commits.buckets(), commits.sum_seconds());
+        family.histogram(&[], commits.buckets(), commits.sum_seconds());
     }
 }
 
@@ -106,44 +104,5 @@ fn handled(out: &mut Exposition, handled: &Handled) {
             ];
             family.sample(&labels, calls as f64);
         }
-    }
-}
-
-/// Writes the process's figures, under the names that every Prometheus client gives them.
-pub(super) fn write_process(out: &mut Exposition) {
-    let figures = process::figures();
-    for (name, kind, help, value) in [
-        (
-            "process_cpu_seconds",
-            Kind::Counter,
-            "Processor time spent, user and system.",
-            figures.cpu_seconds,
-        ),
-        (
-            "process_resident_memory_bytes",
-            Kind::Gauge,
-            "Memory resident.",
-            figures.resident_bytes,
-        ),
-        (
-            "process_virtual_memory_bytes",
-            Kind::Gauge,
-            "Memory mapped.",
-            figures.virtual_bytes,
-        ),
-        (
-            "process_open_fds",
-            Kind::Gauge,
-            "File descriptors open.",
-            figures.open_fds,
-        ),
-        (
-            "process_start_time_seconds",
-            Kind::Gauge,
-            "Start of the process, in seconds since 1970.",
-            figures.start_seconds,
-        ),
-    ] {
-        out.single(name, kind, help, value);
     }
 }

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::accept::accepts;
+
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -16,7 +18,7 @@ pub enum Format {
 
 /// What the samples of a family are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A value that goes up and down.
     Gauge,
     /// A value that goes up, but for resets. Its name is given without `_total`.
@@ -28,18 +30,18 @@ pub(super) enum Kind {
 }
 
 /// Labels of a sample.
-pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
+pub type Labels<'a> = &'a [(&'a str, &'a str)];
 
 /// An exposition being written.
 #[derive(Debug)]
-pub(super) struct Exposition {
+pub struct Exposition {
     format: Format,
     text: String,
 }
 
 /// A family being written. All its samples follow each other, as both formats demand.
 #[derive(Debug)]
-pub(super) struct Family<'a> {
+pub struct Family<'a> {
     text: &'a mut String,
     name: &'a str,
     /// What follows the name of a sample.
@@ -51,16 +53,7 @@ impl Format {
     ///
     /// `OpenMetrics` when it is asked for at all: who names it prefers it, or names 0.0.4 as what it can do besides.
     pub fn accepted(accept: &str) -> Self {
-        let refused = |range: &str| {
-            range
-                .split(';')
-                .filter_map(|parameter| parameter.trim().strip_prefix("q="))
-                .any(|quality| quality.parse() == Ok(0.0))
-        };
-        let wanted = accept.split(',').any(|range| {
-            range.trim().starts_with("application/openmetrics-text") && !refused(range)
-        });
-        if wanted {
+        if accepts(accept, "application/openmetrics-text") {
             Self::OpenMetrics
         } else {
             Self::Text
@@ -78,7 +71,7 @@ impl Format {
 
 impl Exposition {
     /// An empty one.
-    pub(super) const fn new(format: Format) -> Self {
+    pub const fn new(format: Format) -> Self {
         Self {
             format,
             text: String::new(),
@@ -86,7 +79,7 @@ impl Exposition {
     }
 
     /// Begins the family `name`. One without samples is written too, so that people find it in the text.
-    pub(super) fn family<'a>(&'a mut self, name: &'a str, kind: Kind, help: &str) -> Family<'a> {
+    pub fn family<'a>(&'a mut self, name: &'a str, kind: Kind, help: &str) -> Family<'a> {
         let suffix = if kind == Kind::Counter { "_total" } else { "" };
         // Only the older format has the suffix in a counter's name.
         let named = match self.format {
@@ -106,7 +99,7 @@ impl Exposition {
     }
 
     /// A family of one sample without labels; none when its value is unknown.
-    pub(super) fn single(&mut self, name: &str, kind: Kind, help: &str, value: Option<f64>) {
+    pub fn single(&mut self, name: &str, kind: Kind, help: &str, value: Option<f64>) {
         let mut family = self.family(name, kind, help);
         if let Some(value) = value {
             family.sample(&[], value);
@@ -114,7 +107,7 @@ impl Exposition {
     }
 
     /// The whole text.
-    pub(super) fn finish(mut self) -> String {
+    pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.text.push_str("# EOF\n");
         }
@@ -124,12 +117,12 @@ impl Exposition {
 
 impl Family<'_> {
     /// Writes a sample.
-    pub(super) fn sample(&mut self, labels: Labels<'_>, value: f64) {
+    pub fn sample(&mut self, labels: Labels<'_>, value: f64) {
         self.line(self.suffix, labels, None, value);
     }
 
     /// Writes a summary.
-    pub(super) fn summary(
+    pub fn summary(
         &mut self,
         labels: Labels<'_>,
         quantiles: &[(&str, f64)],
@@ -145,19 +138,25 @@ impl Family<'_> {
         self.line("_count", labels, None, count as f64);
     }
 
-    /// Writes a histogram without labels: how many values are at most so large, the last of all values, and their sum.
-    pub(super) fn histogram(&mut self, buckets: &[(f64, u64)], sum: f64) {
+    /// Writes a histogram: how many values are at most so large, the last of all values, and their sum.
+    pub fn histogram(
+        &mut self,
+        labels: Labels<'_>,
+        buckets: impl IntoIterator<Item = (f64, u64)>,
+        sum: f64,
+    ) {
+        let mut all = 0;
         for (bound, count) in buckets {
             let bound = if bound.is_finite() {
                 bound.to_string()
             } else {
                 "+Inf".to_owned()
             };
-            self.line("_bucket", &[], Some(("le", &bound)), *count as f64);
+            self.line("_bucket", labels, Some(("le", &bound)), count as f64);
+            all = count;
         }
-        let count = buckets.last().map_or(0, |(_, count)| *count);
-        self.line("_sum", &[], None, sum);
-        self.line("_count", &[], None, count as f64);
+        self.line("_sum", labels, None, sum);
+        self.line("_count", labels, None, all as f64);
     }
 
     fn line(&mut self, suffix: &str, labels: Labels<'_>, last: Option<(&str, &str)>, value: f64) {
