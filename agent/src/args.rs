@@ -15,7 +15,7 @@ pub use self::{
 };
 use crate::{
     config::{Config, FineAfter, KubeletProcessName},
-    logging::LogFormat,
+    logging::LogArgs,
     wire,
 };
 
@@ -146,18 +146,9 @@ pub struct Args {
     #[arg(long, env = "NODEGRACE_METRICS_LISTEN", value_name = "IP:PORT")]
     metrics_listen: Option<SocketAddr>,
 
-    /// What to log: a level, or levels by module, such as "info,nodegrace_agent=debug".
-    #[arg(
-        long,
-        env = "NODEGRACE_LOG",
-        value_name = "FILTER",
-        default_value = "info"
-    )]
-    pub log: String,
-
-    /// How to write the log.
-    #[arg(long, env = "NODEGRACE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    /// What to log, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 impl Args {

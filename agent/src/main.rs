@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use nodegrace_agent::{
     Aggregators, Args, BridgeArgs, CommandLine, Config, Part, bridge, complaint, kube_client,
-    logging, one_line, run,
+    one_line, run,
 };
 use nodegrace_clock::Clock;
 use tokio::{
@@ -70,7 +70,7 @@ async fn agent(args: &Args) -> ExitCode {
 
 async fn cri_bridge(args: &BridgeArgs) -> ExitCode {
     let sensible = args.check();
-    if let Err(error) = sensible.and_then(|()| logging::start(&args.log, args.log_format)) {
+    if let Err(error) = sensible.and_then(|()| args.log.start()) {
         return bad_arguments(&error);
     }
     let shutdown = CancellationToken::new();
@@ -95,7 +95,7 @@ fn ended(outcome: anyhow::Result<()>) -> ExitCode {
 
 /// Makes of the arguments what runs. Nothing is reached yet: whatever fails here is a bad argument.
 async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregators)> {
-    logging::start(&args.log, args.log_format)?;
+    args.log.start()?;
     kube_client::install_crypto();
     let config = args.config()?;
     let aggregators = args.aggregator.aggregators(&config.timeouts)?;

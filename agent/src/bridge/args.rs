@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     args::{duration, socket},
-    logging::LogFormat,
+    logging::LogArgs,
 };
 
 // The comments below are the help text: quotes and URLs stand there as people type them.
@@ -29,18 +29,9 @@ pub struct BridgeArgs {
     #[arg(long, env = "NODEGRACE_CRI_TIMEOUT", value_name = "DURATION", default_value = "40s", value_parser = duration)]
     pub cri_timeout: Duration,
 
-    /// What to log: a level, or levels by module, such as "info,nodegrace_agent=debug".
-    #[arg(
-        long,
-        env = "NODEGRACE_LOG",
-        value_name = "FILTER",
-        default_value = "info"
-    )]
-    pub log: String,
-
-    /// How to write the log.
-    #[arg(long, env = "NODEGRACE_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    /// What to log, and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 impl BridgeArgs {

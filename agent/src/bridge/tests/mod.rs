@@ -24,7 +24,10 @@ use tokio::task::JoinSet;
 use tonic::{Code, Status, transport::Channel};
 
 use super::*;
-use crate::cri::{NOT_ASKED, TOOK, channel};
+use crate::{
+    cri::{NOT_ASKED, TOOK, channel},
+    logging::{LogArgs, LogFormat},
+};
 
 /// What the runtime holds: more than a node should.
 const CONTENTS: Contents = Contents {
@@ -65,8 +68,10 @@ impl Bridged {
             cri_socket: at("runtime.sock"),
             listen: at("bridge.sock"),
             cri_timeout: Duration::from_secs(40),
-            log: String::new(),
-            log_format: crate::logging::LogFormat::Text,
+            log: LogArgs {
+                log: String::new(),
+                log_format: LogFormat::Text,
+            },
         };
         let mut tasks = JoinSet::new();
         let (channel, clocks) = (channel(args.listen.clone()), clock.clone());
