@@ -1,0 +1,131 @@
+//! What happened while nobody watched.
+
+use std::time::Duration;
+
+use nodegrace_core::{
+    ConditionStatus::{False, True, Unknown},
+    Ready, WallTime,
+    cluster::{Cluster, ClusterBounds, Flip, FlipKind, SeenNode},
+};
+
+use super::{by_agent, cluster, kinds, machine, moment, node, only_flip, wall};
+
+#[test]
+fn what_flipped_while_nobody_watched_is_found_once() {
+    let mut cluster = cluster();
+    cluster.see_node(&node(Unknown, 100), moment(100));
+    let kept = only_flip(&cluster).clone();
+    let mut next = Cluster::new(ClusterBounds::default());
+    next.resume(wall(110), [kept]);
+    next.see_node(&node(Unknown, 100), moment(120));
+    assert!(only_flip(&next).is_open(), "known already");
+    next.see_node(&node(True, 121), moment(121));
+    assert_eq!(only_flip(&next).ready_again, Some(wall(121)));
+
+    let mut unseen = Cluster::new(ClusterBounds::default());
+    unseen.resume(wall(90), []);
+    unseen.see_node(&node(Unknown, 100), moment(120));
+    assert_eq!(only_flip(&unseen).transition, wall(100));
+    let mut first_run = Cluster::new(ClusterBounds::default());
+    first_run.see_node(&node(Unknown, 100), moment(120));
+    assert_eq!(kinds(&first_run), [], "it may have been so for a year");
+}
+
+#[test]
+fn a_node_that_joins_after_a_restart_has_not_flipped() {
+    let mut cluster = Cluster::new(ClusterBounds::default());
+    cluster.resume(wall(50), []);
+    cluster.nodes_listed(|_| true, moment(60));
+    cluster.see_node(&node(False, 70), moment(71));
+    cluster.see_node(&node(True, 90), moment(91));
+    assert_eq!(cluster.flips().iter().count(), 0);
+}
+
+#[test]
+fn a_flip_that_ended_while_nobody_watched_ended_when_the_condition_says() {
+    let mut cluster = cluster();
+    cluster.see_node(&node(Unknown, 100), moment(101));
+    let kept = only_flip(&cluster).clone();
+    let next = |seen: &SeenNode| {
+        let mut next = Cluster::new(ClusterBounds::default());
+        next.resume(wall(110), [kept.clone()]);
+        next.see_node(seen, moment(900));
+        only_flip(&next).clone()
+    };
+    let back = next(&node(True, 130));
+    assert_eq!(
+        back.ready_again,
+        Some(wall(130)),
+        "not when it was found so"
+    );
+    assert_eq!(back.unready_for(), Some(Duration::from_secs(29)));
+    // The kubelet's clock is an hour behind: when it was back nobody knows, and it is over all the same.
+    let behind = SeenNode {
+        ready: Some(Ready {
+            transition: WallTime::from_unix_nanos(-3600 * 1_000_000_000),
+            ..node(True, 0).ready.expect("it is set")
+        }),
+        ..node(True, 0)
+    };
+    let behind = next(&behind);
+    assert_eq!((behind.ready_again, behind.is_open()), (None, false));
+}
+
+#[test]
+fn of_flips_that_an_early_version_kept_only_the_last_can_be_open() {
+    // It kept no transition, but when the agent saw it.
+    let early = |seconds| {
+        let mut cluster = Cluster::new(ClusterBounds::default());
+        let mut flip = by_agent(seconds, 51);
+        flip.transition = None;
+        cluster.see_agents_flip(&"node".into(), &flip);
+        only_flip(&cluster).clone()
+    };
+    let mut cluster = Cluster::new(ClusterBounds::default());
+    cluster.resume(wall(5000), [early(100), early(1000), early(2000)]);
+    let open = |cluster: &Cluster| {
+        cluster
+            .flips()
+            .iter()
+            .map(Flip::is_open)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(open(&cluster), [false, false, true]);
+    cluster.see_node(&node(True, 2021), moment(6000));
+    assert_eq!(open(&cluster), [false; 3]);
+    let ends = cluster.flips().iter().map(|flip| flip.ready_again);
+    assert_eq!(ends.collect::<Vec<_>>(), [None, None, Some(wall(2021))]);
+}
+
+#[test]
+fn a_node_deleted_or_booted_while_nobody_watched_lost_no_heartbeats() {
+    let mut cluster = cluster();
+    cluster.see_node(&node(Unknown, 100), moment(101));
+    let kept = only_flip(&cluster).clone();
+    let next = |sight: Option<SeenNode>| {
+        let mut next = Cluster::new(ClusterBounds::default());
+        next.resume(wall(110), [kept.clone()]);
+        if let Some(sight) = &sight {
+            next.see_node(sight, moment(900));
+        }
+        next.nodes_listed(|_| sight.is_some(), moment(901));
+        kinds(&next)
+    };
+    assert_eq!(next(None), [FlipKind::NodeDeleted]);
+    let with = |uid: &str, boot: &str, status| SeenNode {
+        machine: machine(uid, boot),
+        ..node(status, 300)
+    };
+    assert_eq!(
+        next(Some(with("another", "other boot", True))),
+        [FlipKind::NodeDeleted]
+    );
+    assert_eq!(
+        next(Some(with("uid", "another boot", True))),
+        [FlipKind::NodeRebooted]
+    );
+    assert_eq!(
+        next(Some(with("uid", "boot", True))),
+        [FlipKind::HeartbeatLost]
+    );
+}
