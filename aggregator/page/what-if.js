@@ -1,7 +1,7 @@
 // What other grace periods would have led to: the curve, and a slider along it.
 
 import { get, repeat } from "./api.js";
-import { chart, html, path, svg } from "./plot.js";
+import { chart, filled, html, path, svg } from "./plot.js";
 import { keep, place } from "./place.js";
 import { UNKNOWN, duration, interval, rate, seconds, setting } from "./words.js";
 
@@ -19,6 +19,7 @@ export function whatIf(main, signal) {
   const now = html("output", { for: "grace" });
   const figures = html("div", { "aria-live": "polite" });
   const advice = html("section", { "aria-label": "Recommendation" });
+  const showAdvice = filled(advice, recommendation);
   main.append(html("h1", {}, "What if the grace period were different?"), plot,
     html("label", { class: "slider", for: "grace" }, html("span", {}, "node-monitor-grace-period ", now), slider), figures, advice);
   let known = null;
@@ -65,7 +66,7 @@ export function whatIf(main, signal) {
       slider.value = GRACES.reduce((best, grace, at) => (Math.abs(grace - start) < Math.abs(GRACES[best] - start) ? at : best), 0);
     }
     show();
-    recommend(advice, advised);
+    showAdvice(advised);
   }, PAUSE, signal);
 }
 
@@ -93,12 +94,12 @@ function curve({ outcomes, present }, chosen) {
   });
 }
 
-function recommend(section, advice) {
+function recommendation(advice) {
   const marks = { HOLDS: "✓", FAILS: "✕", UNKNOWN: "?" };
-  section.replaceChildren(html("h2", {}, "Recommendation"), html("p", { class: "verdict" }, advice.summary),
+  return [html("h2", {}, "Recommendation"), html("p", { class: "verdict" }, advice.summary),
     html("ul", { class: "checks" }, advice.checks.map((check) => {
       const outcome = check.outcome.replace("CHECK_OUTCOME_", "");
       return html("li", { class: outcome }, html("b", {}, `${marks[outcome] ?? "?"} ${outcome} `), check.rule, html("span", { class: "note" }, ` ${check.reason}`));
     })),
-    advice.settings.map((settings) => [html("h3", {}, settings.place), html("pre", { tabindex: "0" }, settings.text)]));
+    advice.settings.map((settings) => [html("h3", {}, settings.place), html("pre", { tabindex: "0" }, settings.text)])];
 }

@@ -58,6 +58,8 @@ async fn every_view_can_be_seen_and_used_by_everybody() -> anyhow::Result<()> {
             let overflow = "return document.documentElement.scrollWidth - innerWidth";
             assert_eq!(browser.run(overflow).await?, 0, "{view} at {width} pixels");
             named(&browser).await.with_context(|| (*view).to_owned())?;
+            let nonsense = "return document.body.innerText.match(/\\[object .*|undefined|NaN/)";
+            assert_eq!(browser.run(nonsense).await?, Value::Null, "{view}");
             for theme in ["light", "dark"] {
                 browser.look(width, theme).await?;
                 shoot(&browser, &format!("{view}-{theme}-{width}")).await?;
@@ -243,5 +245,12 @@ async fn graces_are_tried(browser: &Browser, demo: &Demo) -> anyhow::Result<()> 
         .await?;
     let label = browser.label_of("#grace").await?;
     anyhow::ensure!(label.starts_with("node-monitor-grace-period"), "{label}");
+    // What to paste is for three places, and has a heading for each.
+    let advised = "section[aria-label=Recommendation]";
+    let places = format!(
+        "const at = document.querySelector('{advised}'); return [at.querySelectorAll('h3').length, at.querySelectorAll('pre').length]"
+    );
+    let places = browser.run(&places).await?;
+    anyhow::ensure!(places == serde_json::json!([3, 3]), "{places}");
     Ok(())
 }
