@@ -211,8 +211,9 @@ impl Args {
         }
         kubelet.root_cert_file.clone_from(&self.kubelet_ca_file);
         kubelet.accept_invalid_certs = self.kubelet_insecure;
-        if self.kubelet_insecure {
-            // No roots and none looked for: the image has no system roots, and without them the client would not be built.
+        if self.kubelet_insecure || self.kubelet_ca_file.is_some() {
+            // No roots and none looked for: the image has no system roots, and without them the client would not be built. What
+            // verifies by the file comes in their place.
             kubelet.root_cert = Some(Vec::new());
         }
         Ok(Some(kubelet))

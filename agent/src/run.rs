@@ -18,7 +18,7 @@ use crate::{
     kube_client,
     metrics::{Scrape, Server},
     moment::Moment,
-    observe::{LeaseObserver, NodeObserver},
+    observe::{LeaseObserver, NodeObserver, Record},
     rhythm::Rhythm,
     sources::{KubeletServer, RuntimeSocket, Sampler},
     uplink::{Aggregators, Uplinks},
@@ -73,10 +73,11 @@ async fn start(
     };
     let rhythm = watch::Sender::new(Rhythm::default());
     let fellows = Fellows::new();
+    let record = Record::default();
     let mut follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),
-        NodeObserver::default(),
+        NodeObserver::beside(&record),
         clock.clone(),
         Arc::clone(&journal),
         config.timeouts.clone(),
@@ -86,7 +87,7 @@ async fn start(
     let mut follow_lease = Follower::new(
         client,
         Target::lease(&config.node_name),
-        LeaseObserver::default(),
+        LeaseObserver::beside(&record),
         clock.clone(),
         Arc::clone(&journal),
         config.timeouts.clone(),

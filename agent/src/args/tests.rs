@@ -266,3 +266,40 @@ fn none_is_no_aggregator_and_metrics_are_served_where_they_are_asked_for() {
     let listen = args.config().unwrap().metrics_listen;
     assert_eq!(listen, Some("[::1]:4852".parse().unwrap()));
 }
+
+/// The image has no system roots: there the kubelet's own CA must do.
+#[test]
+fn a_kubelet_is_verified_by_its_own_ca_where_the_system_has_none() {
+    const THERE: &str = "NODEGRACE_TEST_WITHOUT_ROOTS";
+    if std::env::var_os(THERE).is_none() {
+        let this = std::thread::current();
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", this.name().unwrap()])
+            .env(THERE, "yes")
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env("SSL_CERT_DIR", "/dev/null")
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+        return;
+    }
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.crt");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let ca = rcgen::CertificateParams::default()
+        .self_signed(&key)
+        .unwrap();
+    std::fs::write(&file, ca.pem()).unwrap();
+    let client = |flags: &[&str]| {
+        let url = ["--node-name=a", "--kubelet-url=https://10.0.0.7:10250"];
+        let config = parse(&[&url, flags].concat()).unwrap().config().unwrap();
+        let kubelet = config.kubelet.unwrap();
+        crate::kube_client::connect_kubelet(&kubelet, &config.timeouts).map(drop)
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    assert!(client(&[]).is_err(), "there is nothing to verify by");
+    client(&["--kubelet-ca-file", file.to_str().unwrap()]).unwrap();
+    client(&["--kubelet-insecure"]).unwrap();
+}

@@ -4,6 +4,7 @@ mod lease;
 mod node;
 mod object;
 mod outlook;
+mod record;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) use self::{
     node::NodeObserver,
     object::{List, Object},
     outlook::{Outlook, Trouble},
+    record::Record,
 };
 use crate::{moment::Moment, wire};
 

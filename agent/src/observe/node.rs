@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use nodegrace_proto::v1::{Channel, ConditionStatus, NodeFacts, ReadyChange};
 
 use super::{
-    Glance, Observation, Observer,
+    Glance, Observation, Observer, Record,
     object::{Condition, Node},
 };
 use crate::wire;
@@ -17,10 +17,12 @@ pub(crate) struct NodeObserver {
     uid: Option<String>,
     /// lastHeartbeatTime of the Ready condition last seen.
     credited: Option<Timestamp>,
-    /// Status and reason of the Ready condition last seen.
-    ready: Option<(ConditionStatus, String)>,
+    /// Status, reason and lastTransitionTime of the Ready condition last seen.
+    ready: Option<(ConditionStatus, String, Option<Timestamp>)>,
     /// Facts last told.
     facts: Option<NodeFacts>,
+    /// The controller's record of the node.
+    record: Record,
 }
 
 impl Observer for NodeObserver {
@@ -54,6 +56,7 @@ impl Observer for NodeObserver {
                 && (glance.baseline || self.credited != Some(stamp))
             {
                 self.credited = Some(stamp);
+                self.record.write_anew();
                 learned.push(Observation::Heartbeat(glance.heartbeat(
                     Channel::NodeStatus,
                     stamp,
@@ -78,6 +81,15 @@ impl Observer for NodeObserver {
 }
 
 impl NodeObserver {
+    /// An observer of the Node beside the one of its Lease that has the same record.
+    pub(crate) fn beside(record: &Record) -> Self {
+        Self {
+            record: record.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// A change of Ready. One that came back while nobody looked shows by its transition alone.
     fn ready_change(&mut self, ready: &Condition, glance: Glance) -> Option<ReadyChange> {
         let status = match ready.status.as_str() {
             "True" => ConditionStatus::True,
@@ -85,7 +97,7 @@ impl NodeObserver {
             // The API allows no fourth; whatever it were, the node's readiness would be unknown.
             _ => ConditionStatus::Unknown,
         };
-        let now = (status, ready.reason.clone());
+        let now = (status, ready.reason.clone(), ready.last_transition_time);
         if self.ready.as_ref() == Some(&now) {
             return None;
         }
@@ -130,7 +142,7 @@ fn facts(node: &Node) -> NodeFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::tests::{first_list, heartbeats, node, seen_at};
+    use crate::observe::tests::{blind_between, first_list, heartbeats, node, seen_at};
 
     fn ready_changes(learned: Vec<Observation>) -> Vec<ReadyChange> {
         learned
@@ -179,6 +191,19 @@ mod tests {
         let changes = ready_changes(learned);
         assert_eq!(changes[0].status(), ConditionStatus::Unknown);
         assert!(!changes[0].baseline);
+    }
+
+    #[test]
+    fn a_node_that_flipped_while_nobody_looked_shows_by_its_transition() {
+        let mut observer = NodeObserver::default();
+        let mut ready = node("u", 0.0, "True");
+        observer.observe(&ready, first_list(1.0));
+        let condition = ready.status.ready.as_mut().unwrap();
+        condition.last_transition_time = Some(seen_at(90.0).at.wall);
+        let changes = ready_changes(observer.observe(&ready, blind_between(10.0, 100.0)));
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].status(), ConditionStatus::True);
+        assert!(ready_changes(observer.observe(&ready, seen_at(110.0))).is_empty());
     }
 
     #[test]

@@ -237,7 +237,10 @@ impl<O: Observer> Follower<O> {
 
     /// Why a request failed, with what it takes where the API server refuses what is asked as the own node.
     fn refusal(&self, error: &kube::Error) -> Refusal {
-        let refusal = Refusal::from_error(error);
+        let mut refusal = Refusal::from_error(error);
+        if matches!(error, kube::Error::Api(_)) {
+            refusal = refusal.at_earliest_after(self.line.retry_after());
+        }
         if self.impersonates {
             return refusal.of_own_node(error);
         }

@@ -121,6 +121,12 @@ impl Refusal {
         self
     }
 
+    /// With what the server's header says of when to ask again.
+    pub(super) fn at_earliest_after(mut self, time: Duration) -> Self {
+        self.retry_after = self.retry_after.max(time.min(LONGEST_RETRY_AFTER));
+        self
+    }
+
     /// Whether a watch can only go on after a new list.
     pub(super) fn needs_list(&self) -> bool {
         self.futile || self.trouble.reason == BlindReason::Expired

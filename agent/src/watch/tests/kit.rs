@@ -36,6 +36,8 @@ pub(super) enum Answer {
     Whole(u16, String),
     /// A watch: lines, each after so many seconds, and how it ends.
     Watch(Vec<(u64, String)>, End),
+    /// What the filters of an overloaded API server say: plain text, and in a header after how many seconds to come back.
+    Overloaded(u64),
     /// No answer at all.
     Silence,
     /// No connection.
@@ -344,7 +346,16 @@ async fn serve(answer: Answer) -> io::Result<Answered> {
         }
         answer => (Version::HTTP_2, answer),
     };
+    let retry_after = match answer {
+        Answer::Overloaded(seconds) => Some(seconds),
+        _ => None,
+    };
     let (code, body) = match answer {
+        Answer::Overloaded(_) => {
+            let text = "Too many requests, please try again later.\n";
+            let frame = Frame::data(Bytes::from_static(text.as_bytes()));
+            (429, stream::iter([Ok(frame)]).boxed())
+        }
         Answer::Whole(code, text) => {
             let frame = Frame::data(Bytes::from(text));
             (code, stream::iter([Ok(frame)]).boxed())
@@ -356,11 +367,11 @@ async fn serve(answer: Answer) -> io::Result<Answered> {
             unreachable!("an answer is late or over HTTP/1.1 once")
         }
     };
-    Ok(Response::builder()
-        .status(code)
-        .version(version)
-        .body(StreamBody::new(body))
-        .unwrap())
+    let mut response = Response::builder().status(code).version(version);
+    if let Some(seconds) = retry_after {
+        response = response.header(http::header::RETRY_AFTER, seconds);
+    }
+    Ok(response.body(StreamBody::new(body)).unwrap())
 }
 
 fn lines_of(lines: Vec<(u64, String)>) -> stream::BoxStream<'static, io::Result<Frame<Bytes>>> {

@@ -56,6 +56,27 @@ async fn a_watch_that_ends_at_once_again_and_again_starts_from_a_list() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_overloaded_server_is_left_alone_for_as_long_as_its_header_says() {
+    for (named, least, most) in [(5, 5, 6), (86_400, 30, 31)] {
+        let story = follow(
+            60,
+            vec![
+                Answer::Overloaded(named),
+                list(1, 0),
+                Answer::Watch(vec![], End::Never),
+            ],
+        )
+        .await;
+        let (start, end, _) = story.spells()[0];
+        assert_eq!(
+            story.batch.blind_spells[0].reason(),
+            BlindReason::ServerError
+        );
+        assert!((least..=most).contains(&(end - start)), "{} s", end - start);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_names_a_time_is_left_alone_until_then() {
     for (named, least, most) in [(3, 3, 4), (86_400, 30, 31)] {
         let busy = json!({"kind": "Status", "status": "Failure", "code": 429,

@@ -115,12 +115,13 @@ impl NodeHistory {
         lease.view() != Some(Visibility::Absent) && lease.was_seen()
     }
 
-    /// Takes a change of Ready; gives the flip when it is one.
+    /// Takes a change of Ready; gives the flip when it is one. Unknown twice, with two transitions, are two: it was something
+    /// else in between, while the agent was blind.
     fn ready_change(&mut self, change: ReadyChange, clocks: LastReport) -> Option<SeenFlip> {
-        let was_unknown = self
-            .ready
-            .as_ref()
-            .is_some_and(|ready| ready.status == ConditionStatus::Unknown);
+        let is_the_same = |ready: &Ready| {
+            ready.status == ConditionStatus::Unknown && change.transition <= ready.transition
+        };
+        let was_unknown = self.ready.as_ref().is_some_and(is_the_same);
         let turned_unknown =
             change.status == ConditionStatus::Unknown && !was_unknown && !change.baseline;
         let flip = turned_unknown.then(|| self.flip(&change, clocks));

@@ -198,6 +198,16 @@ fn a_flip_is_counted_once_and_marks_its_gap() {
 }
 
 #[test]
+fn two_transitions_to_unknown_are_two_flips_though_nobody_saw_what_was_between() {
+    let (mut fleet, mut agent) = steady();
+    agent.ready(ConditionStatus::Unknown, 1243.0);
+    agent.ready(ConditionStatus::Unknown, 1322.0);
+    agent.send(&mut fleet, 1322.0);
+    let history = fleet.history(NODE).expect("it reported");
+    assert_eq!(history.flips_seen(), 2);
+}
+
+#[test]
 fn a_flip_within_the_grace_period_is_the_controllers_own_stale_view() {
     let (mut fleet, mut agent) = steady();
     agent.ready(ConditionStatus::Unknown, 1207.0);

@@ -29,7 +29,8 @@ pub struct Posted {
     pub at: Duration,
     /// The resourceVersion that it made.
     pub revision: u64,
-    /// False for a stamp that did not move forward (Lease) or did not change (status): the controller does not credit it.
+    /// False for a stamp that did not move forward although no status was posted since the last one that did (Lease), or did not
+    /// change (status): the controller does not credit it.
     pub credited: bool,
 }
 
@@ -53,8 +54,11 @@ impl Ledger {
             .iter()
             .rev()
             .find(|posted| posted.channel == channel && posted.credited);
+        let last = list.iter().rev().find(|posted| posted.credited);
+        // A status post makes the controller forget the Lease that it knew.
+        let forgotten = last.is_some_and(|last| last.channel == Channel::NodeStatus);
         let credited = newest.is_none_or(|newest| match channel {
-            Channel::Lease => newest.stamp < stamp,
+            Channel::Lease => newest.stamp < stamp || forgotten,
             Channel::NodeStatus => newest.stamp != stamp,
         });
         if list.len() == PER_NODE {
