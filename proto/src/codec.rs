@@ -15,14 +15,15 @@ use crate::v1::ReportBatch;
 /// What is set apart for what is said or heard in a call, in bytes: many acknowledgements. What is larger makes the buffer grow.
 const SMALL: usize = 1024;
 /// What is set apart to hear batches, in bytes. A buffer that has grown stays as long as the call, and an agent's lasts for
-/// months: one that is too small for what comes now and then makes memory creep up for hours, agent by agent. tonic makes room
-/// for a message behind what has come of it, which may be all: twice a batch and its header have to fit.
-pub const BATCHES_HEARD: usize = 8192;
+/// months: one that is too small for what comes now and then makes memory creep up for hours, agent by agent. So it is never too
+/// small: thrice a batch fits. tonic makes room for a message behind what has come of it, which may be all, and bytes moves that to
+/// the front only if it is no longer than what was read before it (`decode_chunk` of tonic 0.14, `reserve_inner` of bytes 1).
+pub const BATCHES_HEARD: usize = 6144;
 /// What is set apart to say batches, in bytes: the largest with its header.
-const BATCHES_SAID: usize = BATCHES_HEARD / 2;
-/// Most bytes of the records in a batch of an agent: three quarters of what its buffers are made for, so that there is place for
-/// what it tells of itself.
-pub const BATCH_RECORDS: usize = BATCHES_SAID * 3 / 4;
+const BATCHES_SAID: usize = BATCHES_HEARD / 3;
+/// Most bytes of the records in a batch of an agent: half of what its buffers are made for, so that there is place for what it
+/// tells of itself and of its node. A usual sample is no larger.
+pub const BATCH_RECORDS: usize = BATCHES_SAID / 2;
 /// How much of a stream of messages is gathered before it is handed on, in bytes: nothing, each goes as it is. Batches that are
 /// ready at once, as after an outage, would come in one frame, and be held all together.
 const HAND_ON: usize = 1;
