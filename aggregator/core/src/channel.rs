@@ -214,10 +214,15 @@ impl ChannelHistory {
         self.last.is_some()
     }
 
-    /// Its median period. Absent: too few are known.
+    /// Its median period. Absent: none is known.
+    pub(crate) fn median_period(&self) -> Option<Duration> {
+        self.period.median()
+    }
+
+    /// Its usual period: the median. Absent: too few are known.
     pub(crate) fn usual_period(&self) -> Option<Duration> {
         let known = self.period.count() >= PERIODS_FOR_MEDIAN;
-        self.period.median().filter(|_| known)
+        self.median_period().filter(|_| known)
     }
 
     /// Its median delivery delay. Absent: too few are known.

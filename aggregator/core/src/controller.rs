@@ -19,6 +19,7 @@ mod simulator;
 mod sufficient;
 
 pub use gap_start::{EarlierPosts, GapStart};
+pub(crate) use judge::Footing;
 pub use judge::{Judge, Judgement};
 pub use looks::{Looks, Ramp};
 pub use settings::{ControllerSettings, PassDuration, SettingsError};

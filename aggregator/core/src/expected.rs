@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use crate::{
-    controller::Judge,
-    gap_history::GapHistory,
+    controller::{Judge, Judgement},
+    gap_history::{GapHistory, LongGap},
     stats::{CountRange, Interval, likely_counts, poisson_interval},
 };
 
 /// Seconds of a day.
 pub(crate) const DAY: f64 = 86_400.0;
+/// Days that a month has in rates.
+pub(crate) const MONTH: f64 = 30.0;
 
 /// Flips expected over a time observed.
 ///
@@ -54,21 +56,39 @@ pub struct Risk {
 impl Risk {
     /// The risk that the gaps of one node run under such a controller.
     pub fn of(gaps: &GapHistory, judge: &Judge) -> Self {
-        let mut risk = Self {
-            observed: gaps.measured(),
-            ..Self::default()
-        };
+        let mut risk = Self::observed_for(gaps.measured());
         for gap in gaps.beyond(judge.settings().grace_period) {
             if let Some(judgement) = judge.judge(gap.duration, gap.start) {
-                let (probability, count) = (judgement.flip_probability, gap.count as f64);
-                risk.expected += probability * count;
-                risk.sketched += if gap.exact { 0.0 } else { probability * count };
-                risk.variance += probability * (1.0 - probability) * count;
-                risk.outage += judgement.mean_outage.as_secs_f64() * count;
-                risk.risky_gaps += gap.count;
+                risk.add(&gap, &judgement);
             }
         }
         risk
+    }
+
+    /// No risk in so much time.
+    pub(crate) fn observed_for(observed: Duration) -> Self {
+        Self {
+            observed,
+            ..Self::default()
+        }
+    }
+
+    /// The same risk, whose time is counted already.
+    pub(crate) const fn in_time_counted(self) -> Self {
+        Self {
+            observed: Duration::ZERO,
+            ..self
+        }
+    }
+
+    /// Adds that of a gap which was judged so.
+    pub(crate) fn add(&mut self, gap: &LongGap, judgement: &Judgement) {
+        let (probability, count) = (judgement.flip_probability, gap.count as f64);
+        self.expected += probability * count;
+        self.sketched += if gap.exact { 0.0 } else { probability * count };
+        self.variance += probability * (1.0 - probability) * count;
+        self.outage += judgement.mean_outage.as_secs_f64() * count;
+        self.risky_gaps += gap.count;
     }
 
     /// The risks of two nodes together.
@@ -106,6 +126,25 @@ impl Risk {
     /// Time observed.
     pub const fn observed(&self) -> Duration {
         self.observed
+    }
+
+    /// Flips expected per day of one node: that part of the figure alone. Absent: nothing was observed.
+    pub(crate) fn per_node_day(&self) -> Option<f64> {
+        let days = DAY / self.observed.as_secs_f64();
+        (!self.observed.is_zero()).then(|| self.expected * days)
+    }
+
+    /// Flips of one node to count with in a month: those that its gaps lead to or, where more were seen than they can account for,
+    /// those that were seen. The gaps behind them were not measured.
+    pub(crate) fn month(&self, flips_seen: u64) -> f64 {
+        let Some(per_day) = self.per_node_day() else {
+            return 0.0;
+        };
+        if flips_seen == 0 || flips_seen <= likely_counts(self.expected).most {
+            return per_day * MONTH;
+        }
+        let days = self.observed.as_secs_f64() / DAY;
+        per_day.max(flips_seen as f64 / days) * MONTH
     }
 
     /// The figure, per day of one node. Absent: nothing was observed.

@@ -25,6 +25,7 @@ use crate::{
     gap_history::{GapBounds, GapHistory},
     renewals::Renewals,
     snapshot::{Coverage, NodeCounters},
+    standing::after,
 };
 
 /// Seen flips kept for each node, the oldest dropped first: enough to infer the grace period from one node alone.
@@ -176,19 +177,22 @@ impl NodeHistory {
         self.coverage
     }
 
-    /// How long nothing was heard of it at `now` of the aggregator's clock: since the last report or, where an earlier run of
-    /// the agent alone was heard, since its first. Absent: nothing ever was.
-    fn silence(&self, now: Duration) -> Option<Duration> {
-        let last = self.last_report.map(|report| report.received);
-        last.or(self.since).map(|heard| now.saturating_sub(heard))
+    /// When the newest batch was received, on the aggregator's clock. Absent: none was.
+    pub(crate) fn received(&self) -> Option<Duration> {
+        self.last_report.map(|report| report.received)
+    }
+
+    /// From when on it is to be forgotten, on the aggregator's clock: once it was silent for longer than `forget_after`, since the
+    /// last report or, where an earlier run of the agent alone was heard, since its first. Absent: a stream of its agent is open.
+    pub(crate) fn gone_at(&self, forget_after: Duration) -> Option<Duration> {
+        let heard = self.received().or(self.since);
+        let gone_at = heard.map_or(Duration::ZERO, |heard| after(heard, forget_after));
+        (!self.is_connected()).then_some(gone_at)
     }
 
     /// True when it was silent for longer than `forget_after` and no stream of its agent is open.
     pub(crate) fn is_gone(&self, now: Duration, forget_after: Duration) -> bool {
-        let silent = self
-            .silence(now)
-            .is_none_or(|silence| silence > forget_after);
-        silent && !self.is_connected()
+        self.gone_at(forget_after).is_some_and(|gone| now >= gone)
     }
 
     /// Bytes of memory, without the name and short strings it shares.

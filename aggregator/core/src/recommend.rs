@@ -163,13 +163,12 @@ impl<'a> Search<'a> {
     }
 
     fn what_if(&self, grace_period: Duration) -> WhatIf {
-        self.replay.run(
-            Candidate {
-                grace_period,
-                monitor_period: self.controller.monitor_period,
-            },
-            &|_| None,
-        )
+        let candidate = Candidate {
+            grace_period,
+            monitor_period: self.controller.monitor_period,
+        };
+        let mut outcomes = self.replay.run(&[candidate], &|_| None);
+        outcomes.remove(0)
     }
 
     /// The smallest candidate that meets the goal. Rates fall with the grace period among the candidates whose gaps are

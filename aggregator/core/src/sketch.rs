@@ -217,22 +217,24 @@ impl Sketch {
         })
     }
 
+    /// Smallest and largest value, and the usual quantiles. Absent: there is no value.
+    pub fn spread(&self) -> Option<Spread> {
+        let at = |quantile| self.quantile(quantile);
+        Some(Spread {
+            min: self.min?,
+            p50: at(0.5)?,
+            p90: at(0.9)?,
+            p99: at(0.99)?,
+            p999: at(0.999)?,
+            max: self.max?,
+        })
+    }
+
     /// The usual quantiles, with their `resolution` where it is coarser than a millisecond.
     pub fn quantiles(&self, resolution: Option<Duration>) -> Quantiles {
-        let at = |quantile| self.quantile(quantile);
-        let spread = (|| {
-            Some(Spread {
-                min: self.min?,
-                p50: at(0.5)?,
-                p90: at(0.9)?,
-                p99: at(0.99)?,
-                p999: at(0.999)?,
-                max: self.max?,
-            })
-        })();
         Quantiles {
             count: self.count,
-            spread,
+            spread: self.spread(),
             relative_error: RELATIVE_ERROR,
             resolution,
         }

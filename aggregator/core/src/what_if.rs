@@ -13,6 +13,7 @@ use crate::{
     fleet::Fleet,
     gap_history::GapHistory,
     node::NodeHistory,
+    panel::Panel,
     stats::{Interval, Tail},
     time::SignedDuration,
 };
@@ -42,7 +43,7 @@ pub struct WhatIf {
     /// another kind than the others, or the candidate judges gaps so short that more than enough were seen.
     pub extrapolated: Option<Extrapolation>,
     /// Nodes with at least one gap at risk, the worst first.
-    pub affected: Vec<AffectedNode>,
+    pub affected: Arc<[AffectedNode]>,
     /// Time that nodes of the fleet would stand as not ready for lost heartbeats though they are alive, per day.
     pub not_ready_per_day: Duration,
     /// How much less that is than with the controller's present settings; negative: more.
@@ -160,13 +161,10 @@ pub fn simulate(
     running_pods: impl Fn(&str) -> Option<u32>,
 ) -> Result<Vec<WhatIf>, SettingsError> {
     let replay = Replay::new(fleet);
-    candidates
-        .iter()
-        .map(|candidate| {
-            replay.settings(*candidate).validate()?;
-            Ok(replay.run(*candidate, &running_pods))
-        })
-        .collect()
+    for candidate in candidates {
+        replay.settings(*candidate).validate()?;
+    }
+    Ok(replay.run(candidates, &running_pods))
 }
 
 /// What all candidates of a question share.
@@ -236,36 +234,51 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// What the candidate, which is a controller's setting, would have led to.
+    /// What each of the candidates, which are a controller's settings, would have led to.
     pub(crate) fn run(
         &self,
-        candidate: Candidate,
+        candidates: &[Candidate],
         running_pods: &impl Fn(&str) -> Option<u32>,
-    ) -> WhatIf {
-        let judge = Judge::new(self.settings(candidate));
-        let controller = judge.settings();
-        let mut risk = Risk::default();
-        let mut affected = Vec::new();
-        let mut lost_pods = Some(0.0);
+    ) -> Vec<WhatIf> {
+        let settings = candidates.iter().map(|candidate| self.settings(*candidate));
+        let panel = Panel::new(&settings.collect::<Vec<_>>());
+        let mut tallies = vec![Tally::new(self.observed); panel.judges().len()];
         for node in self.fleet.histories() {
-            let own = Risk::of(node.gaps(), &judge);
-            risk = risk.plus(own);
-            if let Some(node) = AffectedNode::of(node, own) {
-                let pods = running_pods(&node.name).map(f64::from);
-                lost_pods = lost_pods
-                    .zip(pods)
-                    .map(|(lost, pods)| lost + pods * own.expected());
-                affected.push(node);
+            let Some(risks) = panel.risks(node.gaps()) else {
+                continue;
+            };
+            let pods = running_pods(node.name()).map(f64::from);
+            for (tally, own) in tallies.iter_mut().zip(risks) {
+                tally.take(node, own, pods);
             }
         }
-        affected.sort_by(|left, right| right.flips_per_day.total_cmp(&left.flips_per_day));
+        let judged = panel.judges().iter().zip(tallies);
+        let outcomes: Vec<WhatIf> = judged
+            .map(|(judge, tally)| self.outcome(judge.settings(), tally))
+            .collect();
+        let of = |(number, candidate): (usize, &Candidate)| WhatIf {
+            candidate: *candidate,
+            ..outcomes[panel.stands_for(number)].clone()
+        };
+        candidates.iter().enumerate().map(of).collect()
+    }
+
+    fn outcome(&self, controller: &ControllerSettings, tally: Tally) -> WhatIf {
+        let Tally {
+            risk,
+            affected,
+            lost_pods,
+        } = tally;
         let not_ready_per_day = risk.outage().mul_f64(self.per_day());
         WhatIf {
-            candidate,
+            candidate: Candidate {
+                grace_period: controller.grace_period,
+                monitor_period: controller.monitor_period,
+            },
             flips: risk.per_fleet(self.nodes),
             sketched_ratio: risk.sketched_ratio(),
             extrapolated: self.extrapolate(controller),
-            affected,
+            affected: worst_first(affected),
             not_ready_per_day,
             saved_per_day: SignedDuration::difference(self.present, not_ready_per_day),
             lost_pods_per_day: lost_pods.map(|pods| pods * self.per_day()),
@@ -291,4 +304,45 @@ impl<'a> Replay<'a> {
             beyond_seen: to > self.longest,
         })
     }
+}
+
+/// What the nodes would have come to under one controller.
+#[derive(Clone)]
+struct Tally {
+    risk: Risk,
+    affected: Vec<AffectedNode>,
+    /// Absent: how many run is not known of some affected node.
+    lost_pods: Option<f64>,
+}
+
+impl Tally {
+    /// No node at risk in so much time, which is that of all nodes.
+    fn new(observed: Duration) -> Self {
+        Self {
+            risk: Risk::observed_for(observed),
+            affected: Vec::new(),
+            lost_pods: Some(0.0),
+        }
+    }
+
+    /// Takes a node that runs this risk, and how many pods run on it. Absent: not known.
+    fn take(&mut self, node: &NodeHistory, own: Risk, pods: Option<f64>) {
+        if let Some(node) = AffectedNode::of(node, own) {
+            self.risk = self.risk.plus(own.in_time_counted());
+            let lost = self.lost_pods.zip(pods);
+            self.lost_pods = lost.map(|(lost, pods)| lost + pods * own.expected());
+            self.affected.push(node);
+        }
+    }
+}
+
+/// The nodes that would flip most often first; equals as they were.
+fn worst_first(nodes: Vec<AffectedNode>) -> Arc<[AffectedNode]> {
+    // Nodes are large beside what they are compared by.
+    let mut order: Vec<(f64, u32)> = nodes.iter().map(|node| node.flips_per_day).zip(0..).collect();
+    order.sort_unstable_by(|(one, first), (other, second)| {
+        other.total_cmp(one).then_with(|| first.cmp(second))
+    });
+    let order = order.into_iter();
+    order.map(|(_, number)| nodes[number as usize].clone()).collect()
 }

@@ -13,7 +13,7 @@ use nodegrace_core::{
 
 use crate::register::Register;
 
-/// How often it is looked at anew: a look at every node.
+/// How often it is looked at anew: a look at every node that flipped.
 pub(super) const EVERY: Duration = Duration::from_secs(5);
 
 /// The rule by which flips are told apart now.
@@ -47,10 +47,11 @@ impl Rule {
         if !self.change(|learnt| now >= learnt.next) {
             return;
         }
-        let names = register.names();
         let mut all = Vec::new();
         register
-            .visit(&names, |known| all.extend(delays(known.history)))
+            .visit(&register.flipped(), |known| {
+                all.extend(delays(known.history));
+            })
             .await;
         all.sort_unstable();
         let settings = *self.get().settings();
@@ -66,7 +67,7 @@ impl Rule {
         let mut expected: BTreeMap<u64, f64> = soon.map(|delay| (delay.as_secs(), 0.0)).collect();
         if !expected.is_empty() {
             register
-                .visit(&names, |known| {
+                .visit(&register.names(), |known| {
                     for (seconds, flips) in &mut expected {
                         let delay = Duration::from_secs(*seconds);
                         *flips += expected_flips(known.history, &settings, delay);

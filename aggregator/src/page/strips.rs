@@ -70,17 +70,17 @@ pub(super) async fn strips(parts: &Parts, asked: &Asked) -> Result<Value, Status
     let before = Cursor::parse(&asked.cursor).filter(|before| here.goes_on_from(*before));
     let names = match before {
         None => register.names(),
-        Some(before) => changed(parts, before.change, here.change),
+        Some(before) => changed(parts, before.change, here.change).into(),
     };
     let now = parts.timeline.now();
     let (mut nodes, mut gone) = (Vec::new(), Vec::new());
     register
         .visit(&names, |known| {
-            let figures = known.figures(now);
-            if filter.matches(&|field| node_value(&figures, known.beside, field)) {
-                nodes.push(row(&figures, known));
+            let glance = known.glance();
+            if filter.matches(&|field| node_value(&glance, field, now)) {
+                nodes.push(row(&known.figures(now), known));
             } else if before.is_some() {
-                gone.push(Value::from(&*figures.name));
+                gone.push(Value::from(glance.name));
             }
         })
         .await;

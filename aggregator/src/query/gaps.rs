@@ -42,7 +42,7 @@ pub(super) async fn list(
     let names = if request.node_name.is_empty() {
         parts.register.names()
     } else if parts.register.knows(&request.node_name) {
-        vec![Arc::from(request.node_name.as_str())]
+        Arc::from([Arc::from(request.node_name.as_str())])
     } else {
         return Err(unknown_node(&request.node_name));
     };

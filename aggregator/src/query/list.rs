@@ -1,5 +1,7 @@
 //! `ListNodes`: a page of nodes in an order.
 
+use std::sync::Arc;
+
 use nodegrace_proto::v1;
 use prost::Message;
 use tonic::Status;
@@ -7,8 +9,8 @@ use tonic::Status;
 use super::{
     filter::Filter,
     node::{self, Shape},
-    order::Order,
-    page::{self, Names, Orders, Walk},
+    order::{Order, Ranking},
+    page::{self, Listed, Orders, Walk},
 };
 use crate::aggregator::Parts;
 
@@ -35,7 +37,7 @@ pub(super) async fn nodes(
     };
     let (mut nodes, mut taken, mut bytes) = (Vec::new(), 0, 0);
     let register = &parts.register;
-    for name in walk.rest().iter().take(size) {
+    for name in walk.rest().take(size) {
         if bytes > MAX_PAGE_BYTES {
             break;
         }
@@ -54,27 +56,21 @@ pub(super) async fn nodes(
     })
 }
 
-/// The names of all nodes that match, in order; equals by name.
-async fn ordered(parts: &Parts, order: &Order, filter: &Filter) -> Names {
-    let names = parts.register.names();
-    let mut matching = Vec::with_capacity(names.len());
+/// All nodes that match, in order; equals by name.
+async fn ordered(parts: &Parts, order: &Order, filter: &Filter) -> Listed {
+    let register = &parts.register;
+    let roster = register.roster();
+    let mut ranking = Ranking::new(order, roster.names().len());
     let now = parts.timeline.now();
-    parts
-        .register
-        .visit(&names, |known| {
-            let figures = known.figures(now);
-            let value = |field| node::value(&figures, known.beside, field);
+    register
+        .glance(&roster, |number, node| {
+            let value = |field| node::value(node, field, now);
             if filter.matches(&value) {
-                matching.push((order.key(&value), figures.name.clone()));
+                ranking.take(&value, number as u32);
             }
         })
         .await;
-    matching.sort_by(|(one, one_name), (other, other_name)| {
-        order
-            .compare(one, other)
-            .then_with(|| one_name.cmp(other_name))
-    });
-    matching.into_iter().map(|(_, name)| name).collect()
+    Listed::new(Arc::clone(roster.names()), ranking.finish())
 }
 
 /// The status for an argument that makes no sense; the error names the field.

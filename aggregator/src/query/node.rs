@@ -16,53 +16,58 @@ use super::{
 };
 use crate::{
     aggregator::Parts,
-    register::{Beside, COURSE_STEP},
+    register::{Beside, COURSE_STEP, Glance, Known},
     timeline::Timeline,
     wire,
 };
 
-/// The value of `field`; none when it is not known.
-pub(crate) fn value<'a>(
-    node: &'a NodeFigures,
-    beside: &'a Beside,
-    field: Field,
-) -> Option<Value<'a>> {
-    let gap = || node.gap.spread.as_ref();
+/// The value of `field` at `now`; none when it is not known. Most are at hand, and no history is looked at for them.
+pub(crate) fn value<'a>(node: &Glance<'a>, field: Field, now: Duration) -> Option<Value<'a>> {
+    let Glance {
+        standing, config, ..
+    } = *node;
+    let gap = || standing.spread();
     let seconds = |duration: Duration| Value::Seconds(duration.as_secs_f64());
     match field {
-        Field::Name => Some(Value::Text(&node.name)),
-        Field::State => Some(Value::State(state(node.verdict.state))),
-        Field::Ready => node
-            .ready
-            .as_ref()
-            .map(|ready| Value::Ready(status(ready.status))),
-        Field::Margin => node
-            .margin
+        Field::Name => Some(Value::Text(node.name)),
+        Field::State => Some(Value::State(state(standing.state(config, now)))),
+        Field::Margin => standing
+            .margin(config)
             .map(|margin| Value::Seconds(margin.p99.seconds())),
-        Field::ExpectedFlips => node
-            .expected_flips
-            .map(|flips| Value::Number(flips.per_day)),
+        Field::ExpectedFlips => standing.flips_per_day().map(Value::Number),
         Field::GapP50 => gap().map(|gap| seconds(gap.p50)),
         Field::GapP99 => gap().map(|gap| seconds(gap.p99)),
         Field::GapMax => gap().map(|gap| seconds(gap.max)),
-        Field::RunningGap => node.running_gap.map(|gap| seconds(gap.duration)),
-        Field::PeriodP50 => node
-            .channels
-            .iter()
-            .filter_map(|channel| channel.period.spread)
-            .map(|period| period.p50)
-            .min()
-            .map(seconds),
-        Field::Observed => Some(seconds(node.observation.measured)),
-        Field::Risk => node.risk().map(Value::Number),
+        Field::RunningGap => standing.running_gap(config, now).map(seconds),
+        Field::Observed => Some(seconds(standing.measured())),
+        Field::Risk => standing.risk(config, now).map(Value::Number),
+        Field::Ready | Field::PeriodP50 | Field::KubeletVersion | Field::Cause | Field::Connected => {
+            node.known().and_then(|known| looked_up(known, field))
+        }
+    }
+}
+
+/// The value of a field that is not at hand.
+fn looked_up(node: Known<'_>, field: Field) -> Option<Value<'_>> {
+    let Known {
+        history, beside, ..
+    } = node;
+    match field {
+        Field::Ready => history
+            .ready()
+            .map(|ready| Value::Ready(status(ready.status))),
+        Field::PeriodP50 => history
+            .median_period()
+            .map(|period| Value::Seconds(period.as_secs_f64())),
         Field::KubeletVersion => beside
             .facts
             .as_ref()
             .map(|facts| facts.kubelet_version.as_str())
             .filter(|version| !version.is_empty())
             .map(Value::Text),
-        Field::Cause => node.cause().map(|kind| Value::Text(kind.name())),
-        Field::Connected => Some(Value::Flag(node.observation.connected)),
+        Field::Cause => history.cause().map(|kind| Value::Text(kind.name())),
+        Field::Connected => Some(Value::Flag(history.is_connected())),
+        _ => None,
     }
 }
 

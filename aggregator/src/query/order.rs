@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::field::{Field, Value};
+use super::field::{Field, Kind, Value};
 
 /// Most fields an order may name: more than there are.
 const MAX_FIELDS: usize = 16;
@@ -24,7 +24,7 @@ pub(crate) struct OrderError(String);
 
 /// The figures of one node that an order compares, and its name, which makes every order total.
 #[derive(Debug)]
-pub(crate) struct Key {
+struct Key {
     figures: Vec<Option<Figure>>,
 }
 
@@ -32,6 +32,24 @@ pub(crate) struct Key {
 enum Figure {
     Text(String),
     Number(f64),
+}
+
+/// Nodes being brought into an order, by their numbers; equals by number.
+#[derive(Debug)]
+pub(crate) struct Ranking<'a> {
+    order: &'a Order,
+    /// Where a single number decides.
+    by_number: Vec<(Rank, u32)>,
+    /// Where anything else does.
+    by_key: Vec<(Key, u32)>,
+}
+
+/// The place of a number in an order: a smaller one comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Known(i64),
+    /// Last, whatever the direction.
+    Unknown,
 }
 
 impl Order {
@@ -52,8 +70,18 @@ impl Order {
             .map(Self)
     }
 
+    /// The field that alone decides, when its values are numbers.
+    fn single_number(&self) -> Option<(Field, Direction)> {
+        match *self.0 {
+            [(field, direction)] if !matches!(field.kind(), Kind::Text | Kind::Cause) => {
+                Some((field, direction))
+            }
+            _ => None,
+        }
+    }
+
     /// The key by which a node with these figures is ordered.
-    pub(crate) fn key<'a>(&self, figure: &dyn Fn(Field) -> Option<Value<'a>>) -> Key {
+    fn key<'a>(&self, figure: &dyn Fn(Field) -> Option<Value<'a>>) -> Key {
         let figures = self.0.iter();
         Key {
             figures: figures
@@ -63,7 +91,7 @@ impl Order {
     }
 
     /// Compares two keys of this order. A figure that is not known comes last, whatever the direction.
-    pub(crate) fn compare(&self, one: &Key, other: &Key) -> Ordering {
+    fn compare(&self, one: &Key, other: &Key) -> Ordering {
         let pairs = one.figures.iter().zip(&other.figures);
         self.0
             .iter()
@@ -77,6 +105,56 @@ impl Order {
             })
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
+    }
+}
+
+impl<'a> Ranking<'a> {
+    /// A ranking of no node, with room for so many.
+    pub(crate) fn new(order: &'a Order, most: usize) -> Self {
+        let numbers = order.single_number().map_or(0, |_| most);
+        Self {
+            order,
+            by_number: Vec::with_capacity(numbers),
+            by_key: Vec::new(),
+        }
+    }
+
+    /// Takes the node with this number.
+    pub(crate) fn take<'v>(&mut self, figure: &dyn Fn(Field) -> Option<Value<'v>>, number: u32) {
+        match self.order.single_number() {
+            Some((field, direction)) => {
+                let value = figure(field).map(Figure::of);
+                self.by_number.push((Rank::of(value, direction), number));
+            }
+            None => self.by_key.push((self.order.key(figure), number)),
+        }
+    }
+
+    /// The numbers in order.
+    pub(crate) fn finish(mut self) -> Vec<u32> {
+        self.by_number.sort_unstable();
+        self.by_key.sort_unstable_by(|(one, first), (other, second)| {
+            let order = self.order.compare(one, other);
+            order.then_with(|| first.cmp(second))
+        });
+        let by_number = self.by_number.into_iter().map(|(_, number)| number);
+        let by_key = self.by_key.into_iter().map(|(_, number)| number);
+        by_number.chain(by_key).collect()
+    }
+}
+
+impl Rank {
+    fn of(figure: Option<Figure>, direction: Direction) -> Self {
+        let Some(Figure::Number(number)) = figure else {
+            return Self::Unknown;
+        };
+        // As `f64::total_cmp` has it.
+        let bits = number.to_bits().cast_signed();
+        let ascending = bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed();
+        Self::Known(match direction {
+            Direction::Ascending => ascending,
+            Direction::Descending => !ascending,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What flips would take along before they come: a node's blast radius, and the Services on endangered nodes.
 
+use std::sync::Arc;
+
 use nodegrace_core::{
     State,
     cluster::{Service, Share},
@@ -46,12 +48,13 @@ pub(super) async fn list(
     was_listed(&parts.cluster.slices())?;
     let now = parts.timeline.now();
     let mut nodes = Vec::new();
+    let roster = parts.register.roster();
     parts
         .register
-        .visit(&parts.register.names(), |known| {
-            let state = known.figures(now).verdict.state;
+        .glance(&roster, |number, node| {
+            let state = node.standing.state(node.config, now);
             if matches!(state, State::Near | State::Flipping | State::Overdue) {
-                nodes.push(known.history.name().clone());
+                nodes.push(Arc::clone(&roster.names()[number]));
             }
         })
         .await;

@@ -90,7 +90,7 @@ impl Watch {
             shape: Shape::of(request.view)?,
             interval,
             shutdown,
-            phase: Phase::Initial(names.into_iter()),
+            phase: Phase::Initial(names.to_vec().into_iter()),
             pending: VecDeque::new(),
             told: HashSet::new(),
             seen,
@@ -173,9 +173,9 @@ impl Watch {
         let mut matching = HashSet::with_capacity(names.len());
         let now = self.parts.timeline.now();
         register.visit_chunk(names, |known| {
-            let figures = known.figures(now);
-            let value = |field| node::value(&figures, known.beside, field);
-            if self.filter.matches(&value) {
+            let glance = known.glance();
+            if self.filter.matches(&|field| node::value(&glance, field, now)) {
+                let figures = known.figures(now);
                 let node = node::message(&figures, known.beside, &self.parts.timeline, self.shape);
                 self.pending.push_back(Event::Node(node));
                 matching.insert(figures.name.clone());

@@ -1,8 +1,5 @@
 //! What is kept of a node beside the fleet's figures.
 
-use std::time::Duration;
-
-use nodegrace_core::{Fleet, State, Verdict};
 use nodegrace_proto::v1;
 
 use super::{Course, Look};
@@ -22,8 +19,8 @@ pub(crate) struct Beside {
     pub(crate) settings: Option<v1::KubeletSettings>,
     /// What it was like over the last hours.
     pub(crate) course: Course,
-    /// What was last told of it to whoever watches.
-    pub(super) pulse: Option<Pulse>,
+    /// Its place among the standings. Absent: it has none yet.
+    pub(super) place: Option<usize>,
 }
 
 /// What a batch says besides what the fleet takes. Absent: nothing new.
@@ -39,14 +36,6 @@ pub(crate) struct News {
     pub(crate) settings: Option<v1::KubeletSettings>,
     /// What its samples say for the course of the node.
     pub(crate) looks: Vec<Look>,
-}
-
-/// What time alone can change of a node and whoever watches wants to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pulse {
-    state: State,
-    /// The controller can have flipped it for the gap running now. Absent: that gap is not known.
-    can_be_flipped: Option<bool>,
 }
 
 impl Beside {
@@ -81,18 +70,5 @@ impl Beside {
     /// Takes what an earlier run of the agent left behind: a sample may be the latest there is, the rest is about now.
     pub(super) fn take_replayed(&mut self, news: News) {
         self.sample = news.sample.or(self.sample.take());
-    }
-}
-
-impl Pulse {
-    /// The pulse of `node` at `now`. Absent: it is not known.
-    pub(super) fn of(fleet: &Fleet, node: &str, now: Duration) -> Option<Self> {
-        let (config, history) = (fleet.config(), fleet.history(node)?);
-        Some(Self {
-            state: Verdict::of(history, config, now).state,
-            can_be_flipped: history
-                .running_gap(config, now)
-                .map(|gap| gap.earliest_flip_in.is_zero()),
-        })
     }
 }

@@ -1,12 +1,14 @@
 //! What is known, in one place: the fleet and, beside it, what its maths has no use for.
 //!
 //! Agents' streams and the passing of time write ([`write`](mod@write)); whoever asks reads ([`read`]). Every lock is held for
-//! one batch or for one chunk of [`VISIT`] nodes, so neither side waits for the other's whole work.
+//! one batch, for one chunk of [`VISIT`] nodes or for a glance at [`GLANCE`] of them, so neither side waits for the other's whole
+//! work.
 
 mod beside;
 mod changes;
 mod course;
 mod read;
+mod standings;
 mod stream;
 mod write;
 
@@ -20,11 +22,12 @@ use std::{
 
 use nodegrace_core::{Fleet, SettingsError};
 
-use self::changes::Changes;
+use self::{changes::Changes, standings::Standings};
 pub(crate) use self::{
     beside::{Beside, News},
     course::{Course, Look, STEP as COURSE_STEP},
-    read::Known,
+    read::{Glance, Known},
+    standings::Roster,
     stream::OpenStream,
     write::Batch,
 };
@@ -32,6 +35,8 @@ use crate::Config;
 
 /// Nodes looked at under one lock: some hundred microseconds of work.
 pub(crate) const VISIT: usize = 64;
+/// Nodes glanced at under one lock: some hundred microseconds as well.
+const GLANCE: usize = 16_384;
 
 /// What is known of all nodes.
 #[derive(Debug)]
@@ -47,6 +52,7 @@ struct Contents {
     fleet: Fleet,
     beside: HashMap<Arc<str>, Beside>,
     changes: Changes,
+    standings: Standings,
     /// Nodes forgotten so far.
     forgotten: u64,
 }
@@ -62,6 +68,7 @@ impl Register {
                 fleet: Fleet::new(config.fleet)?,
                 beside: HashMap::new(),
                 changes: Changes::default(),
+                standings: Standings::default(),
                 forgotten: 0,
             }),
             max_nodes: config.limits.nodes,

@@ -1,10 +1,10 @@
 //! Reading: nodes one by one, all of them a chunk at a time, and what changed since when.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::OnceCell, sync::Arc, time::Duration};
 
-use nodegrace_core::{Config, Fleet, NodeFigures, NodeHistory};
+use nodegrace_core::{Config, Fleet, NodeFigures, NodeHistory, Standing};
 
-use super::{Beside, Contents, Register, VISIT};
+use super::{Beside, Contents, GLANCE, Register, Roster, VISIT};
 
 /// One node, as long as a reader looks at it.
 #[derive(Clone, Copy, Debug)]
@@ -13,15 +13,58 @@ pub(crate) struct Known<'a> {
     pub(crate) history: &'a NodeHistory,
     /// What is known beside it.
     pub(crate) beside: &'a Beside,
+    standing: &'a Standing,
     config: &'a Config,
+}
+
+/// One node, of which what it stands like is at hand and the rest is looked up when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Glance<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// How it stands.
+    pub(crate) standing: &'a Standing,
+    /// What it is judged by.
+    pub(crate) config: &'a Config,
+    contents: Option<&'a Contents>,
+    known: OnceCell<Option<Known<'a>>>,
 }
 
 impl Register {
     /// The names of all nodes, ascending.
-    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+    pub(crate) fn names(&self) -> Arc<[Arc<str>]> {
+        Arc::clone(self.roster().names())
+    }
+
+    /// The nodes as they are now.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        self.read().standings.roster()
+    }
+
+    /// Hands those of the roster's nodes that are known to `read`, with their numbers in it.
+    pub(crate) async fn glance(&self, roster: &Roster, mut read: impl FnMut(usize, &Glance<'_>)) {
+        let all = roster.names().len();
+        for begin in (0..all).step_by(GLANCE) {
+            {
+                let contents = self.read();
+                for number in begin..all.min(begin + GLANCE) {
+                    if let Some(glance) = contents.glance(roster, number) {
+                        read(number, &glance);
+                    }
+                }
+            }
+            if begin + GLANCE < all {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// The names of the nodes of which a flip was seen, in no order.
+    pub(crate) fn flipped(&self) -> Vec<Arc<str>> {
         let contents = self.read();
-        let histories = contents.fleet.histories();
-        histories.map(|node| Arc::clone(node.name())).collect()
+        let rows = contents.standings.rows();
+        let flipped = rows.filter(|row| row.standing.has_flipped());
+        flipped.map(|row| Arc::clone(&row.name)).collect()
     }
 
     /// Hands the node called `name` to `read`, or none when it is not known.
@@ -85,15 +128,50 @@ impl Register {
 
 impl Contents {
     fn node(&self, name: &str) -> Option<Known<'_>> {
+        let beside = self.beside.get(name)?;
         Some(Known {
             history: self.fleet.history(name)?,
-            beside: self.beside.get(name)?,
+            beside,
+            standing: &self.standings.row(beside.place?)?.standing,
             config: self.fleet.config(),
+        })
+    }
+
+    /// The node with this number. Absent: it is not known any more.
+    fn glance(&self, roster: &Roster, number: usize) -> Option<Glance<'_>> {
+        let (name, place) = roster.at(number);
+        // Another node may have its place by now.
+        let row = self.standings.row(place).filter(|row| Arc::ptr_eq(&row.name, name))?;
+        Some(Glance {
+            name: &row.name,
+            standing: &row.standing,
+            config: self.fleet.config(),
+            contents: Some(self),
+            known: OnceCell::new(),
         })
     }
 }
 
-impl Known<'_> {
+impl<'a> Glance<'a> {
+    /// All that is known of it. Absent: it is not known.
+    pub(crate) fn known(&self) -> Option<Known<'a>> {
+        let look = || self.contents?.node(self.name);
+        *self.known.get_or_init(look)
+    }
+}
+
+impl<'a> Known<'a> {
+    /// It, as one that is glanced at.
+    pub(crate) fn glance(self) -> Glance<'a> {
+        Glance {
+            name: self.history.name(),
+            standing: self.standing,
+            config: self.config,
+            contents: None,
+            known: OnceCell::from(Some(self)),
+        }
+    }
+
     /// Its figures.
     pub(crate) fn figures(&self, now: Duration) -> NodeFigures {
         self.history.figures(self.config, now)

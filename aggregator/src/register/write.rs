@@ -5,7 +5,9 @@ use std::{mem, sync::Arc, time::Duration};
 use nodegrace_core::{AgentId, Applied, Event, NodeHistory, NodeSnapshot, Report, event::Record};
 use nodegrace_proto::v1;
 
-use super::{Beside, Contents, News, OpenStream, Register, VISIT, beside::Pulse, course::Marks};
+use super::{
+    Beside, Contents, News, OpenStream, Register, VISIT, course::Marks, standings::Passed,
+};
 use crate::{aggregator::Parts, store::Kept};
 
 /// A batch that was found right, on its way to the fleet.
@@ -73,8 +75,12 @@ impl Register {
         let contents = &mut *self.write();
         let node = Arc::clone(&history.name);
         contents.fleet.import(history);
+        // Whatever was known of it is of another history.
+        if let Some(before) = contents.beside.insert(Arc::clone(&node), beside) {
+            contents.leave(before.place);
+        }
+        contents.settle(&node, Duration::ZERO);
         contents.changes.touch(&node);
-        contents.beside.insert(node, beside);
     }
 
     /// True while `node` is known or there is room for another.
@@ -107,7 +113,8 @@ impl Register {
         let marks = Marks::of(&report, mem::take(&mut news.looks));
         let applied = contents.fleet.apply(Event::Report(report), received);
         // What a replaced agent still sends is old.
-        if contents.reports(&node, &agent) {
+        let is_news = contents.reports(&node, &agent);
+        if is_news {
             let beside = contents.beside.entry(Arc::clone(&node)).or_default();
             if let Some(instance) = instance {
                 beside.agent = instance;
@@ -122,7 +129,8 @@ impl Register {
             } else {
                 beside.take(news);
             }
-            beside.pulse = Pulse::of(&contents.fleet, &node, received);
+        }
+        if contents.settle(&node, received) || is_news {
             contents.changes.touch(&node);
         }
         Some(applied)
@@ -138,34 +146,25 @@ impl Register {
                 agent: agent.clone(),
             };
             contents.fleet.apply(disconnected, now);
+            contents.settle(node, now);
             contents.changes.touch(node);
         }
     }
 
-    /// Lets time pass: forgets nodes that were silent for too long, and notes verdicts that changed by themselves.
+    /// Lets time pass: forgets nodes that were silent for too long, and notes verdicts that changed by themselves. Only nodes of
+    /// which time may have changed something are looked at.
     pub(crate) async fn expire(&self, now: Duration) {
-        {
-            let mut contents = self.write();
-            for node in contents.fleet.expire(now) {
-                contents.forget(&node);
-            }
-        }
-        for chunk in self.names().chunks(VISIT) {
-            self.take_pulses(chunk, now);
+        let due = self.read().standings.due(now);
+        for places in due.chunks(VISIT) {
+            self.pass_time(places, now);
             tokio::task::yield_now().await;
         }
     }
 
-    fn take_pulses(&self, chunk: &[Arc<str>], now: Duration) {
+    fn pass_time(&self, places: &[usize], now: Duration) {
         let contents = &mut *self.write();
-        for node in chunk {
-            let pulse = Pulse::of(&contents.fleet, node, now);
-            if let Some(beside) = contents.beside.get_mut(node)
-                && beside.pulse != pulse
-            {
-                beside.pulse = pulse;
-                contents.changes.touch(node);
-            }
+        for &place in places {
+            contents.pass_time(place, now);
         }
     }
 }
@@ -181,9 +180,41 @@ impl Contents {
         }
     }
 
+    /// Takes how `node` stands after an event; true when whoever watches is to be told for that alone.
+    fn settle(&mut self, node: &Arc<str>, now: Duration) -> bool {
+        let (Some(history), Some(beside)) = (self.fleet.history(node), self.beside.get_mut(node))
+        else {
+            return false;
+        };
+        let config = self.fleet.config();
+        let (place, is_told) = self.standings.take(beside.place, history, config, now);
+        beside.place = Some(place);
+        is_told
+    }
+
+    /// Lets time pass for the node at a place.
+    fn pass_time(&mut self, place: usize, now: Duration) {
+        let passed = self.standings.pass(place, self.fleet.config(), now);
+        let Some(name) = self.standings.row(place).map(|row| Arc::clone(&row.name)) else {
+            return;
+        };
+        match passed {
+            Passed::Nothing => {}
+            Passed::Changed => self.changes.touch(&name),
+            Passed::Gone => self.expire_node(&name, now),
+        }
+    }
+
+    fn leave(&mut self, place: Option<usize>) {
+        if let Some(place) = place {
+            self.standings.remove(place);
+        }
+    }
+
     /// The fleet has forgotten `node`.
     fn forget(&mut self, node: &Arc<str>) {
-        self.beside.remove(node);
+        let place = self.beside.remove(node).and_then(|beside| beside.place);
+        self.leave(place);
         self.changes.forget(node);
         self.forgotten += 1;
     }

@@ -20,7 +20,11 @@
 
 use std::time::Duration;
 
-use super::{ControllerSettings, GapStart, earned::Before, settings::polls};
+use super::{
+    ControllerSettings, GapStart,
+    earned::{Before, Stretch},
+    settings::polls,
+};
 
 /// A range of poll intervals with one number of polls to the flip.
 struct Piece {
@@ -50,13 +54,14 @@ impl ControllerSettings {
             return 0.0;
         }
         let length = length.as_secs_f64();
+        if let Some(even) = Even::of(self) {
+            return match start {
+                GapStart::Once => even.once(length, kernel),
+                GapStart::StatusPost { .. } => even.along(length, &even.stretches(start), kernel),
+            };
+        }
         let (shortest, longest) = self.poll_interval();
         let before = Before::of(start, longest);
-        if shortest == longest {
-            let (x, n) = (shortest.as_secs_f64(), polls(self.grace_period, shortest));
-            let ramp = |a: f64, k: f64| (kernel.at)(a, k, x);
-            return combine(length, &before, x, f64::from(n), ramp);
-        }
         let total: f64 = self
             .pieces()
             .flat_map(|piece| {
@@ -73,7 +78,8 @@ impl ControllerSettings {
                         0.0
                     }
                 };
-                combine(length, &before, f64::midpoint(from, to), polls, ramp)
+                let stretches = before.stretches(f64::midpoint(from, to));
+                combine(length, &stretches, polls, ramp)
             })
             .sum();
         total / (longest - shortest).as_secs_f64()
@@ -172,9 +178,9 @@ impl Kernel {
     };
 }
 
-/// The terms of the module's formula, for poll intervals around `x`.
-fn combine(length: f64, before: &Before, x: f64, n: f64, ramp: impl Fn(f64, f64) -> f64) -> f64 {
-    let stretches = before.stretches(x).into_iter();
+/// The terms of the module's formula, for `stretches` of poll intervals around one.
+fn combine(length: f64, stretches: &[Stretch], n: f64, ramp: impl Fn(f64, f64) -> f64) -> f64 {
+    let stretches = stretches.iter();
     stretches
         .map(|stretch| {
             let polls = if stretch.earned { n + 1.0 } else { n };
@@ -182,6 +188,57 @@ fn combine(length: f64, before: &Before, x: f64, n: f64, ramp: impl Fn(f64, f64)
                 - ramp(length + stretch.to.age, polls + stretch.to.polls)
         })
         .sum()
+}
+
+/// What the formula needs to know of a controller whose passes all take as long. Two for which it is the same flip the same gaps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Even {
+    interval: Duration,
+    /// The same, in seconds.
+    pub(super) x: f64,
+    /// Polls to the flip.
+    n: f64,
+}
+
+impl Even {
+    /// Absent: passes differ.
+    pub(super) fn of(settings: &ControllerSettings) -> Option<Self> {
+        let (shortest, longest) = settings.poll_interval();
+        (shortest == longest).then(|| Self {
+            interval: shortest,
+            x: shortest.as_secs_f64(),
+            n: f64::from(polls(settings.grace_period, shortest)),
+        })
+    }
+
+    /// The stretches of phases after such a start; the same for every number of polls.
+    pub(super) fn stretches(self, start: GapStart) -> Vec<Stretch> {
+        Before::of(start, self.interval).stretches(self.x)
+    }
+
+    /// Flip probability and mean outage, in seconds, of a gap longer than the grace period, which starts with a heartbeat that is
+    /// credited once.
+    pub(super) fn judge_once(self, length: f64) -> (f64, f64) {
+        let [probability, outage] =
+            [Kernel::PROBABILITY, Kernel::OUTAGE].map(|kernel| self.once(length, &kernel));
+        (probability, outage)
+    }
+
+    /// The same of one with these stretches.
+    pub(super) fn judge_along(self, length: f64, stretches: &[Stretch]) -> (f64, f64) {
+        let [probability, outage] = [Kernel::PROBABILITY, Kernel::OUTAGE]
+            .map(|kernel| self.along(length, stretches, &kernel));
+        (probability, outage)
+    }
+
+    /// What [`Self::along`] is for the one stretch of a heartbeat that is credited once.
+    fn once(self, length: f64, kernel: &Kernel) -> f64 {
+        (kernel.at)(length, self.n, self.x) - (kernel.at)(length, self.n + 1.0, self.x)
+    }
+
+    fn along(self, length: f64, stretches: &[Stretch], kernel: &Kernel) -> f64 {
+        combine(length, stretches, self.n, |a, k| (kernel.at)(a, k, self.x))
+    }
 }
 
 #[cfg(test)]

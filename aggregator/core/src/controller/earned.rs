@@ -18,13 +18,14 @@ pub(super) struct Before {
 }
 
 /// A phase of the poll: the first look after the start of the gap comes `polls` intervals after a heartbeat of that age.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
     pub(super) age: f64,
     pub(super) polls: f64,
 }
 
 /// Phases from one to another that all earn a poll, or none of which does.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Stretch {
     pub(super) from: Phase,
     pub(super) to: Phase,

@@ -178,8 +178,16 @@ impl NodeFigures {
     /// What makes its heartbeats late most of all: the first cause of its late gaps or, where none was late, of its habits.
     /// Absent: nothing does.
     pub fn cause(&self) -> Option<CauseKind> {
-        let of_habit = || Some(self.habits.first()?.causes.first()?.kind);
-        let of_gaps = self.causes.first().map(|total| total.kind);
+        Self::first_cause(&self.causes, || &self.habits)
+    }
+
+    /// The first of these causes or, where there is none, of the habits.
+    pub(crate) fn first_cause<Habits: AsRef<[Habit]>>(
+        causes: &[CauseTotal],
+        habits: impl FnOnce() -> Habits,
+    ) -> Option<CauseKind> {
+        let of_habit = || Some(habits().as_ref().first()?.causes.first()?.kind);
+        let of_gaps = causes.first().map(|total| total.kind);
         of_gaps.or_else(of_habit)
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{LastReport, NodeHistory};
 use crate::{
-    cause::{Beat, CauseTotal, Explained, Explanation, Habit, LATE, LateChannels},
+    cause::{Beat, CauseKind, CauseTotal, Explained, Explanation, Habit, LATE, LateChannels},
     channel::ChannelHistory,
     event::{Channel, Heartbeat, Visibility},
+    figures::NodeFigures,
     gap::Gap,
 };
 
@@ -97,6 +98,11 @@ impl NodeHistory {
     /// What was counted of each cause, the one that accounts for most first.
     pub fn causes(&self) -> Vec<CauseTotal> {
         self.causes.causes()
+    }
+
+    /// What makes its heartbeats late most of all; see [`NodeFigures::cause`](crate::NodeFigures::cause). Absent: nothing does.
+    pub fn cause(&self) -> Option<CauseKind> {
+        NodeFigures::first_cause(&self.causes(), || self.habits())
     }
 
     /// The channels whose period is long as a rule, and why.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::NodeHistory;
 use crate::{
     channel::ChannelHistory,
-    controller::{ControllerSettings, Judge},
+    controller::{GapStart, Judge},
     event::{AgentId, Channel, Visibility},
     expected::Risk,
-    figures::{Margin, NodeFigures, Observation, RunningGap},
+    figures::{NodeFigures, Observation, Ready, RunningGap},
     fleet::Config,
+    standing::Standing,
     state::Verdict,
 };
 
@@ -17,18 +18,15 @@ impl NodeHistory {
     /// Everything known of the node, at `now` of the aggregator's clock.
     pub fn figures(&self, config: &Config, now: Duration) -> NodeFigures {
         let controller = &config.controller;
+        let standing = Standing::of(self, config);
         let gap = self.gaps.sketch().quantiles(None);
-        let margin = gap
-            .spread
-            .as_ref()
-            .map(|spread| Margin::of(controller.grace_period, spread));
         let losses = self.losses();
         NodeFigures {
             name: self.name.clone(),
-            verdict: Verdict::of(self, config, now),
+            verdict: Verdict::on(&standing, self, config, now),
             gap,
             running_gap: self.running_gap(config, now),
-            margin,
+            margin: standing.margin(config),
             expected_flips: Risk::of(&self.gaps, &Judge::new(*controller)).per_node(),
             flips_seen: self.flips_seen,
             ready: self.ready.clone(),
@@ -84,18 +82,20 @@ impl NodeHistory {
 
     /// The gap running at `now`. Absent: unknown, because the agent is silent or blind, or the last heartbeat is not known.
     pub fn running_gap(&self, config: &Config, now: Duration) -> Option<RunningGap> {
-        let silent = self.report_age(now)? > config.thresholds.stale_after;
-        self.gap_by_last_report(&config.controller, now)
-            .filter(|_| !silent)
+        let age = self.report_age(now)?;
+        let (at_report, start) = self.running_at_report()?;
+        let (duration, controller) = (at_report + age, &config.controller);
+        (age <= config.thresholds.stale_after).then(|| RunningGap {
+            duration,
+            earliest_flip_in: controller.earliest_flip(start).saturating_sub(duration),
+            flip_probability: controller.flip_probability(duration, start),
+            flip_probability_at_end: self.gaps.flip_probability_beyond(duration, controller),
+        })
     }
 
-    /// The gap running at `now` if no heartbeat came since the last report. Absent: the agent left, or the last heartbeat is not
+    /// The gap that ran when the last report was received, with its start. Absent: the agent left, or the last heartbeat is not
     /// known.
-    pub(crate) fn gap_by_last_report(
-        &self,
-        controller: &ControllerSettings,
-        now: Duration,
-    ) -> Option<RunningGap> {
+    pub(crate) fn running_at_report(&self) -> Option<(Duration, GapStart)> {
         let unclear = self
             .channels
             .iter()
@@ -105,13 +105,8 @@ impl NodeHistory {
             return None;
         }
         let running = self.chain.running()?;
-        let (duration, start) = (self.since_boot(running.since, now)?, running.start);
-        Some(RunningGap {
-            duration,
-            earliest_flip_in: controller.earliest_flip(start).saturating_sub(duration),
-            flip_probability: controller.flip_probability(duration, start),
-            flip_probability_at_end: self.gaps.flip_probability_beyond(duration, controller),
-        })
+        let sent = self.last_report?.sent;
+        Some((sent.saturating_sub(running.since), running.start))
     }
 
     /// The agent whose records are kept. Absent: none came yet.
@@ -120,7 +115,13 @@ impl NodeHistory {
     }
 
     /// Ready's status and reason as seen last. Absent: not seen.
-    pub(crate) const fn ready(&self) -> Option<&crate::figures::Ready> {
+    pub const fn ready(&self) -> Option<&Ready> {
         self.ready.as_ref()
+    }
+
+    /// Median period of the channel that beats more often. Absent: none is known.
+    pub fn median_period(&self) -> Option<Duration> {
+        let periods = self.channels.iter().filter_map(ChannelHistory::median_period);
+        periods.min()
     }
 }

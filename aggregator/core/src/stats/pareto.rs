@@ -21,6 +21,8 @@ const SCALE_FACTOR: f64 = 4.0;
 const LARGEST: usize = 10;
 /// Points of the grid each way.
 const POINTS: u32 = 25;
+/// What weighs no more than this moves no sum of weights: all points together are far below the rounding of one that counts.
+const NO_WEIGHT: f64 = 1e-30;
 
 /// A fitted tail: how often, and how far, values exceed a threshold.
 #[derive(Clone, Debug)]
@@ -59,7 +61,12 @@ impl Pareto {
         (-self.hazard(y)).exp()
     }
 
+    /// `exceedances` ascend.
     fn log_likelihood(self, exceedances: &[f64]) -> f64 {
+        // What the largest cannot be from needs no look at the others.
+        if exceedances.last().is_some_and(|&y| self.hazard(y).is_infinite()) {
+            return f64::NEG_INFINITY;
+        }
         let hazards: f64 = exceedances.iter().map(|&y| self.hazard(y)).sum();
         -(exceedances.len() as f64) * self.scale.ln() - (1.0 + self.k) * hazards
     }
@@ -70,7 +77,6 @@ impl Tail {
     /// follow no such distribution.
     pub(crate) fn fit(mut values: Vec<f64>, complete_above: f64) -> Option<Self> {
         values.retain(|&value| value > complete_above);
-        values.sort_unstable_by(f64::total_cmp);
         // The highest 3 sqrt(n), as for the same fit in Vehtari et al., Pareto smoothed importance sampling (JMLR 2024):
         // enough to fit, few enough to be tail.
         let count = ((3.0 * (values.len() as f64).sqrt()) as usize).max(FEWEST_EXCEEDANCES);
@@ -81,8 +87,11 @@ impl Tail {
         let threshold = if below == 0 {
             complete_above
         } else {
-            values[below - 1]
+            // Only those above it need to be in order.
+            let (_, threshold, _) = values.select_nth_unstable_by(below - 1, f64::total_cmp);
+            *threshold
         };
+        values[below..].sort_unstable_by(f64::total_cmp);
         let exceedances: Vec<f64> = values[below..]
             .iter()
             .map(|value| value - threshold)
@@ -101,7 +110,7 @@ impl Tail {
     }
 
     /// False when so many of the largest values were seen that their interval and the fit's do not meet: they come from something else than the others
-    /// (a timeout, say), and what the others say of values as large is worth nothing. `values` ascend.
+    /// (a timeout, say), and what the others say of values as large is worth nothing. The largest `values` come last and ascend.
     fn holds(&self, values: &[f64]) -> bool {
         let largest = values.iter().rev().take(LARGEST);
         let exceeding = largest.filter(|value| **value > self.threshold);
@@ -207,6 +216,7 @@ fn posterior(exceedances: &[f64]) -> Vec<(Pareto, f64)> {
     logarithms
         .into_iter()
         .map(|(pareto, logarithm)| (pareto, weight(logarithm) / total))
+        .filter(|(_, weight)| *weight > NO_WEIGHT)
         .collect()
 }
 

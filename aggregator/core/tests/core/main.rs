@@ -15,6 +15,7 @@ mod recommendation;
 mod restart;
 mod rule;
 mod scale;
+mod standing;
 mod trials;
 mod verdict;
 mod what_if;

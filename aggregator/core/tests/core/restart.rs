@@ -7,7 +7,7 @@ use crate::kit::{Agent, NODE, config, figures, fleet, now, s};
 
 /// One thing that can happen to a node.
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Lease(f64),
     Status(f64),
     Blind(f64),
@@ -19,7 +19,7 @@ enum Step {
     Reboot,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => (1.0..60.0_f64).prop_map(Step::Lease),
         4 => (1.0..60.0_f64).prop_map(Step::Status),
@@ -34,7 +34,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Lets the steps happen to two fleets alike, and exports and imports the second before each step that `restarts` names.
-fn live(steps: &[Step], restarts: &[bool]) -> (Fleet, Fleet, f64) {
+pub(crate) fn live(steps: &[Step], restarts: &[bool]) -> (Fleet, Fleet, f64) {
     let (mut steady, mut restarted) = (fleet(), fleet());
     let (mut agent, mut at, mut boots) = (Agent::new("boot-0", 1000.0), 1000.0, 0);
     for (index, step) in steps.iter().enumerate() {

@@ -1,9 +1,11 @@
 //! Replaying other grace periods.
 
 use nodegrace_core::{
-    Fleet,
+    Event, ExpectedFlips, Fleet, Report, Risk,
+    controller::Judge,
     what_if::{Basis, Candidate, WhatIf, simulate},
 };
+use proptest::prelude::*;
 
 use crate::kit::{Agent, config, fleet, now, s};
 
@@ -47,6 +49,76 @@ pub(crate) fn ask(fleet: &Fleet, grace: f64) -> WhatIf {
     let mut answers =
         simulate(fleet, &[candidate(grace)], |_| Some(30)).expect("a controller's setting");
     answers.remove(0)
+}
+
+/// Gaps of some nodes, with status posts among the heartbeats where the second part is true.
+fn many_nodes() -> impl Strategy<Value = Fleet> {
+    let gaps = prop::collection::vec((prop_oneof![9.0..12.0_f64, 15.0..90.0_f64], any::<bool>()), 1..150);
+    prop::collection::vec(gaps, 1..6).prop_map(|nodes| {
+        let mut fleet = fleet();
+        for (node, gaps) in nodes.iter().enumerate() {
+            let (mut agent, mut at) = (Agent::new("boot-1", 990.0), 1000.0);
+            agent.lease(at);
+            for (gap, status) in gaps {
+                at += gap;
+                if *status {
+                    agent.status(at);
+                } else {
+                    agent.lease(at);
+                }
+            }
+            let Event::Report(report) = agent.batch(at) else {
+                unreachable!("a batch is a report")
+            };
+            let report = Report {
+                node: format!("node-{node}").into(),
+                ..report
+            };
+            fleet.apply(Event::Report(report), now(at));
+        }
+        fleet
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn candidates_judged_together_are_told_what_each_is_told_by_itself(
+        fleet in many_nodes(),
+        candidates in prop::collection::vec((10.0..80.0_f64, any::<bool>(), any::<bool>()), 1..12),
+    ) {
+        let candidates: Vec<Candidate> = candidates
+            .into_iter()
+            .map(|(grace, whole, often)| Candidate {
+                grace_period: s(if whole { grace.round() } else { grace }),
+                monitor_period: s(if often { 3.0 } else { 5.0 }),
+            })
+            .collect();
+        let together = simulate(&fleet, &candidates, |_| Some(30)).expect("settings");
+        for (candidate, outcome) in candidates.iter().zip(&together) {
+            let alone = simulate(&fleet, &[*candidate], |_| Some(30)).expect("a setting");
+            prop_assert_eq!(outcome, &alone[0]);
+            let settings = config().controller.with_periods(candidate.grace_period, candidate.monitor_period);
+            let judge = Judge::new(settings);
+            // To the digit what every node says by itself.
+            let risk = fleet.risk(&judge);
+            prop_assert_eq!(outcome.flips, risk.per_fleet(fleet.measured_nodes()));
+            prop_assert_eq!(outcome.sketched_ratio, risk.sketched_ratio());
+            let mut own: Vec<_> = fleet
+                .histories()
+                .map(|node| (node.name().clone(), Risk::of(node.gaps(), &judge)))
+                .filter(|(_, risk)| risk.expected() > 0.0)
+                .map(|(name, risk)| (name, risk.per_node()))
+                .collect();
+            own.sort_by(|(_, one), (_, other)| {
+                let rate = |flips: &Option<ExpectedFlips>| flips.expect("observed").per_day;
+                rate(other).total_cmp(&rate(one))
+            });
+            let affected: Vec<_> = outcome.affected.iter().map(|node| (node.name.clone(), node.flips())).collect();
+            prop_assert_eq!(affected, own);
+        }
+    }
 }
 
 #[test]
