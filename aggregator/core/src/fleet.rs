@@ -17,7 +17,8 @@ use crate::{
     node::{NodeHistory, SeenFlip},
     sketch::Sketch,
     snapshot::NodeSnapshot,
-    state::{State, Thresholds, Verdict},
+    standing::Standing,
+    state::{State, Thresholds},
     time::WallTime,
 };
 
@@ -200,7 +201,7 @@ impl Fleet {
         let mut gap = Sketch::new();
         for node in self.histories() {
             *states
-                .entry(Verdict::of(node, &self.config, now).state)
+                .entry(Standing::of(node, &self.config).state(&self.config, now))
                 .or_default() += 1;
             gap.merge(node.gaps().sketch());
         }

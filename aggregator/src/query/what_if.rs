@@ -1,10 +1,6 @@
 //! `SimulateGrace`: what other settings of the controller would have led to.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use nodegrace_core::{
     Fleet,
@@ -14,11 +10,7 @@ use nodegrace_proto::v1;
 use tonic::Status;
 
 use super::{compute::Computer, fleet, node};
-use crate::{
-    aggregator::Parts,
-    register::{Known, Register},
-    wire,
-};
+use crate::{aggregator::Parts, register::Known, wire};
 
 /// Most candidates of one question: more than fit on a screen.
 const MAX_CANDIDATES: usize = 100;
@@ -29,12 +21,9 @@ const USUAL: [u64; 9] = [20, 30, 40, 50, 60, 75, 90, 120, 180];
 const DEFAULT_NODES: usize = 10;
 const MAX_NODES: usize = 100;
 
-/// Pods that run on a node now, where known.
-type RunningPods = HashMap<Arc<str>, u32>;
-
 /// What each candidate would have led to.
 pub(super) async fn simulate_grace(
-    parts: &Parts,
+    parts: &Arc<Parts>,
     computer: &Computer,
     request: &v1::SimulateGraceRequest,
 ) -> Result<v1::SimulateGraceResponse, Status> {
@@ -51,9 +40,9 @@ pub(super) async fn simulate_grace(
             .validate()
             .map_err(|error| Status::invalid_argument(format!("candidates[{index}]: {error}")))?;
     }
-    let pods = running_pods(&parts.register).await;
+    let shared = Arc::clone(parts);
     let question = move |fleet: &Fleet| {
-        let pods = |node: &str| pods.get(node).copied();
+        let pods = |node: &str| shared.register.node(node, running_pods).flatten();
         (simulate(fleet, &candidates, pods), fleet::controller(fleet))
     };
     let (outcomes, present) = computer.answer(&parts.register, question).await?;
@@ -121,23 +110,14 @@ fn asked(
     candidates.iter().enumerate().map(candidate).collect()
 }
 
-/// The pods that run on each node now, from its latest sample.
-async fn running_pods(register: &Register) -> RunningPods {
-    let mut pods = RunningPods::new();
-    let count = |known: Known<'_>| {
-        let sample = known.beside.sample.as_ref()?;
-        let kubelet = sample.kubelet_metrics.as_ref();
-        let runtime = sample.runtime.as_ref();
-        kubelet
-            .and_then(|kubelet| kubelet.running_pods)
-            .or(runtime.and_then(|runtime| runtime.ready_pod_sandboxes))
-    };
-    register
-        .visit(&register.names(), |known| {
-            pods.extend(count(known).map(|count| (Arc::clone(known.history.name()), count)));
-        })
-        .await;
-    pods
+/// The pods that run on a node now, from its latest sample. Absent: it does not say.
+fn running_pods(known: Known<'_>) -> Option<u32> {
+    let sample = known.beside.sample.as_ref()?;
+    let kubelet = sample.kubelet_metrics.as_ref();
+    let runtime = sample.runtime.as_ref();
+    kubelet
+        .and_then(|kubelet| kubelet.running_pods)
+        .or(runtime.and_then(|runtime| runtime.ready_pod_sandboxes))
 }
 
 /// An outcome as the wire has it, with at most `named` affected nodes.

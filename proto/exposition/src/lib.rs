@@ -2,6 +2,7 @@
 //! the process itself.
 
 mod accept;
+mod number;
 mod process;
 mod text;
 

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::accept::accepts;
+use crate::{accept::accepts, number};
 
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,32 +165,34 @@ impl Family<'_> {
         text.push_str(suffix);
         let mut separator = '{';
         for (label, value) in labels.iter().copied().chain(last) {
-            put(
-                text,
-                format_args!("{separator}{label}=\"{}\"", Escaped(value)),
-            );
+            text.push(separator);
+            text.push_str(label);
+            text.push_str("=\"");
+            escape(text, value);
+            text.push('"');
             separator = ',';
         }
-        let end = if separator == ',' { "}" } else { "" };
-        put(text, format_args!("{end} {value}\n"));
+        text.push_str(if separator == ',' { "} " } else { " " });
+        number::push(text, value);
+        text.push('\n');
     }
 }
 
-/// A label's value with what would end it made harmless.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '\\' => f.write_str("\\\\")?,
-                '"' => f.write_str("\\\"")?,
-                '\n' => f.write_str("\\n")?,
-                other => f.write_char(other)?,
-            }
-        }
-        Ok(())
+/// Writes a label's value with what would end it made harmless.
+fn escape(text: &mut String, value: &str) {
+    // All three are characters of one byte, so that what lies between them is whole.
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        let (before, from) = rest.split_at(at);
+        text.push_str(before);
+        text.push_str(match from.as_bytes()[0] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &from[1..];
     }
+    text.push_str(rest);
 }
 
 fn put(text: &mut String, what: fmt::Arguments<'_>) {
