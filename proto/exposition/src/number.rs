@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-/// Numbers from here on are left to the standard library: there two shortest texts can be equally near, and it takes the other one.
+/// Whole numbers below this are written digit by digit.
 const LARGE: f64 = 1e15;
+/// Characters of a number with at most 15 digits that count: no other text as short is as near to it.
+const SURE: usize = 16;
 
 /// Writes `value` as `{value}` has it.
 pub(crate) fn push(text: &mut String, value: f64) {
@@ -14,13 +16,20 @@ pub(crate) fn push(text: &mut String, value: f64) {
         return;
     }
     let mut digits = zmij::Buffer::new();
-    match digits.format(value) {
-        // The standard library has no exponents, and a sign for a zero.
-        plain if value.abs() < LARGE && value != 0.0 && !plain.contains('e') => {
-            text.push_str(plain.strip_suffix(".0").unwrap_or(plain));
-        }
-        _ => write!(text, "{value}").expect("a String takes all that is written"),
+    let plain = digits.format(value);
+    // The standard library has no exponents, and writes a zero otherwise.
+    if value.is_finite() && value != 0.0 && !plain.contains('e') && (plain.len() <= SURE || !may_tie(value, plain)) {
+        text.push_str(plain);
+    } else {
+        write!(text, "{value}").expect("a String takes all that is written");
     }
+}
+
+/// True when two texts of this length may be equally near to `value`, of which the standard library may take the other one: then
+/// it lies halfway between two numbers of so many decimals, and that many halvings make it whole.
+fn may_tie(value: f64, plain: &str) -> bool {
+    let decimals = plain.rsplit('.').next().map_or(0, str::len) as i32;
+    (value * 2_f64.powi(decimals + 1)).fract() == 0.0
 }
 
 fn push_whole(text: &mut String, value: i64) {
