@@ -56,7 +56,9 @@ impl Panel {
     /// The risk that the gaps of one node run under each of them; the same as [`Risk::of`] says. Absent: none under any.
     pub(crate) fn risks(&self, gaps: &GapHistory) -> Option<Vec<Risk>> {
         // Most nodes are done here.
-        gaps.sketch().max().filter(|longest| *longest > self.earliest)?;
+        gaps.sketch()
+            .max()
+            .filter(|longest| *longest > self.earliest)?;
         let none = Risk::observed_for(gaps.measured());
         let mut risks = vec![none; self.judges.len()];
         for gap in gaps.beyond(self.shortest_grace) {
@@ -66,7 +68,8 @@ impl Panel {
                 if gap.duration <= judge.earliest() {
                     // So it is for those after it that look as often.
                     let period = judge.settings().monitor_period;
-                    let as_often = |(next, _): &(&Judge, _)| next.settings().monitor_period == period;
+                    let as_often =
+                        |(next, _): &(&Judge, _)| next.settings().monitor_period == period;
                     while judged.next_if(as_often).is_some() {}
                 } else if let Some(judgement) = judge.judge_from(gap.duration, &mut footing) {
                     risk.add(&gap, &judgement);

@@ -85,7 +85,8 @@ impl Standing {
     /// become more.
     #[must_use]
     pub fn renewed(&self, node: &NodeHistory, config: &Config) -> Self {
-        let same = self.gaps == node.gaps().sketch().count() && self.flips_seen == node.flips_seen();
+        let same =
+            self.gaps == node.gaps().sketch().count() && self.flips_seen == node.flips_seen();
         if same {
             self.at_last_event(node, config)
         } else {
@@ -205,9 +206,8 @@ impl Standing {
             unusual.map(|gap| gap.saturating_add(INSTANT)),
             Some(config.controller.earliest_flip(running.start)),
         ];
-        let moment = |length: Duration| {
-            received.saturating_add(length.saturating_sub(running.length))
-        };
+        let moment =
+            |length: Duration| received.saturating_add(length.saturating_sub(running.length));
         let moments = lengths.into_iter().flatten().map(moment);
         moments.filter(|at| *at > now).min()
     }
@@ -225,7 +225,11 @@ impl Standing {
 
     /// The gap of a node that fell silent with its agent, while the controller may still be about to flip it. Absent: it is none, or
     /// the controller has surely acted.
-    pub(crate) fn vanished(&self, controller: &ControllerSettings, now: Duration) -> Option<Duration> {
+    pub(crate) fn vanished(
+        &self,
+        controller: &ControllerSettings,
+        now: Duration,
+    ) -> Option<Duration> {
         let ready = self
             .ready
             .is_none_or(|ready| ready == ConditionStatus::True);

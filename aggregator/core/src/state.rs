@@ -167,8 +167,7 @@ fn flipping(node: &Standing, config: &Config, now: Duration) -> Option<Grounds> 
 /// The flips expected a day when they are more than that, and there are gaps enough to judge.
 fn expected_above(node: &Standing, config: &Config, per_day: f64) -> Option<f64> {
     let known = node.gaps >= config.thresholds.learning_gaps;
-    node.flips_per_day
-        .filter(|flips| known && *flips > per_day)
+    node.flips_per_day.filter(|flips| known && *flips > per_day)
 }
 
 fn learning(node: &Standing, config: &Config) -> Option<Grounds> {

@@ -339,10 +339,16 @@ impl Tally {
 /// The nodes that would flip most often first; equals as they were.
 fn worst_first(nodes: Vec<AffectedNode>) -> Arc<[AffectedNode]> {
     // Nodes are large beside what they are compared by.
-    let mut order: Vec<(f64, u32)> = nodes.iter().map(|node| node.flips_per_day).zip(0..).collect();
+    let mut order: Vec<(f64, u32)> = nodes
+        .iter()
+        .map(|node| node.flips_per_day)
+        .zip(0..)
+        .collect();
     order.sort_unstable_by(|(one, first), (other, second)| {
         other.total_cmp(one).then_with(|| first.cmp(second))
     });
     let order = order.into_iter();
-    order.map(|(_, number)| nodes[number as usize].clone()).collect()
+    order
+        .map(|(_, number)| nodes[number as usize].clone())
+        .collect()
 }

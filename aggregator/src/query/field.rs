@@ -70,6 +70,12 @@ impl Field {
         ("connected", Self::Connected),
     ];
 
+    /// Every field.
+    #[cfg(test)]
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|(_, field)| field)
+    }
+
     /// The field called `name`, among those that `allowed` lets through.
     pub(crate) fn named(name: &str, allowed: fn(Self) -> bool) -> Option<Self> {
         Self::ALL

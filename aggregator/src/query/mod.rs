@@ -33,6 +33,11 @@ pub(crate) use self::{
     node::{channel, state as node_state, value as node_value},
 };
 use self::{compute::Computer, page::Orders, watch::Watch};
+#[cfg(test)]
+pub(crate) use self::{
+    field::{Field, Value},
+    node::status,
+};
 use crate::{
     Limits,
     aggregator::Parts,

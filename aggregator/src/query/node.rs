@@ -41,9 +41,11 @@ pub(crate) fn value<'a>(node: &Glance<'a>, field: Field, now: Duration) -> Optio
         Field::RunningGap => standing.running_gap(config, now).map(seconds),
         Field::Observed => Some(seconds(standing.measured())),
         Field::Risk => standing.risk(config, now).map(Value::Number),
-        Field::Ready | Field::PeriodP50 | Field::KubeletVersion | Field::Cause | Field::Connected => {
-            node.known().and_then(|known| looked_up(known, field))
-        }
+        Field::Ready
+        | Field::PeriodP50
+        | Field::KubeletVersion
+        | Field::Cause
+        | Field::Connected => node.known().and_then(|known| looked_up(known, field)),
     }
 }
 
@@ -247,7 +249,7 @@ pub(super) fn losses(losses: Losses) -> v1::Losses {
     }
 }
 
-pub(super) fn status(status: ConditionStatus) -> v1::ConditionStatus {
+pub(crate) fn status(status: ConditionStatus) -> v1::ConditionStatus {
     match status {
         ConditionStatus::True => v1::ConditionStatus::True,
         ConditionStatus::False => v1::ConditionStatus::False,

@@ -133,10 +133,11 @@ impl<'a> Ranking<'a> {
     /// The numbers in order.
     pub(crate) fn finish(mut self) -> Vec<u32> {
         self.by_number.sort_unstable();
-        self.by_key.sort_unstable_by(|(one, first), (other, second)| {
-            let order = self.order.compare(one, other);
-            order.then_with(|| first.cmp(second))
-        });
+        self.by_key
+            .sort_unstable_by(|(one, first), (other, second)| {
+                let order = self.order.compare(one, other);
+                order.then_with(|| first.cmp(second))
+            });
         let by_number = self.by_number.into_iter().map(|(_, number)| number);
         let by_key = self.by_key.into_iter().map(|(_, number)| number);
         by_number.chain(by_key).collect()

@@ -127,7 +127,9 @@ impl Walk {
     /// The names that are still to come.
     pub(crate) fn rest(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
         let Listed { names, order } = &self.listed;
-        order[self.offset..].iter().map(|number| &names[*number as usize])
+        order[self.offset..]
+            .iter()
+            .map(|number| &names[*number as usize])
     }
 
     /// The number of names in the whole order.

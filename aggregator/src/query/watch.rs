@@ -174,7 +174,10 @@ impl Watch {
         let now = self.parts.timeline.now();
         register.visit_chunk(names, |known| {
             let glance = known.glance();
-            if self.filter.matches(&|field| node::value(&glance, field, now)) {
+            if self
+                .filter
+                .matches(&|field| node::value(&glance, field, now))
+            {
                 let figures = known.figures(now);
                 let node = node::message(&figures, known.beside, &self.parts.timeline, self.shape);
                 self.pending.push_back(Event::Node(node));

@@ -72,3 +72,17 @@ impl Beside {
         self.sample = news.sample.or(self.sample.take());
     }
 }
+
+#[cfg(test)]
+impl News {
+    /// Nothing new.
+    pub(crate) const fn none() -> Self {
+        Self {
+            views: Vec::new(),
+            sample: None,
+            facts: None,
+            settings: None,
+            looks: Vec::new(),
+        }
+    }
+}

@@ -22,7 +22,6 @@ use std::{
 
 use nodegrace_core::{Fleet, SettingsError};
 
-use self::{changes::Changes, standings::Standings};
 pub(crate) use self::{
     beside::{Beside, News},
     course::{Course, Look, STEP as COURSE_STEP},
@@ -31,6 +30,7 @@ pub(crate) use self::{
     stream::OpenStream,
     write::Batch,
 };
+use self::{changes::Changes, standings::Standings};
 use crate::Config;
 
 /// Nodes looked at under one lock: some hundred microseconds of work.

@@ -138,10 +138,13 @@ impl Contents {
     }
 
     /// The node with this number. Absent: it is not known any more.
-    fn glance(&self, roster: &Roster, number: usize) -> Option<Glance<'_>> {
+    pub(super) fn glance(&self, roster: &Roster, number: usize) -> Option<Glance<'_>> {
         let (name, place) = roster.at(number);
         // Another node may have its place by now.
-        let row = self.standings.row(place).filter(|row| Arc::ptr_eq(&row.name, name))?;
+        let row = self
+            .standings
+            .row(place)
+            .filter(|row| Arc::ptr_eq(&row.name, name))?;
         Some(Glance {
             name: &row.name,
             standing: &row.standing,

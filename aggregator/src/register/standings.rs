@@ -2,6 +2,9 @@
 //!
 //! A row takes some 300 bytes, and ten thousand of them are read in a fraction of a millisecond; histories lie all over the heap.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -142,7 +145,12 @@ impl Standings {
             return false;
         };
         let pulse = Some(Pulse::of(&row.standing, config, now));
-        self.due[place] = row.standing.holds_until(config, now).unwrap_or(NEVER);
+        // A stream may end long after the last report: then it is to be forgotten at once.
+        self.due[place] = if row.standing.is_gone(now) {
+            now
+        } else {
+            row.standing.holds_until(config, now).unwrap_or(NEVER)
+        };
         let before = std::mem::replace(&mut row.pulse, pulse);
         before != pulse
     }

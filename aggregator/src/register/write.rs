@@ -89,7 +89,7 @@ impl Register {
     }
 
     /// Applies a batch; none when there are as many nodes as may be.
-    fn apply(&self, batch: Batch) -> Option<Applied> {
+    pub(super) fn apply(&self, batch: Batch) -> Option<Applied> {
         let opens = batch.opens();
         let Batch {
             report,

@@ -18,7 +18,11 @@ pub(crate) fn push(text: &mut String, value: f64) {
     let mut digits = zmij::Buffer::new();
     let plain = digits.format(value);
     // The standard library has no exponents, and writes a zero otherwise.
-    if value.is_finite() && value != 0.0 && !plain.contains('e') && (plain.len() <= SURE || !may_tie(value, plain)) {
+    if value.is_finite()
+        && value != 0.0
+        && !plain.contains('e')
+        && (plain.len() <= SURE || !may_tie(value, plain))
+    {
         text.push_str(plain);
     } else {
         write!(text, "{value}").expect("a String takes all that is written");
@@ -83,7 +87,7 @@ mod tests {
         special.into_iter().for_each(assert_as_displayed);
         // Any bits (splitmix64), whole numbers, and figures as they are told: seconds with nanoseconds, rates and shares.
         let mut state = 1_u64;
-        for _ in 0..100_000 {
+        for _ in 0..20_000 {
             state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

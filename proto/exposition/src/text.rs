@@ -182,7 +182,10 @@ impl Family<'_> {
 fn escape(text: &mut String, value: &str) {
     // All three are characters of one byte, so that what lies between them is whole.
     let mut rest = value;
-    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| matches!(byte, b'\\' | b'"' | b'\n'))
+    {
         let (before, from) = rest.split_at(at);
         text.push_str(before);
         text.push_str(match from.as_bytes()[0] {

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    ControllerSettings, GapStart,
-    closed_form::Even,
-    earned::Stretch,
-};
+use super::{ControllerSettings, GapStart, closed_form::Even, earned::Stretch};
 
 /// A controller's settings with what follows from them for every gap. Most gaps are shorter than the earliest flip or longer
 /// than the latest, and only those in between need the closed form.

@@ -121,7 +121,10 @@ impl NodeHistory {
 
     /// Median period of the channel that beats more often. Absent: none is known.
     pub fn median_period(&self) -> Option<Duration> {
-        let periods = self.channels.iter().filter_map(ChannelHistory::median_period);
+        let periods = self
+            .channels
+            .iter()
+            .filter_map(ChannelHistory::median_period);
         periods.min()
     }
 }

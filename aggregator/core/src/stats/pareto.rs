@@ -64,7 +64,10 @@ impl Pareto {
     /// `exceedances` ascend.
     fn log_likelihood(self, exceedances: &[f64]) -> f64 {
         // What the largest cannot be from needs no look at the others.
-        if exceedances.last().is_some_and(|&y| self.hazard(y).is_infinite()) {
+        if exceedances
+            .last()
+            .is_some_and(|&y| self.hazard(y).is_infinite())
+        {
             return f64::NEG_INFINITY;
         }
         let hazards: f64 = exceedances.iter().map(|&y| self.hazard(y)).sum();

@@ -13,7 +13,10 @@ use crate::{
 /// What a watch is told of.
 fn pulse(standing: &Standing, fleet: &Fleet, at: Duration) -> (State, Option<bool>) {
     let config = fleet.config();
-    (standing.state(config, at), standing.can_be_flipped(config, at))
+    (
+        standing.state(config, at),
+        standing.can_be_flipped(config, at),
+    )
 }
 
 fn history(fleet: &Fleet) -> &NodeHistory {

@@ -53,7 +53,10 @@ pub(crate) fn ask(fleet: &Fleet, grace: f64) -> WhatIf {
 
 /// Gaps of some nodes, with status posts among the heartbeats where the second part is true.
 fn many_nodes() -> impl Strategy<Value = Fleet> {
-    let gaps = prop::collection::vec((prop_oneof![9.0..12.0_f64, 15.0..90.0_f64], any::<bool>()), 1..150);
+    let gaps = prop::collection::vec(
+        (prop_oneof![9.0..12.0_f64, 15.0..90.0_f64], any::<bool>()),
+        1..150,
+    );
     prop::collection::vec(gaps, 1..6).prop_map(|nodes| {
         let mut fleet = fleet();
         for (node, gaps) in nodes.iter().enumerate() {

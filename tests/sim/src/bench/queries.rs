@@ -1,6 +1,6 @@
 //! The queries table: how long answers take while agents report, and whether those who ask hold the agents up.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{
@@ -57,16 +57,47 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
     server.stop().await?;
     drop(load);
 
-    let (server, load, _place) = start(&programs, METRICS_NODES).await?;
+    let (mut server, mut load, _place) = start(&programs, METRICS_NODES).await?;
+    let http = server.http;
     clock.sleep(warm_up).await;
-    let metrics = scrape(&server, length).await?;
+    let (scraped, metrics) =
+        tokio::try_join!(load.watch(&mut server, length), scrape(http, length),)?;
     server.stop().await?;
     drop(load);
 
-    for (what, nodes, latencies, goal) in [
-        ("ListNodes, the 50 of the highest risk", NODES, list, 5),
-        ("SimulateGrace, 50 candidates", NODES, what_if, 100),
-        ("/metrics of every node", METRICS_NODES, metrics, 200),
+    let asked = list.clone().count() + what_if.clone().count();
+    let more = (beside.cores - alone.cores) * beside.lasted.as_secs_f64() / asked.max(1) as f64;
+    let of_grpc = format!(
+        "Bound by {:.1} ms of processor for each of these two kinds of answers on average, on a core of which {:.0} % were in use meanwhile.",
+        more * 1e3,
+        beside.cores * 1e2,
+    );
+    let of_http = format!(
+        "Bound by making and sending the text on a core of which {:.0} % were in use meanwhile.",
+        scraped.cores * 1e2,
+    );
+    for (what, nodes, latencies, goal, bound) in [
+        (
+            "ListNodes, the 50 of the highest risk",
+            NODES,
+            list,
+            5,
+            &of_grpc,
+        ),
+        (
+            "SimulateGrace, 50 candidates",
+            NODES,
+            what_if,
+            100,
+            &of_grpc,
+        ),
+        (
+            "/metrics of every node",
+            METRICS_NODES,
+            metrics,
+            200,
+            &of_http,
+        ),
     ] {
         let answers = latencies.clone().count();
         let [p50, p99, max] = latencies.quantiles().unwrap_or_default();
@@ -84,7 +115,7 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
             format!("p50 {}, p99 {}", millis(p50), millis(p99)),
             format!("{goal} ms"),
             p99 < Duration::from_millis(goal),
-            "Bound by the figures of every node, computed anew for each question on the core that also takes reports.",
+            bound,
         );
     }
     let (without, with) = (alone.millis("ack", "p99"), beside.millis("ack", "p99"));
@@ -102,7 +133,11 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
         format!("{:.2} x", with / without),
         format!("{MOST_HELD_UP:.0} x"),
         with / without < MOST_HELD_UP,
-        "Bound by how long one answer has the only core.",
+        &format!(
+            "Bound by how long one answer has the only core; of it {:.0} % were in use without readers and {:.0} % with them.",
+            alone.cores * 1e2,
+            beside.cores * 1e2,
+        ),
     );
     table.print();
     Ok(())
@@ -161,7 +196,6 @@ async fn what_if(mut query: QueryClient<Channel>, length: Duration) -> anyhow::R
     .await
 }
 
-async fn scrape(server: &Server, length: Duration) -> anyhow::Result<Latencies> {
-    let address = server.http;
+async fn scrape(address: SocketAddr, length: Duration) -> anyhow::Result<Latencies> {
     ask(length, async || http::get(address, "/metrics", false).await).await
 }
