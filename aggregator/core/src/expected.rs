@@ -131,7 +131,7 @@ impl Risk {
     /// Flips expected per day of one node: that part of the figure alone. Absent: nothing was observed.
     pub(crate) fn per_node_day(&self) -> Option<f64> {
         let days = DAY / self.observed.as_secs_f64();
-        (!self.observed.is_zero()).then(|| self.expected * days)
+        (!self.observed.is_zero()).then_some(self.expected * days)
     }
 
     /// Flips of one node to count with in a month: those that its gaps lead to or, where more were seen than they can account for,

@@ -278,7 +278,7 @@ impl<'a> Replay<'a> {
             flips: risk.per_fleet(self.nodes),
             sketched_ratio: risk.sketched_ratio(),
             extrapolated: self.extrapolate(controller),
-            affected: worst_first(affected),
+            affected: worst_first(&affected),
             not_ready_per_day,
             saved_per_day: SignedDuration::difference(self.present, not_ready_per_day),
             lost_pods_per_day: lost_pods.map(|pods| pods * self.per_day()),
@@ -337,7 +337,7 @@ impl Tally {
 }
 
 /// The nodes that would flip most often first; equals as they were.
-fn worst_first(nodes: Vec<AffectedNode>) -> Arc<[AffectedNode]> {
+fn worst_first(nodes: &[AffectedNode]) -> Arc<[AffectedNode]> {
     // Nodes are large beside what they are compared by.
     let mut order: Vec<(f64, u32)> = nodes
         .iter()

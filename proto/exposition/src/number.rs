@@ -32,8 +32,9 @@ pub(crate) fn push(text: &mut String, value: f64) {
 /// True when two texts of this length may be equally near to `value`, of which the standard library may take the other one: then
 /// it lies halfway between two numbers of so many decimals, and that many halvings make it whole.
 fn may_tie(value: f64, plain: &str) -> bool {
-    let decimals = plain.rsplit('.').next().map_or(0, str::len) as i32;
-    (value * 2_f64.powi(decimals + 1)).fract() == 0.0
+    let decimals = plain.rsplit('.').next().unwrap_or_default().bytes();
+    let halved = decimals.fold(2.0 * value, |value, _| 2.0 * value);
+    halved.fract() == 0.0
 }
 
 fn push_whole(text: &mut String, value: i64) {

@@ -193,9 +193,10 @@ fn combine(length: f64, stretches: &[Stretch], n: f64, ramp: impl Fn(f64, f64) -
 /// What the formula needs to know of a controller whose passes all take as long. Two for which it is the same flip the same gaps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Even {
-    interval: Duration,
+    /// From one look to the next.
+    pub(super) interval: Duration,
     /// The same, in seconds.
-    pub(super) x: f64,
+    x: f64,
     /// Polls to the flip.
     n: f64,
 }

@@ -21,7 +21,7 @@ pub struct Judge {
 pub(crate) struct Footing {
     start: GapStart,
     /// Its stretches, and the poll interval that they are of. Absent: not needed so far.
-    stretches: Option<(f64, Vec<Stretch>)>,
+    stretches: Option<(Duration, Vec<Stretch>)>,
 }
 
 /// What a controller makes of a gap.
@@ -111,10 +111,10 @@ impl Footing {
     }
 
     fn stretches(&mut self, even: Even) -> &[Stretch] {
-        let known = self.stretches.take().filter(|(x, _)| *x == even.x);
+        let known = self.stretches.take().filter(|(of, _)| *of == even.interval);
         let (_, stretches) = self
             .stretches
-            .insert(known.unwrap_or_else(|| (even.x, even.stretches(self.start))));
+            .insert(known.unwrap_or_else(|| (even.interval, even.stretches(self.start))));
         stretches
     }
 }
