@@ -107,7 +107,7 @@ proptest! {
             // To the digit what every node says by itself.
             let risk = fleet.risk(&judge);
             prop_assert_eq!(outcome.flips, risk.per_fleet(fleet.measured_nodes()));
-            prop_assert_eq!(outcome.sketched_ratio, risk.sketched_ratio());
+            prop_assert_eq!(outcome.sketched_ratio.to_bits(), risk.sketched_ratio().to_bits());
             let mut own: Vec<_> = fleet
                 .histories()
                 .map(|node| (node.name().clone(), Risk::of(node.gaps(), &judge)))
