@@ -124,7 +124,8 @@ impl<'a> Ranking<'a> {
         match self.order.single_number() {
             Some((field, direction)) => {
                 let value = figure(field).map(Figure::of);
-                self.by_number.push((Rank::of(value, direction), number));
+                self.by_number
+                    .push((Rank::of(value.as_ref(), direction), number));
             }
             None => self.by_key.push((self.order.key(figure), number)),
         }
@@ -145,7 +146,7 @@ impl<'a> Ranking<'a> {
 }
 
 impl Rank {
-    fn of(figure: Option<Figure>, direction: Direction) -> Self {
+    fn of(figure: Option<&Figure>, direction: Direction) -> Self {
         let Some(Figure::Number(number)) = figure else {
             return Self::Unknown;
         };

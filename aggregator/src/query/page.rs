@@ -284,8 +284,8 @@ mod tests {
         loop {
             assert_eq!(walk.total(), 7);
             walked.extend(walk.rest().take(3).cloned());
-            let taken = walk.rest().take(3).len();
-            let token = orders.next_token(&walk, taken, 9, NOW);
+            let page = walk.rest().take(3).len();
+            let token = orders.next_token(&walk, page, 9, NOW);
             if token.is_empty() {
                 break;
             }

@@ -90,7 +90,7 @@ impl Watch {
             shape: Shape::of(request.view)?,
             interval,
             shutdown,
-            phase: Phase::Initial(names.to_vec().into_iter()),
+            phase: Phase::Initial(Vec::from(&*names).into_iter()),
             pending: VecDeque::new(),
             told: HashSet::new(),
             seen,

@@ -260,8 +260,8 @@ impl World {
         let before = self.register.last_change();
         let runtime = Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(self.register.expire(now));
-        let changes = self.register.changes(before, self.register.last_change());
-        let mut changed: Vec<_> = changes.into_iter().map(|(_, name)| name).collect();
+        let later = self.register.changes(before, self.register.last_change());
+        let mut changed: Vec<_> = later.into_iter().map(|(_, name)| name).collect();
         changed.sort_unstable();
         prop_assert_eq!(changed, due);
         for name in &gone {
