@@ -167,7 +167,7 @@ impl<'a> Search<'a> {
             grace_period,
             monitor_period: self.controller.monitor_period,
         };
-        let mut outcomes = self.replay.run(&[candidate], &|_| None);
+        let mut outcomes = self.replay.run(&[candidate], &|_| None, &|| ());
         outcomes.remove(0)
     }
 

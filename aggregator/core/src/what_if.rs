@@ -21,6 +21,9 @@ use crate::{
 /// Risky gaps from which the replay alone is taken for the rate; with fewer, its interval spans a factor of four.
 const GAPS_TO_TRUST_REPLAY: u64 = 10;
 
+/// Nodes judged at once: a hundred microseconds of work where all of them are bad.
+const SLICE: usize = 16;
+
 /// A grace period that might be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -160,11 +163,24 @@ pub fn simulate(
     candidates: &[Candidate],
     running_pods: impl Fn(&str) -> Option<u32>,
 ) -> Result<Vec<WhatIf>, SettingsError> {
+    simulate_in_slices(fleet, candidates, running_pods, &|| ())
+}
+
+/// The same, with a `pause` after every little piece of work: for whoever has but one processor, and others to serve with it.
+///
+/// # Errors
+/// When a candidate is no controller's setting.
+pub fn simulate_in_slices(
+    fleet: &Fleet,
+    candidates: &[Candidate],
+    running_pods: impl Fn(&str) -> Option<u32>,
+    pause: &dyn Fn(),
+) -> Result<Vec<WhatIf>, SettingsError> {
     let replay = Replay::new(fleet);
     for candidate in candidates {
         replay.settings(*candidate).validate()?;
     }
-    Ok(replay.run(candidates, &running_pods))
+    Ok(replay.run(candidates, &running_pods, pause))
 }
 
 /// What all candidates of a question share.
@@ -239,11 +255,15 @@ impl<'a> Replay<'a> {
         &self,
         candidates: &[Candidate],
         running_pods: &impl Fn(&str) -> Option<u32>,
+        pause: &dyn Fn(),
     ) -> Vec<WhatIf> {
         let settings = candidates.iter().map(|candidate| self.settings(*candidate));
         let panel = Panel::new(&settings.collect::<Vec<_>>());
         let mut tallies = vec![Tally::new(self.observed); panel.judges().len()];
-        for node in self.fleet.histories() {
+        for (number, node) in self.fleet.histories().enumerate() {
+            if number.is_multiple_of(SLICE) {
+                pause();
+            }
             let Some(risks) = panel.risks(node.gaps()) else {
                 continue;
             };
@@ -254,7 +274,10 @@ impl<'a> Replay<'a> {
         }
         let judged = panel.judges().iter().zip(tallies);
         let outcomes: Vec<WhatIf> = judged
-            .map(|(judge, tally)| self.outcome(judge.settings(), tally))
+            .map(|(judge, tally)| {
+                pause();
+                self.outcome(judge.settings(), tally)
+            })
             .collect();
         let of = |(number, candidate): (usize, &Candidate)| WhatIf {
             candidate: *candidate,

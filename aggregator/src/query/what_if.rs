@@ -4,12 +4,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use nodegrace_core::{
     Fleet,
-    what_if::{Basis, Candidate, Estimate, Extrapolation, WhatIf, simulate},
+    what_if::{Basis, Candidate, Estimate, Extrapolation, WhatIf, simulate_in_slices},
 };
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{compute::Computer, fleet, node};
+use super::{
+    compute::{Computer, give_way},
+    fleet, node,
+};
 use crate::{aggregator::Parts, register::Known, wire};
 
 /// Most candidates of one question: more than fit on a screen.
@@ -43,7 +46,8 @@ pub(super) async fn simulate_grace(
     let shared = Arc::clone(parts);
     let question = move |fleet: &Fleet| {
         let pods = |node: &str| shared.register.node(node, running_pods).flatten();
-        (simulate(fleet, &candidates, pods), fleet::controller(fleet))
+        let outcomes = simulate_in_slices(fleet, &candidates, pods, &give_way);
+        (outcomes, fleet::controller(fleet))
     };
     let (outcomes, present) = computer.answer(&parts.register, question).await?;
     let outcomes = outcomes.map_err(|error| Status::invalid_argument(error.to_string()))?;
