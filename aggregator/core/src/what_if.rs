@@ -21,8 +21,9 @@ use crate::{
 /// Risky gaps from which the replay alone is taken for the rate; with fewer, its interval spans a factor of four.
 const GAPS_TO_TRUST_REPLAY: u64 = 10;
 
-/// Nodes judged at once: a hundred microseconds of work where all of them are bad.
-const SLICE: usize = 16;
+/// Work between two pauses, in nodes passed over, and what one at risk counts for: some hundred microseconds.
+const SLICE: usize = 1024;
+const AT_RISK: usize = 64;
 
 /// A grace period that might be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,13 +261,17 @@ impl<'a> Replay<'a> {
         let settings = candidates.iter().map(|candidate| self.settings(*candidate));
         let panel = Panel::new(&settings.collect::<Vec<_>>());
         let mut tallies = vec![Tally::new(self.observed); panel.judges().len()];
-        for (number, node) in self.fleet.histories().enumerate() {
-            if number.is_multiple_of(SLICE) {
+        let mut work = 0;
+        for node in self.fleet.histories() {
+            if work >= SLICE {
                 pause();
+                work = 0;
             }
+            work += 1;
             let Some(risks) = panel.risks(node.gaps()) else {
                 continue;
             };
+            work += AT_RISK;
             let pods = running_pods(node.name()).map(f64::from);
             for (tally, own) in tallies.iter_mut().zip(risks) {
                 tally.take(node, own, pods);

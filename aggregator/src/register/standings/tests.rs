@@ -11,7 +11,10 @@ use nodegrace_proto::v1;
 use proptest::prelude::*;
 use tokio::runtime::Builder;
 
-use super::super::{Batch, Beside, Known, News, Register};
+use super::{
+    super::{Batch, Beside, Known, News, Register},
+    Row,
+};
 use crate::{
     Config,
     query::{Field, Value, node_state, node_value, status},
@@ -387,4 +390,10 @@ fn a_node_whose_stream_ends_long_after_its_last_report_is_forgotten() {
     world.happen(&Step::Leave(0));
     world.expire().expect("it is silent for days");
     assert!(!world.register.knows("node-0"));
+}
+
+#[test]
+fn a_row_takes_a_third_of_a_kibibyte_at_most() {
+    let row = size_of::<Option<Row>>() + size_of::<Duration>();
+    assert!(row <= 340, "{row} bytes");
 }
