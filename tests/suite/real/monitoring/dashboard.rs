@@ -3,7 +3,10 @@
 use std::fs;
 
 use anyhow::Context as _;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::real::programs::output_of;
 
 const FILE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -42,4 +45,38 @@ pub(super) fn queries(cluster: &str, node: &str) -> anyhow::Result<Vec<Query>> {
         }
     }
     Ok(queries)
+}
+
+/// Prometheus 3 keeps the quantile 1 as 1.0, whatever the exposition says.
+#[test]
+fn the_longest_is_shown_however_prometheus_spells_its_quantile() -> anyhow::Result<()> {
+    let directory = TempDir::new()?;
+    let file = directory.path().join("quantiles.json");
+    let queries = queries("east", "n")?;
+    let by_quantile: Vec<_> = queries
+        .iter()
+        .filter(|query| query.expr.contains("quantile=~"))
+        .collect();
+    anyhow::ensure!(!by_quantile.is_empty(), "no panel shows quantiles");
+    for query in by_quantile {
+        let (before, _) = query.expr.split_once('{').context("no selector")?;
+        let (_, name) = before.rsplit_once('(').context("no aggregation")?;
+        let all = ["0.5", "0.99", "1", "1.0"];
+        let series = all.map(|quantile| {
+            let series = format!(
+                "{name}{{cluster=\"east\",node=\"n\",channel=\"LEASE\",quantile=\"{quantile}\"}}"
+            );
+            json!({"series": series, "values": "7"})
+        });
+        let shown = all.map(|quantile| {
+            let labels = format!("{{channel=\"LEASE\",quantile=\"{quantile}\"}}");
+            json!({"labels": labels, "value": 7})
+        });
+        let asked = json!({"expr": query.expr, "eval_time": "0m", "exp_samples": shown});
+        let test = json!({"tests": [{"input_series": series, "promql_expr_test": [asked]}]});
+        fs::write(&file, test.to_string())?;
+        output_of("promtool", ["test", "rules", &file.display().to_string()])
+            .with_context(|| query.title.clone())?;
+    }
+    Ok(())
 }
