@@ -12,7 +12,7 @@ use hyper::{
     body::{Bytes, Frame},
 };
 use kube::client::Body;
-use nodegrace_aggregator::{ApiServer, Config};
+use nodegrace_aggregator::{ApiServer, Config, MetricsFormat};
 use nodegrace_proto::v1;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -194,7 +194,8 @@ async fn a_server_that_could_not_stream_a_list_once_is_asked_again_later() {
     assert!(count(&log, Page) > 1);
     world.pass(seconds(900)).await;
     assert!(count(&log, Streaming) > 1);
-    assert_eq!(explain(&world).await.expect("a story").ready_addresses, 1);
+    let story = explain(&world).await.expect("a story");
+    assert_eq!(story.ready_addresses, Some(1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,7 +226,12 @@ async fn a_slice_that_loses_its_service_takes_its_addresses_along() {
     });
     world.pass(seconds(1)).await;
     let story = explain(&world).await.expect("a story");
-    assert_eq!(story.addresses, 0);
+    assert_eq!((story.ready_addresses, story.addresses), (Some(0), Some(0)));
+    assert!(
+        story.summary.contains("shop/web has no address now"),
+        "{}",
+        story.summary
+    );
     let kinds: Vec<_> = story.entries.iter().map(v1::TimelineEntry::kind).collect();
     assert_eq!(kinds, [v1::TimelineKind::AddressRemoved]);
 }
@@ -244,6 +250,9 @@ async fn a_node_without_an_agent_is_answered_from_the_watch() {
         .expect("a node")
         .into_inner();
     assert_eq!(node.state(), v1::State::NoAgent);
+    let metrics = world.aggregator.metrics(MetricsFormat::Text).await;
+    let metrics = metrics.expect("an answer");
+    assert!(metrics.contains("\nnodegrace_nodes{state=\"NO_AGENT\"} 1\n"));
     let ready = node.ready.as_ref().map(v1::Ready::status);
     assert_eq!(ready, Some(v1::ConditionStatus::True));
     assert_eq!(

@@ -138,9 +138,10 @@ async fn report(world: &World, agent: &mut Agent) {
 #[tokio::test(start_paused = true)]
 async fn a_real_flip_is_explained_as_it_was_recorded() {
     let clock = a_clock();
+    let directory = tempfile::tempdir().expect("a directory");
     let mut config = Config {
         cluster: Some(replay(&clock)),
-        ..Config::default()
+        ..World::durable(directory.path())
     };
     let periods = (Duration::from_secs(40), Duration::from_secs(5));
     config.fleet.controller = ControllerSettings::default().with_periods(periods.0, periods.1);
@@ -152,7 +153,7 @@ async fn a_real_flip_is_explained_as_it_was_recorded() {
         service: "npth-price".into(),
         ..v1::ExplainEndpointRequest::default()
     };
-    let story = world.query().explain_endpoint(request).await;
+    let story = world.query().explain_endpoint(request.clone()).await;
     let story = story.expect("a story").into_inner();
     let lines = story
         .entries
@@ -165,4 +166,13 @@ async fn a_real_flip_is_explained_as_it_was_recorded() {
         story.flips[0].seen_by_watch && story.flips[0].seen_by_agent,
         "counted once"
     );
+    assert!(story.addresses.is_some_and(|addresses| addresses > 0));
+
+    // The flip is kept. What the Service has now nobody watches any more, and none is another answer.
+    let world = world.restart(directory.path()).await;
+    let story = world.query().explain_endpoint(request).await;
+    let story = story.expect("a story").into_inner();
+    assert_eq!(story.flips.len(), 1);
+    assert_eq!((story.ready_addresses, story.addresses), (None, None));
+    assert!(story.summary.contains("is not known"), "{}", story.summary);
 }

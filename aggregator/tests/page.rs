@@ -137,6 +137,7 @@ async fn an_error_has_the_code_and_the_field_of_grpc() {
         ("/api/v1/flips.json?kind=NONE", 400, "kind"),
         ("/api/v1/course.json", 400, "node_name"),
         ("/api/v1/explain-endpoint.json?namespace=a", 400, "service"),
+        ("/api/v1/nodes/%ff.json", 400, "name"),
     ] {
         let answer = world.get(path, &[]).await;
         let error = answer.json();
@@ -148,11 +149,21 @@ async fn an_error_has_the_code_and_the_field_of_grpc() {
         let violation = &error["details"][0]["fieldViolations"][0];
         assert_eq!(violation["field"], field, "{path}: {error}");
     }
-    let missing = world.get("/api/v1/nodes/nobody.json", &[]).await;
+    for path in ["/api/v1/nodes/nobody.json", "/api/v1/nope.json", "/api/v2"] {
+        let missing = world.get(path, &[]).await;
+        assert_eq!(
+            (missing.status, missing.json()["code"].as_i64()),
+            (404, Some(5)),
+            "{path}"
+        );
+    }
+    let posted = hyper::Request::post("/api/v1/fleet.json").body(axum::body::Body::empty());
+    let refused = world.ask(posted.expect("a request")).await;
     assert_eq!(
-        (missing.status, missing.json()["code"].as_i64()),
-        (404, Some(5))
+        (refused.status, refused.json()["code"].as_i64()),
+        (405, Some(12))
     );
+    assert_eq!(refused.headers["allow"], "GET,HEAD");
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,6 +68,23 @@ async fn a_longer_grace_period_would_have_cost_fewer_flips() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_no_gap_was_measured_nothing_is_told_of_what_they_cost() {
+    let world = World::new();
+    let answer = simulate(&world, Vec::new()).await.expect("a table");
+    assert!(!answer.outcomes.is_empty());
+    for outcome in answer.outcomes {
+        assert_eq!(outcome.estimate, None);
+        assert_eq!(outcome.not_ready_per_day, None);
+        assert_eq!(outcome.saved_per_day, None);
+        assert_eq!(outcome.lost_pods_per_day, None);
+        assert!(
+            outcome.mean_detection.is_some(),
+            "that is the settings' own"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_present_setting_is_simulated_as_it_is_judged() {
     let world = World::new();
     let _agent = overloaded(&world).await;

@@ -48,12 +48,13 @@ pub struct WhatIf {
     pub extrapolated: Option<Extrapolation>,
     /// Nodes with at least one gap at risk, the worst first.
     pub affected: Arc<[AffectedNode]>,
-    /// Time that nodes of the fleet would stand as not ready for lost heartbeats though they are alive, per day.
-    pub not_ready_per_day: Duration,
-    /// How much less that is than with the controller's present settings; negative: more.
-    pub saved_per_day: SignedDuration,
-    /// Pods that would be marked not ready, per day, counting those that run on affected nodes now. Absent: how many run is
-    /// not known of some affected node.
+    /// Time that nodes of the fleet would stand as not ready for lost heartbeats though they are alive, per day. Absent like
+    /// `flips`.
+    pub not_ready_per_day: Option<Duration>,
+    /// How much less that is than with the controller's present settings; negative: more. Absent like `flips`.
+    pub saved_per_day: Option<SignedDuration>,
+    /// Pods that would be marked not ready, per day, counting those that run on affected nodes now. Absent: no gap was measured,
+    /// or how many run is not known of some affected node.
     pub lost_pods_per_day: Option<f64>,
     /// Mean time from the last heartbeat of a node that really died until the controller marks it. Counted from the death
     /// it is shorter by half a heartbeat period on average.
@@ -297,19 +298,21 @@ impl<'a> Replay<'a> {
             affected,
             lost_pods,
         } = tally;
-        let not_ready_per_day = risk.outage().mul_f64(self.per_day());
+        let flips = risk.per_fleet(self.nodes);
+        let not_ready_per_day = flips.map(|_| risk.outage().mul_f64(self.per_day()));
         WhatIf {
             candidate: Candidate {
                 grace_period: controller.grace_period,
                 monitor_period: controller.monitor_period,
             },
-            flips: risk.per_fleet(self.nodes),
+            flips,
             sketched_ratio: risk.sketched_ratio(),
             extrapolated: self.extrapolate(controller),
             affected: worst_first(&affected),
             not_ready_per_day,
-            saved_per_day: SignedDuration::difference(self.present, not_ready_per_day),
-            lost_pods_per_day: lost_pods.map(|pods| pods * self.per_day()),
+            saved_per_day: not_ready_per_day
+                .map(|not_ready| SignedDuration::difference(self.present, not_ready)),
+            lost_pods_per_day: flips.and(lost_pods).map(|pods| pods * self.per_day()),
             mean_detection: controller.mean_detection(),
             latest_detection: controller.latest_flip(GapStart::Once),
         }

@@ -22,10 +22,17 @@ pub(super) fn write(
 }
 
 fn nodes(out: &mut Exposition, fleet: &FleetFigures, states: &BTreeMap<State, u64>) {
-    let mut family = out.family("nodegrace_nodes", Kind::Gauge, "Nodes by state.");
+    let mut family = out.family(
+        "nodegrace_nodes",
+        Kind::Gauge,
+        "Nodes by state. NO_AGENT has no series unless the cluster's nodes are watched (--watch-cluster): who has no agent does not report it.",
+    );
     for state in words::STATES {
-        let nodes = states.get(&state).copied().unwrap_or_default();
-        family.sample(&[("state", words::state(state))], nodes as f64);
+        // Of the other states every node is known.
+        let none = (state != State::NoAgent).then_some(0);
+        if let Some(nodes) = states.get(&state).copied().or(none) {
+            family.sample(&[("state", words::state(state))], nodes as f64);
+        }
     }
     out.single(
         "nodegrace_agents_connected",

@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use nodegrace_core::{Fleet, NodeHistory, infer_fleet_grace};
+use nodegrace_core::{Fleet, NodeHistory, State as NodeState, infer_fleet_grace};
 pub use nodegrace_exposition::Format;
 use nodegrace_exposition::{Exposition, Figures, Kind};
 use tokio::{sync::Semaphore, task::JoinError};
@@ -110,7 +110,10 @@ fn write(out: &mut Exposition, fleet: &Fleet, parts: &Parts) {
     let inferred = infer_fleet_grace(fleet);
     let nodes = parts.config.metrics_nodes.of(fleet, now);
     let coverage = coverage(parts, fleet, now);
-    let states = states(&figures, coverage.as_ref());
+    let mut states = states(&figures, coverage.as_ref());
+    if coverage.is_some() {
+        states.entry(NodeState::NoAgent).or_default();
+    }
     let controller = &fleet.config().controller;
     fleet::write(out, &figures, &states, controller, inferred.as_ref());
     for (name, help, value) in [

@@ -205,8 +205,8 @@ fn data(out: &mut Exposition, nodes: &[NodeFigures]) {
         out,
         nodes,
         "nodegrace_node_blind_seconds",
-        "Time in which the agent could not see a channel.",
-        |node| node.observation.blind.as_secs_f64(),
+        "Time in which the agent could not see a channel, counted when it sees it again.",
+        |node| node.observation.blind_in_ended_spells.as_secs_f64(),
     );
     counter(
         out,

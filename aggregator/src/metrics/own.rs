@@ -75,13 +75,14 @@ fn refused(out: &mut Exposition, refused: &Refused) {
     let mut family = out.family(
         "nodegrace_refused",
         Kind::Counter,
-        "What was refused: questions of those who may not ask, connections and batches of nodes beyond the most, batches that came too fast.",
+        "What was refused: questions of those who may not ask, connections and batches of nodes beyond the most, batches that came too fast, answers that were read too slowly.",
     );
     for (kind, tally) in [
         ("query", &refused.queries),
         ("connection", &refused.connections),
         ("node_batch", &refused.nodes),
         ("hasty_batch", &refused.hasty_batches),
+        ("slow_reader", &refused.slow_readers),
     ] {
         family.sample(&[("kind", kind)], tally.total() as f64);
     }

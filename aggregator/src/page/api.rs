@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path, Query as Parameters, State},
-    http::{HeaderMap, request::Parts as Head},
-    response::Response,
-    routing::get,
+    extract::{FromRequestParts, Path, Query as Parameters, State, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, Uri, request::Parts as Head},
+    response::{IntoResponse as _, Response},
+    routing::{any, get},
 };
 use nodegrace_proto::{
     json,
@@ -45,6 +45,22 @@ pub(super) fn routes(parts: Arc<Parts>, shutdown: CancellationToken) -> Router {
         .with_state(query)
         .route("/api/v1/strips.json", get(strips))
         .with_state(parts)
+        .method_not_allowed_fallback(only_read)
+        .route("/api/", any(nothing))
+        .route("/api/{*path}", any(nothing))
+}
+
+/// For a path that there is not.
+async fn nothing(uri: Uri) -> Failed {
+    Status::not_found(format!("there is no {}", uri.path())).into()
+}
+
+/// For a method that no path has.
+async fn only_read() -> Response {
+    let failed = Failed(Status::unimplemented(
+        "the API is read with GET, and with nothing else",
+    ));
+    (StatusCode::METHOD_NOT_ALLOWED, failed).into_response()
 }
 
 /// The parameters in a query string. An unknown one is an error: a misspelt filter must not show every node.
@@ -78,7 +94,12 @@ async fn nodes(
 }
 
 /// Kubernetes' names may hold dots, so the ending is taken off only once.
-async fn node(State(query): Query, headers: HeaderMap, Path(file): Path<String>) -> Answer {
+async fn node(
+    State(query): Query,
+    headers: HeaderMap,
+    file: Result<Path<String>, PathRejection>,
+) -> Answer {
+    let Path(file) = file.map_err(|error| Failed::argument("name", error.body_text()))?;
     let Some(name) = file.strip_suffix(".json") else {
         return Err(Status::not_found("there is only nodes/NAME.json").into());
     };

@@ -83,8 +83,8 @@ pub(super) fn story(
         entries,
         flips: told_flips,
         dropped_entries: dropped as u64 + told.dropped,
-        ready_addresses: told.now.as_ref().map_or(0, |now| now.ready),
-        addresses: told.now.as_ref().map_or(0, |now| now.all),
+        ready_addresses: told.now.as_ref().map(|now| now.ready),
+        addresses: told.now.as_ref().map(|now| now.all),
         warning: warning(parts, since, told.changes_since),
         changes_since_time: told.changes_since.map(wire::to_timestamp),
         dropped_addresses: told.dropped_addresses,
@@ -98,7 +98,7 @@ struct Told {
     changes: Vec<AddressChange>,
     /// Since when these are known. Absent: they are not.
     changes_since: Option<WallTime>,
-    /// Absent: no list says, or there is no such Service any more.
+    /// Absent: no list says. A Service that is in none has no addresses.
     now: Option<Addresses>,
     dropped: u64,
     dropped_addresses: u64,
@@ -124,7 +124,8 @@ impl Addresses {
 impl Told {
     /// Reads it. The cluster is looked at for a moment only, and what it kept is looked through after that.
     fn of(parts: &Parts, service: &Service, since: Option<WallTime>) -> Result<Self, Status> {
-        let (flips, kept, now, complete_since, missed) = {
+        let was_listed = risk::was_listed(&parts.cluster.slices());
+        let (flips, kept, listed, complete_since, missed) = {
             let cluster = parts.cluster.read();
             (
                 cluster.flips().all(),
@@ -161,12 +162,14 @@ impl Told {
             .filter(|change| !of_flips.contains(&(&*change.endpoint.address, change.moment.time)))
             .cloned()
             .collect();
-        if now.is_none() && flips.is_empty() && changes.is_empty() {
-            risk::was_listed(&parts.cluster.slices())?;
+        if listed.is_none() && flips.is_empty() && changes.is_empty() {
+            was_listed?;
             return Err(Status::not_found(format!(
                 "there is no Service {service} with EndpointSlices, and nothing is kept of one"
             )));
         }
+        let none = Addresses { ready: 0, all: 0 };
+        let now = listed.or_else(|| was_listed.is_ok().then_some(none));
         // Changes that made room for newer ones are not known any more, nor are those that are too old.
         let oldest = kept.oldest().map(|change| change.moment.time);
         let past = oldest.filter(|_| missed.changes > 0);

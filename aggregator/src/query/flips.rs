@@ -54,13 +54,14 @@ pub(super) fn list(
         }
     }
     let (flips, next) = flips.page();
-    let flips = flips.into_values().map(|flip| {
+    let flips = flips.into_iter().map(|(place, flip)| {
         let seen = Seen::of(parts, flip);
         let all = |_: &LostAddress| request.addresses;
-        message(flip, seen.as_ref(), &rule, all)
+        (place, message(flip, seen.as_ref(), &rule, all))
     });
+    let (flips, next) = page::fitting(flips, next);
     Ok(v1::ListFlipsResponse {
-        flips: flips.collect(),
+        flips,
         next_page_token: next.map_or_else(String::new, |place| place.token(fingerprint)),
         dropped_flips: missed.flips,
         dropped_addresses: missed.flip_addresses,

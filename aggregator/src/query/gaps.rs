@@ -62,11 +62,13 @@ pub(super) async fn list(
         .await;
     let (gaps, next) = gaps.page();
     let controller = &parts.config.fleet.controller;
-    let gaps = gaps
-        .into_iter()
-        .map(|(place, (gap, why))| message(&place.name, &gap, why.as_ref(), controller));
+    let gaps = gaps.into_iter().map(|(place, (gap, why))| {
+        let message = message(&place.name, &gap, why.as_ref(), controller);
+        (place, message)
+    });
+    let (gaps, next) = page::fitting(gaps, next);
     Ok(v1::ListGapsResponse {
-        gaps: gaps.collect(),
+        gaps,
         next_page_token: next.map_or_else(String::new, |place| place.token(fingerprint)),
         dropped_gaps,
     })

@@ -10,12 +10,9 @@ use super::{
     filter::Filter,
     node::{self, Shape},
     order::{Order, Ranking},
-    page::{self, Listed, Orders, Walk},
+    page::{self, Listed, MAX_PAGE_BYTES, Orders, Walk},
 };
 use crate::aggregator::Parts;
-
-/// Size in bytes at which a page ends early, as AIP-158 allows: clients take messages up to 4 MiB unless told otherwise.
-const MAX_PAGE_BYTES: usize = 3 << 20;
 
 /// The page that `request` asks for.
 pub(super) async fn nodes(

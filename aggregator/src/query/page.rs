@@ -15,7 +15,7 @@ use std::{
 
 use tonic::Status;
 
-pub(crate) use self::collector::Collector;
+pub(crate) use self::collector::{Collector, MAX_PAGE_BYTES, fitting};
 
 /// Page size where none is asked for.
 const DEFAULT_PAGE_SIZE: usize = 100;

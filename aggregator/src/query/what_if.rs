@@ -142,8 +142,8 @@ pub(super) fn message(outcome: &WhatIf, named: usize) -> v1::GraceOutcome {
                 flips: affected.flips().map(node::expected_flips),
             })
             .collect(),
-        not_ready_per_day: Some(wire::to_duration(outcome.not_ready_per_day)),
-        saved_per_day: Some(wire::to_signed_duration(outcome.saved_per_day)),
+        not_ready_per_day: outcome.not_ready_per_day.map(wire::to_duration),
+        saved_per_day: outcome.saved_per_day.map(wire::to_signed_duration),
         lost_pods_per_day: outcome.lost_pods_per_day,
         mean_detection: Some(wire::to_duration(outcome.mean_detection)),
         latest_detection: Some(wire::to_duration(outcome.latest_detection)),

@@ -158,7 +158,12 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(axum::body::Body::empty()).expect("a request");
+        self.ask(request.body(axum::body::Body::empty()).expect("a request"))
+            .await
+    }
+
+    /// What the page's server answers to this request.
+    pub async fn ask(&self, request: hyper::Request<axum::body::Body>) -> Answer {
         let answer = self.page.clone().oneshot(request).await;
         let (head, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
         let body = body.collect().await.expect("a body").to_bytes();

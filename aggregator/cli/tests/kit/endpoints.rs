@@ -156,8 +156,8 @@ pub fn story() -> v1::ExplainEndpointResponse {
         dropped_entries: 2,
         changes_since_time: ago(7200),
         dropped_addresses: 0,
-        ready_addresses: 4,
-        addresses: 5,
+        ready_addresses: Some(4),
+        addresses: Some(5),
         warning: String::new(),
     }
 }

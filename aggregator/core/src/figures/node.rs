@@ -127,6 +127,8 @@ pub struct Observation {
     pub blind_spells: u64,
     /// Time in which some channel could not be seen; spells of both channels at once count twice.
     pub blind: Duration,
+    /// The part of it in spells that ended: how long the others really took shows only then, and may be less than until now.
+    pub blind_in_ended_spells: Duration,
     /// Intervals between heartbeats that were not counted as gaps.
     pub unmeasured_gaps: u64,
     /// Records acknowledged by an earlier run and forgotten with it.

@@ -46,6 +46,7 @@ impl NodeHistory {
             measured: self.gaps.measured(),
             blind_spells: self.counters.blind_spells,
             blind: self.counters.blind + self.blind_now(now),
+            blind_in_ended_spells: self.counters.blind,
             unmeasured_gaps: self.gaps.unmeasured(),
             forgotten_records: self.counters.forgotten_records,
             duplicate_records: self.counters.duplicate_records,

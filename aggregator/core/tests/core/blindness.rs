@@ -139,6 +139,23 @@ fn while_one_channel_is_blind_the_other_alone_measures_no_gap() {
 }
 
 #[test]
+fn a_blind_spell_that_turns_out_shorter_takes_nothing_from_those_that_ended() {
+    let (mut fleet, mut agent) = steady();
+    agent.view(Channel::Lease, Some(Visibility::Blind { since: s(1201.0) }));
+    agent.send(&mut fleet, 1215.0);
+    // Nothing is heard of the agent for a while: as far as is known here it is blind still.
+    let running = figures(&fleet, 1291.0).observation;
+    assert_eq!(running.blind, s(90.0));
+    assert_eq!(running.blind_in_ended_spells, s(0.0));
+    agent.view(Channel::Lease, Some(Visibility::Observed));
+    agent.blind(Channel::Lease, 1201.0, 1219.0, true);
+    agent.send(&mut fleet, 1292.0);
+    let ended = figures(&fleet, 1292.0).observation;
+    assert_eq!(ended.blind, s(18.0));
+    assert_eq!(ended.blind_in_ended_spells, s(18.0));
+}
+
+#[test]
 fn a_resumed_watch_keeps_the_periods_even_when_a_batch_was_sent_meanwhile() {
     let (mut fleet, mut agent) = steady();
     let blind = Visibility::Blind { since: s(1201.0) };

@@ -76,6 +76,14 @@ impl Literal {
         }
     }
 
+    /// Where to look for what no list of nodes holds, in words: an empty list would say that there is none.
+    pub(super) fn found_nowhere(&self, comparator: Comparator) -> Option<&'static str> {
+        let is_unlisted = matches!(self, Self::State(v1::State::NoAgent));
+        (is_unlisted && comparator != Comparator::NotEqual).then_some(
+            "nodes without an agent are not listed; agent_coverage of GetFleet names them",
+        )
+    }
+
     /// Whether `value` compares with this as the comparator says.
     pub(super) fn compares(&self, comparator: Comparator, value: Value<'_>) -> bool {
         let order = match (self, value) {

@@ -181,6 +181,10 @@ mod tests {
             ("stat = OK", "position 1: unknown field \"stat\""),
             ("risk > 1", "position 1: unknown field \"risk\""),
             ("state = FINE", "position 9: \"FINE\" is no state"),
+            (
+                "state = NEAR OR state = NO_AGENT",
+                "position 25: nodes without an agent are not listed; agent_coverage of GetFleet",
+            ),
             ("margin < 20", "position 10: \"20\" is no duration"),
             ("margin < 20 s", "position 10: \"20\" is no duration"),
             (

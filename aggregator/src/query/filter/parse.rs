@@ -151,6 +151,9 @@ impl Parser<'_> {
         }
         let literal = Literal::parse(field.kind(), text)
             .map_err(|problem| FilterError::at(value, problem))?;
+        if let Some(problem) = literal.found_nowhere(comparator) {
+            return Err(FilterError::at(value, problem));
+        }
         Ok(Expression::Compare(field, comparator, literal))
     }
 

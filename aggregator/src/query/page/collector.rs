@@ -2,6 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message;
+
+/// Size in bytes at which a page ends early, as AIP-158 allows: clients take messages up to 4 MiB unless told otherwise.
+pub(crate) const MAX_PAGE_BYTES: usize = 3 << 20;
+
+/// As many messages of a page as an answer has room for, and the place after which the next one begins: `next`, unless it ends early.
+pub(crate) fn fitting<P, M: Message>(
+    page: impl Iterator<Item = (P, M)>,
+    next: Option<P>,
+) -> (Vec<M>, Option<P>) {
+    let (mut messages, mut bytes, mut last) = (Vec::new(), 0, None);
+    for (place, message) in page {
+        if bytes > MAX_PAGE_BYTES {
+            return (messages, last);
+        }
+        bytes += message.encoded_len();
+        messages.push(message);
+        last = Some(place);
+    }
+    (messages, next)
+}
+
 /// The first items of an order after some place: one page of them, and whether there are more.
 ///
 /// Items may come in any order, and an item is made only once its place is on the page.
@@ -76,6 +98,21 @@ mod tests {
         assert_eq!(walk(2), [vec![10, 30], vec![50, 70], vec![90]]);
         assert_eq!(walk(5), [[10, 30, 50, 70, 90]], "no page is empty");
         assert_eq!(walk(9), [[10, 30, 50, 70, 90]]);
+    }
+
+    #[test]
+    fn a_page_of_large_messages_ends_early_and_is_gone_on_with() {
+        let large = || "x".repeat(1 << 20);
+        let page = || (0..10).map(|place| (place, large()));
+        let (messages, next) = fitting(page(), Some(9));
+        assert_eq!((messages.len(), next), (3, Some(2)));
+        let encoded: usize = messages.iter().map(Message::encoded_len).sum();
+        assert!(encoded < 4 << 20, "clients take no more");
+
+        let (messages, next) = fitting(page().take(2), None);
+        assert_eq!((messages.len(), next), (2, None));
+        let whole = fitting(page().skip(9), Some(9));
+        assert_eq!((whole.0.len(), whole.1), (1, Some(9)));
     }
 
     #[test]

@@ -48,7 +48,10 @@ pub(in crate::query::explain) fn summary(
 ) -> String {
     let today = now.map_or_else(
         || format!("What addresses {service} has now is not known"),
-        |Addresses { ready, all }| format!("{ready} of {all} addresses of {service} are ready now"),
+        |Addresses { ready, all }| match all {
+            0 => format!("{service} has no address now"),
+            _ => format!("{ready} of {all} addresses of {service} are ready now"),
+        },
     );
     let Some(last) = flips.last() else {
         return format!("No node that was not Ready took an address along. {today}.");
