@@ -40,16 +40,20 @@ export function course({ startTime, step, steps: kept }, gaps, grace, now) {
         lines.map(([name, kind], line) => name && svg("text", { x: x(range[1]) - widths(lines.slice(line + 1)), y: 11, class: `tick end line-key ${kind}` }, `— ${name}`))],
     });
   });
-  return html("figure", { class: "stack" }, gapPlot(shown, grace, axis, colour, shades), legend(kinds, gaps.length - shown.length), plots);
+  return html("figure", { class: "stack" }, gapPlot(shown, grace, axis, colour, shades, [kept.map((one) => seconds(one.gap)), begin, length]), legend(kinds, gaps.length - shown.length), plots);
 }
 
-/** Each gap kept exactly stands where it ended, as high as it was long; the colour is its first cause. */
-function gapPlot(gaps, grace, axis, colour, shades) {
-  const top = Math.max(...gaps.map((gap) => seconds(gap.duration)), (grace ?? 30) * 1.15) * 1.06;
+/**
+ * Each gap kept exactly stands where it ended, as high as it was long; the colour is its first cause. Behind them is the longest of
+ * every step, which is known of those too that made room for longer ones.
+ */
+function gapPlot(gaps, grace, axis, colour, shades, [longest, begin, length]) {
+  const top = Math.max(...gaps.map((gap) => seconds(gap.duration)), ...longest.map(Number), (grace ?? 30) * 1.15) * 1.06;
   return chart({
     ...axis, y: [0, top], unit: "s", title: "Long gaps",
     draw: (x, y) => [
       shades(x, y, top),
+      steps(longest, begin, length, axis.x[1], x, y, "line longest"),
       grace && svg("line", { x1: x(axis.x[0]), x2: x(axis.x[1]), y1: y(grace), y2: y(grace), class: "grace" }),
       gaps.map((gap) => {
         const length = seconds(gap.duration);
@@ -62,9 +66,13 @@ function gapPlot(gaps, grace, axis, colour, shades) {
   });
 }
 
+/** Says that not every long gap is listed, where that is so. */
+export const madeRoom = (dropped) => (Number(dropped) > 0 ? html("p", { class: "note" }, `${counted(dropped, "shorter gap")} made room for longer ones and ${Number(dropped) === 1 ? "is" : "are"} not listed.`) : "");
+
 const legend = (kinds, older) => html("figcaption", { class: "legend" },
   kinds.map((kind, place) => html("span", { class: `cause-key c${place % COLOURS}` }, `● ${cause(kind)}`)),
   html("span", {}, "● grey: not judged"), html("span", {}, "○ not counted (blind at its ends)"), html("span", {}, "large: flipped"),
+  html("span", { class: "key longest" }), "longest of every two minutes",
   html("span", { class: "key grace" }), "grace period", older ? html("span", {}, `${older} older below`) : "");
 
 /** First causes of a node's late gaps, with the latest one's sentence and what acts on it. */

@@ -43,7 +43,7 @@ export function endpoints(main, signal) {
     fleet ??= await get("fleet.json", {}, signal);
     const isWatched = fleet.clusterWatch?.endpointSlices?.phase !== "WATCH_PHASE_OFF";
     const [listed, at, explained] = await Promise.all([
-      get("flips.json", { page_size: 1000 }, signal),
+      get("flips.json", { page_size: MOST }, signal),
       isWatched ? get("services-at-risk.json", { page_size: MOST }, signal).catch(unless) : { isOff: true },
       isWatched && wanted ? get("explain-endpoint.json", { namespace, service }, signal).catch(unless) : null,
     ]);
@@ -100,12 +100,12 @@ function theFlips({ flips, droppedFlips, nextPageToken }) {
     return [`${flip.lostAddresses}: `, flip.services.slice(0, 3).flatMap((one, at) => [at ? ", " : "", serviceLink(one)]), flip.services.length > 3 ? `, ${flip.services.length - 3} more` : ""];
   };
   return [heading,
-    table(["Seen", "Node", "Kind", "Unheard for", "Not Ready for", "Addresses lost", "First cause", "Kept by"], flips.slice(0, MOST).map((flip) => ({
+    table(["Seen", "Node", "Kind", "Unheard for", "Not Ready for", "Addresses lost", "First cause", "Kept by"], flips.map((flip) => ({
       kind: flip.readyAgainTime || flip.deletedTime ? "" : "bad",
       cells: [moment(flip.seenTime), nodeLink(flip.nodeName), named(flip.kind, "FLIP_KIND_"), duration(seconds(flip.unheardFor)),
         flip.readyAgainTime ? duration(seconds(flip.unreadyFor)) : flip.deletedTime ? "deleted" : flip.seenByWatch ? "not back" : UNKNOWN,
         lost(flip), cause(flip.causes[0]?.kind), flip.gap && flip.kind === "FLIP_KIND_HEARTBEAT_LOST" ? `a grace of ${duration(seconds(flip.gap.sufficientGracePeriod)).replace(".0s", "s")}` : UNKNOWN],
     }))),
-    flips.length > MOST || nextPageToken ? html("p", { class: "note" }, `The latest ${MOST} are shown.`) : "",
+    nextPageToken ? html("p", { class: "note" }, `The latest ${flips.length} are shown.`) : "",
     Number(droppedFlips) > 0 ? html("p", { class: "note" }, `${counted(droppedFlips, "older flip")} made room for newer ones.`) : ""];
 }

@@ -2,7 +2,7 @@
 // figures came true so far.
 
 import { html, svg } from "./plot.js";
-import { STATES, UNKNOWN, counted, duration, interval, moment, rate, seconds, setting, stateOf } from "./words.js";
+import { BASES, STATES, UNKNOWN, counted, duration, interval, moment, rate, seconds, setting, stateOf } from "./words.js";
 
 /** States that say that a node is in danger, or gone already. */
 const DANGER = new Set(["NOT_READY", "OVERDUE", "FLIPPING", "NEAR"]);
@@ -34,7 +34,7 @@ export function verdict(heading, of, wanted, choose) {
 /** Fills `tiles` from GetFleet and, where it came, Recommend. */
 export function glance(tiles, fleet, advice) {
   tiles.replaceChildren(
-    tile("Expected flips per day", interval(fleet.expectedFlips), `95 % interval; ${fleet.flipsSeen} seen`),
+    tile("Expected flips per day", interval(fleet.expectedFlips), `by replay, 95 % interval; ${fleet.flipsSeen} seen`),
     tile("Grace period", setting(seconds(fleet.controller.gracePeriod)), fleet.controller.warning || fleet.controller.basis, fleet.controller.warning ? "warned" : ""),
     recommended(advice), coverage(fleet), calibration(fleet.calibration));
   const shared = fleet.sharedCauses.filter((cause) => Number(cause.nodes) > 1).slice(0, MOST_SHARED);
@@ -53,9 +53,12 @@ function recommended(advice) {
 function inShort(advice) {
   if (!advice) return "not computed: others compute now.";
   const { present, recommended, shortage } = advice;
+  // What they rest on: the rate of the fleet beside this is replayed, and may be another.
+  const by = (...outcomes) => [...new Set(outcomes.map((outcome) => BASES[outcome?.estimate?.basis]).filter(Boolean))].join(" and ");
   const flips = (outcome) => rate(outcome?.estimate?.perDay);
   if (recommended) {
-    return present?.gracePeriod === recommended.gracePeriod ? `as it is: ${flips(present)} flips a day.` : `${flips(recommended)} flips a day, not ${flips(present)}.`;
+    return present?.gracePeriod === recommended.gracePeriod ? `as it is: ${flips(present)} flips a day, by ${by(present)}.`
+      : `${flips(recommended)} flips a day, not ${flips(present)}, by ${by(recommended, present)}.`;
   }
   return {
     SHORTAGE_KIND_NOTHING_MEASURED: "no gap was measured yet.",

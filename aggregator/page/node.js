@@ -1,7 +1,7 @@
 // One node: its verdict, its long gaps on a time axis with their causes, what was measured around them, and its settings.
 
 import { get, repeat } from "./api.js";
-import { causes, course } from "./course.js";
+import { causes, course, madeRoom } from "./course.js";
 import { filled, html, strip } from "./plot.js";
 import { table } from "./table.js";
 import { UNKNOWN, counted, duration, interval, moment, named, seconds, setting, share, stateOf } from "./words.js";
@@ -18,7 +18,7 @@ export function node(main, name, signal) {
   const fold = (title, draw) => { const [element, fill] = part(draw); return [html("details", {}, html("summary", {}, title), element), fill]; };
   const problem = html("p", { class: "problem", role: "status" }, "asking…");
   const [top, showTop] = part((known, listed) => verdict(known, listed));
-  const [hours, showHours] = part((past, gaps, grace, until) => [html("h2", {}, "The last hours"), course(past, gaps, grace, until)]);
+  const [hours, showHours] = part((past, gaps, grace, until, dropped) => [html("h2", {}, "The last hours"), course(past, gaps, grace, until), madeRoom(dropped)]);
   const [why, showWhy] = part((known, gaps) => [html("h2", {}, "Why heartbeats were late"), causes(known, gaps)]);
   const [latest, showLatest] = fold(`Latest gaps, at most ${GAPS_SHOWN}`, gapTable);
   const [both, showBoth] = fold("Channels", channels);
@@ -41,9 +41,9 @@ export function node(main, name, signal) {
     }
     problem.textContent = "";
     showTop(known, listed);
-    showHours(past, listed.gaps, seconds(known.margin?.gracePeriod), now(known));
+    showHours(past, listed.gaps, seconds(known.margin?.gracePeriod), now(known), listed.droppedGaps);
     showWhy(known.causes, listed.gaps);
-    showLatest(listed.gaps);
+    showLatest(listed.gaps, listed.droppedGaps);
     showBoth(known.channels);
     showFacts(known.kubeletSettings, known.facts, known.agent);
   }, PAUSE, signal);
@@ -82,15 +82,22 @@ function figures({ gap, margin, expectedFlips, flipsSeen, runningGap, observatio
     ["Measured for", duration(seconds(observation.measured))],
     ["Blind", `${duration(seconds(observation.blind))} in ${counted(observation.blindSpells, "spell")}`],
     ["Ready", ready ? `${named(ready.status, "CONDITION_STATUS_")} (${ready.reason})` : UNKNOWN],
-    ["Records lost", losses ? String(Number(losses.droppedHeartbeats) + Number(losses.droppedSamples) + Number(losses.droppedOthers)) : "none"],
+    ["Records lost", losses ? lost(losses) : "none"],
   ]);
 }
 
-const gapTable = (gaps) => table(["Ended", "Length", "Flip probability", "Late", "First cause"], gaps.slice(0, GAPS_SHOWN).map((gap) => [
+/** Everything that is missing, in one number; what the aggregator refused is no less lost than what the agent dropped. */
+function lost(losses) {
+  const dropped = ["droppedHeartbeats", "droppedSamples", "droppedOthers"].reduce((sum, kind) => sum + Number(losses[kind]), 0);
+  const refused = Number(losses.rejectedRecords);
+  return refused ? `${dropped + refused}, ${refused} of them refused` : String(dropped);
+}
+
+const gapTable = (gaps, dropped) => [table(["Ended", "Length", "Flip probability", "Late", "First cause"], gaps.slice(0, GAPS_SHOWN).map((gap) => [
   moment(gap.endTime), duration(seconds(gap.duration)) + (gap.uncertainty ? ` ± ${duration(seconds(gap.uncertainty))}` : ""),
   gap.uncounted ? "not counted" : share(gap.flipProbability) + (gap.flipSeen ? ", flipped" : ""),
   duration(seconds(gap.lateness)), gap.causes[0]?.sentence ?? "not judged",
-]));
+])), madeRoom(dropped)];
 
 const channels = (both) => table(["Channel", "Seen", "Heartbeats", "Period p50", "Period p99", "Delivery p50", "Delivery p99"], both.map((channel) => [
   named(channel.channel, "CHANNEL_"), channel.view ? named(channel.view.visibility, "VISIBILITY_") : UNKNOWN, channel.heartbeats,

@@ -3,27 +3,35 @@
 import { get, repeat } from "./api.js";
 import { chart, filled, html, path, svg } from "./plot.js";
 import { keep, place } from "./place.js";
-import { UNKNOWN, duration, interval, rate, seconds, setting } from "./words.js";
+import { BASES, UNKNOWN, duration, interval, rate, seconds, setting } from "./words.js";
 
-/** Grace periods asked for, in seconds: multiples of the usual monitor period, which is how the controller's polls fall. */
-const GRACES = Array.from({ length: 40 }, (_, index) => 10 + 5 * index);
-/** Where an estimate comes from, in words. */
-const BASES = { ESTIMATE_BASIS_REPLAYED: "replay", ESTIMATE_BASIS_EXTRAPOLATED: "tail-of-the-gaps", ESTIMATE_BASIS_HARDLY_SEEN: "too-little-seen" };
+/** Grace periods asked for besides the present one. */
+const MOST = 40;
+/** How far they reach at least: in seconds, and in present grace periods. */
+const [FAR, FURTHER] = [205, 2];
+
+/** Grace periods to ask for, in seconds: multiples of the monitor period, which is how the controller's polls fall, and the present one. */
+function graces({ gracePeriod, monitorPeriod }) {
+  const [present, monitor] = [seconds(gracePeriod), seconds(monitorPeriod)];
+  const step = monitor * Math.ceil(Math.max(FAR, FURTHER * present) / monitor / (MOST + 1));
+  // From two looks of the controller on; sums of the step would not be what is written there.
+  const asked = Array.from({ length: MOST }, (_, index) => Number((step * (index + 1)).toFixed(3))).filter((grace) => grace >= 2 * monitor);
+  return [...new Set([...asked, present])].sort((one, other) => one - other);
+}
 /** Pause between two replays, in ms: each looks at every gap of the fleet. */
 const PAUSE = 15000;
 
 export function whatIf(main, signal) {
   const wanted = Number(place().parameters.get("g"));
   const plot = html("figure", {});
-  const slider = html("input", { id: "grace", type: "range", min: 0, max: GRACES.length - 1, step: 1, value: 0 });
+  const slider = html("input", { id: "grace", type: "range", min: 0, max: 0, step: 1, value: 0 });
   const now = html("output", { for: "grace" });
   const figures = html("div", { "aria-live": "polite" });
   const advice = html("section", { "aria-label": "Recommendation" });
   const showAdvice = filled(advice, recommendation);
   main.append(html("h1", {}, "What if the grace period were different?"), plot,
     html("label", { class: "slider", for: "grace" }, html("span", {}, "node-monitor-grace-period ", now), slider), figures, advice);
-  let known = null;
-  let moved = false;
+  let [known, asked, moved] = [null, [], false];
 
   function show() {
     const outcome = known?.outcomes[Number(slider.value)];
@@ -37,7 +45,7 @@ export function whatIf(main, signal) {
       ["Flips per day", interval(estimate)],
       ["By", estimate ? BASES[estimate.basis] ?? UNKNOWN : UNKNOWN],
       ["A dead node is marked after", `${duration(seconds(meanDetection))} on average, ${duration(seconds(latestDetection))} at most`],
-      ["Nodes with a gap at risk", affectedNodeCount],
+      ["Nodes with a gap at risk", estimate ? affectedNodeCount : UNKNOWN],
       ["Not ready though alive, per day", duration(seconds(notReadyPerDay))],
       ["Saved against now, per day", duration(seconds(savedPerDay))],
       ["Pods marked not ready, per day", rate(lostPodsPerDay)],
@@ -51,19 +59,24 @@ export function whatIf(main, signal) {
   window.addEventListener("resize", show, { signal });
   slider.addEventListener("input", () => {
     moved = true;
-    keep(new Map([["g", String(GRACES[Number(slider.value)])]]));
+    keep(new Map([["g", String(asked[Number(slider.value)])]]));
     show();
   });
 
   repeat(async () => {
+    if (!asked.length) {
+      // The settings stay as they are while the aggregator runs.
+      asked = graces((await get("fleet.json", {}, signal)).controller);
+      slider.max = asked.length - 1;
+    }
     const [replayed, advised] = await Promise.all([
-      get("what-if.json", { grace_period: GRACES.map((grace) => `${grace}s`).join(",") }, signal),
+      get("what-if.json", { grace_period: asked.map((grace) => `${grace}s`).join(",") }, signal),
       get("recommend.json", {}, signal),
     ]);
     known = replayed;
     if (!moved) {
       const start = wanted || seconds(replayed.present.gracePeriod);
-      slider.value = GRACES.reduce((best, grace, at) => (Math.abs(grace - start) < Math.abs(GRACES[best] - start) ? at : best), 0);
+      slider.value = asked.reduce((best, grace, at) => (Math.abs(grace - start) < Math.abs(asked[best] - start) ? at : best), 0);
     }
     show();
     showAdvice(advised);
@@ -79,7 +92,7 @@ function curve({ outcomes, present }, chosen) {
   const known = points.filter(([, estimate]) => estimate);
   const now = seconds(present.gracePeriod);
   return chart({
-    height: 320, x: [GRACES[0], GRACES.at(-1)], y: [low, high], log: true, unit: "log scale, 95 % interval",
+    height: 320, x: [points[0][0], points.at(-1)[0]], y: [low, high], log: true, unit: "log scale, 95 % interval",
     title: "Flips per day", named: setting,
     draw: (x, y) => {
       const edge = (of) => known.map(([at, estimate]) => `${x(at).toFixed(1)} ${y(of(estimate)).toFixed(1)}`);

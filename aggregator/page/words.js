@@ -60,6 +60,9 @@ export function rate(value) {
 export const interval = (flips) =>
   flips ? `${rate(flips.perDay)} (${rate(flips.perDayLower)}..${rate(flips.perDayUpper)})` : UNKNOWN;
 
+/** Where an estimate comes from, in words. */
+export const BASES = { ESTIMATE_BASIS_REPLAYED: "replay", ESTIMATE_BASIS_EXTRAPOLATED: "tail of the gaps", ESTIMATE_BASIS_HARDLY_SEEN: "replay of too few gaps" };
+
 /** A share of one: "13%". */
 export function share(ratio) {
   if (ratio == null) return UNKNOWN;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nodegrace_core::{
     recommend::{Recommendation, Shortage},
-    what_if::WhatIf,
+    what_if::{Basis, WhatIf},
 };
 
 /// Seconds of a day.
@@ -95,13 +95,23 @@ fn rate(what_if: &WhatIf) -> String {
         || "an unknown number of flips a day".to_owned(),
         |estimate| {
             format!(
-                "{} flips a day (95 % interval {} to {})",
+                "{} flips a day ({}, 95 % interval {} to {})",
                 number(estimate.per_day),
+                basis(estimate.basis),
                 number(estimate.interval.lower),
                 number(estimate.interval.upper)
             )
         },
     )
+}
+
+/// Where it comes from: other answers have the rate that was replayed, which may be another.
+const fn basis(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Replayed => "by replay",
+        Basis::Extrapolated => "by the tail of the gaps",
+        Basis::HardlySeen => "by replay of too few gaps",
+    }
 }
 
 /// Two or three digits; a goal may be as low as thousandths.

@@ -16,8 +16,8 @@ use tonic::transport::Channel;
 
 use crate::real::monitoring::free_address;
 
-/// The grace period is so long, as all periods are, that nothing gets overdue while a test looks.
-const FLAGS: [&str; 2] = ["--grace-period=400s", "--stale-after=1h"];
+/// Nobody reports twice.
+const FLAGS: [&str; 1] = ["--stale-after=1h"];
 /// Heartbeats of each node: as many as it takes to be judged, and a few.
 const HEARTBEATS: u64 = 36;
 /// Nodes told of at the same time.
@@ -37,9 +37,18 @@ pub(super) struct Told {
 impl Told {
     /// Starts it, without a node.
     pub(super) async fn start() -> anyhow::Result<Self> {
+        // So long, as all periods are, that nothing gets overdue while a test looks.
+        Self::start_with(&["--grace-period=400s"]).await
+    }
+
+    /// Starts it for a controller with these settings.
+    pub(super) async fn start_with(controller: &[&str]) -> anyhow::Result<Self> {
         let (grpc, http) = (free_address()?, free_address()?);
         let args = ["--listen", &grpc, "--http", &http];
-        let mut process = Process::start("nodegrace-aggregator", &[&args[..], &FLAGS].concat());
+        let mut process = Process::start(
+            "nodegrace-aggregator",
+            &[&args[..], controller, &FLAGS].concat(),
+        );
         process.line("serving HTTP").await;
         let url = format!("http://{grpc}");
         let channel = nodegrace_agent::channel(&url, &TlsFiles::default(), &Timeouts::default())?;
@@ -78,6 +87,14 @@ pub(super) async fn tell_late(channel: &Channel, number: u64, gap: Duration) -> 
     let heartbeat = batch.heartbeats.first_mut().context("there is one")?;
     heartbeat.arrival_monotonic = Some((last + gap).try_into()?);
     batch.sent_monotonic = heartbeat.arrival_monotonic;
+    report(channel.clone(), batch).await
+}
+
+/// Tells of a heartbeat that makes no sense, and so is refused.
+pub(super) async fn tell_nonsense(channel: &Channel, number: u64) -> anyhow::Result<()> {
+    let mut batch = batch(number, HEARTBEATS, 1);
+    let heartbeat = batch.heartbeats.first_mut().context("there is one")?;
+    heartbeat.channel = v1::Channel::Unspecified.into();
     report(channel.clone(), batch).await
 }
 

@@ -3,6 +3,8 @@
 mod demo;
 mod driver;
 mod made_up;
+mod settings;
+mod silence;
 mod views;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     demo::{Demo, GRACE, PATIENCE, POLL},
     driver::{Browser, ENTER, RIGHT, TAB},
+    silence,
 };
 
 /// True once a view is drawn.
@@ -40,6 +41,7 @@ async fn every_view_can_be_seen_and_used_by_everybody() -> anyhow::Result<()> {
     keys_reach_everything(&browser, &demo).await?;
     the_story_is_told(&browser, &demo, &service).await?;
     graces_are_tried(&browser, &demo).await?;
+    silence::is_told(&browser).await?;
 
     // Last, when there is most to see.
     let clock = Clock::real();
