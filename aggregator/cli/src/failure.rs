@@ -8,6 +8,9 @@ pub enum Failure {
     /// The command line makes no sense, as far as it can be told here or by the aggregator.
     #[error("{0}")]
     Usage(String),
+    /// Who asks is not known to the aggregator, or may not ask.
+    #[error("{0}")]
+    Denied(String),
     /// Whoever read the answer has gone.
     #[error("nobody reads the answer")]
     Unread,
@@ -30,8 +33,13 @@ impl Failure {
             Self::Unread => 0,
             // What a shell reports for a process that was interrupted.
             Self::Interrupted => 130,
-            Self::Failed(_) => 1,
+            Self::Denied(_) | Self::Failed(_) => 1,
         }
+    }
+
+    /// Whether the same question may be answered later: nothing that was asked, or who asked, is the reason.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Failed(_))
     }
 }
 
@@ -75,9 +83,11 @@ pub fn refused(question: &str, status: &Status) -> Failure {
         _ => "see that it runs, and that nothing else listens there",
     };
     let reason = root_cause(status).unwrap_or_else(|| said.to_owned());
-    Failure::Failed(anyhow::anyhow!(
-        "the aggregator did not answer {question}: {reason}; {advice}"
-    ))
+    let words = format!("the aggregator did not answer {question}: {reason}; {advice}");
+    match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => Failure::Denied(words),
+        _ => Failure::Failed(anyhow::anyhow!("{words}")),
+    }
 }
 
 /// What lies beneath "transport error", which says nothing.

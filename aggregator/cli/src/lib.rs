@@ -125,7 +125,10 @@ async fn selected(args: &Args) -> Result<Option<Names>, Failure> {
 }
 
 /// Writes all of it, at once.
-pub(crate) fn write(out: &mut (dyn Write + Send), text: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// `Unread` when whoever read it has gone.
+pub fn write(out: &mut (dyn Write + Send), text: &str) -> Result<(), Failure> {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::Unread,

@@ -11,7 +11,7 @@ use kubectl_nodegrace::{
     run,
     show::{line::printable_lines, screen::Screen},
     watch::Alternate,
-    without_aggregator,
+    without_aggregator, write,
 };
 use nodegrace_clock::Clock;
 use tokio::runtime::Runtime;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 
 fn answer(args: &Args) -> Result<Answer, Failure> {
     if let Some(answer) = without_aggregator(&args.command)? {
-        print!("{}", answer.text);
+        write(&mut io::stdout(), &answer.text)?;
         return Ok(answer);
     }
     let runtime = Runtime::new().map_err(|error| Failure::Failed(error.into()))?;

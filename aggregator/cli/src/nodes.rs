@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use nodegrace_proto::v1;
+use tonic::Status;
 
 use crate::{
     failure::{Failure, refused},
@@ -36,6 +37,28 @@ pub async fn list(
     queries: &mut Queries,
     wanted: &Wanted,
 ) -> Result<v1::ListNodesResponse, Failure> {
+    match walk(queries, wanted).await? {
+        Walk::Done(list) => Ok(list),
+        // A slow walk, or an aggregator that was restarted. A walk that begins anew has a token of its own.
+        Walk::Expired(_) => match walk(queries, wanted).await? {
+            Walk::Done(list) => Ok(list),
+            Walk::Expired(status) => Err(Failure::Failed(anyhow::anyhow!(
+                "the nodes could not be listed to their end: {}",
+                status.message()
+            ))),
+        },
+    }
+}
+
+/// How a walk through the pages ended.
+enum Walk {
+    /// With all that is wanted.
+    Done(v1::ListNodesResponse),
+    /// With a token that the aggregator had given and does not know any more.
+    Expired(Status),
+}
+
+async fn walk(queries: &mut Queries, wanted: &Wanted) -> Result<Walk, Failure> {
     let mut all = v1::ListNodesResponse::default();
     let mut page_token = String::new();
     let limit = wanted.limit.unwrap_or(usize::MAX);
@@ -51,15 +74,18 @@ pub async fn list(
         };
         let request = v1::ListNodesRequest {
             page_size: i32::try_from(page_size).unwrap_or(i32::MAX),
-            page_token,
+            page_token: page_token.clone(),
             order_by: wanted.order_by.clone(),
             filter: wanted.filter.clone(),
             view: v1::NodeView::Basic.into(),
         };
-        let page = queries.list_nodes(request).await;
-        let page = page
-            .map_err(|status| refused("ListNodes", &status))?
-            .into_inner();
+        let page = match queries.list_nodes(request).await {
+            Ok(page) => page.into_inner(),
+            Err(status) if status.message().starts_with("page_token: ") => {
+                return Ok(Walk::Expired(status));
+            }
+            Err(status) => return Err(refused("ListNodes", &status)),
+        };
         all.total_size = page.total_size;
         all.nodes.extend(page.nodes.into_iter().filter(chosen));
         page_token = page.next_page_token;
@@ -71,5 +97,5 @@ pub async fn list(
         all.total_size = i32::try_from(all.nodes.len()).unwrap_or(i32::MAX);
     }
     all.nodes.truncate(limit);
-    Ok(all)
+    Ok(Walk::Done(all))
 }

@@ -4,7 +4,12 @@ use std::{io::Write, time::Duration};
 
 use nodegrace_clock::Clock;
 
-use crate::{command::Answer, failure::Failure, show::screen::Screen, write};
+use crate::{
+    command::Answer,
+    failure::Failure,
+    show::{figure::of_seconds, line::wrapped, screen::Screen},
+    write,
+};
 
 /// The alternate screen without a cursor, and back (DEC private modes 1049 and 25).
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
@@ -14,10 +19,10 @@ const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_REST: &str = "\x1b[J";
 
-/// Shows one answer after the other, until one fails.
+/// Shows one answer after the other. Once there was one, a failure that may pass is shown beside it, and the question asked again.
 ///
 /// # Errors
-/// The failure.
+/// Any other failure, and the first answer's.
 pub async fn repeat(
     mut ask: impl AsyncFnMut() -> Result<Answer, Failure>,
     pause: Duration,
@@ -26,19 +31,32 @@ pub async fn repeat(
     out: &mut (dyn Write + Send),
 ) -> Result<Answer, Failure> {
     let in_place = screen.size.is_some();
+    let mut latest: Option<(Duration, String)> = None;
     loop {
-        let answer = ask().await?;
-        let text = answer.text
-            + &answer
-                .remark
-                .map(|remark| remark + "\n")
-                .unwrap_or_default();
+        let shown = match ask().await {
+            Ok(answer) => {
+                let remark = answer.remark.map(|remark| remark + "\n");
+                let text = answer.text + &remark.unwrap_or_default();
+                latest = Some((clock.now(), text.clone()));
+                text
+            }
+            Err(failure) => match &latest {
+                Some((answered, text)) if failure.may_pass() => {
+                    let age = of_seconds((clock.now() - *answered).as_secs_f64());
+                    let words = format!("no answer for {age}: {failure}");
+                    let warning = wrapped(&words, "", screen.text_width());
+                    // On a terminal the figures stay in sight; elsewhere they stand above.
+                    if in_place { warning + text } else { warning }
+                }
+                _ => return Err(failure),
+            },
+        };
         write(
             out,
             &if in_place {
-                placed(&text, screen)
+                placed(&shown, screen)
             } else {
-                text
+                shown
             },
         )?;
         clock.sleep(pause).await;

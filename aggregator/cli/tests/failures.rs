@@ -39,6 +39,68 @@ async fn a_node_that_never_reported_is_named() {
     assert!(failure.to_string().contains("nowhere"), "{failure}");
 }
 
+/// The tokens of `ListNodes` expire, and are those of one run of the aggregator.
+#[tokio::test]
+async fn a_list_that_is_cut_off_is_begun_anew_once() {
+    let expired = || Status::invalid_argument("page_token: not one of this request's, or expired");
+    let fixed = |refused: &[usize]| Fixed {
+        page: 1,
+        refusals: refused.iter().map(|number| (*number, expired())).collect(),
+        ..Fixed::default()
+    };
+    let words = ["top", "-o", "name"];
+    let (text, outcome) = answer(&words, &Screen::PIPE, fixed(&[1])).await;
+    outcome.expect("the second walk comes to the end");
+    assert_eq!(text, "node/worker-3\nnode/worker-1\nnode/worker-2\n");
+
+    let (text, outcome) = answer(&words, &Screen::PIPE, fixed(&[1, 3])).await;
+    let failure = outcome.expect_err("both are cut off");
+    assert_eq!((failure.code(), text.as_str()), (1, ""), "{failure}");
+    assert!(failure.to_string().contains("expired"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_node_without_an_agent_is_told_in_every_form() {
+    let mut fixed = Fixed::default();
+    fixed.nodes.push(v1::Node {
+        name: "bare-1".to_owned(),
+        state: v1::State::NoAgent.into(),
+        ..v1::Node::default()
+    });
+    for output in ["table", "wide", "json", "yaml", "name"] {
+        let words = ["node", "bare-1", "-o", output];
+        let (text, outcome) = answer(&words, &Screen::PIPE, fixed.clone()).await;
+        outcome.unwrap_or_else(|failure| panic!("{output}: {failure}"));
+        assert!(text.contains("bare-1"), "{output}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_leaves_out_is_said_beside_it() {
+    let fixed = Fixed {
+        dropped_gaps: 7,
+        ..Fixed::default()
+    };
+    let dropped = "7 shorter gaps made room";
+    for (words, wanted) in [
+        (&["gaps"][..], vec![dropped]),
+        (&["node", "worker-3"], vec![dropped]),
+        (&["gaps", "--limit", "1"], vec![dropped, "the first 1 gaps"]),
+        (&["flips", "--limit", "1"], vec!["the first 1 flips"]),
+        (&["services", "--limit", "1"], vec!["the first 1 Services"]),
+        (&["flips"], vec![]),
+        (&["services"], vec![]),
+    ] {
+        let (_, outcome) = answer(words, &Screen::PIPE, fixed.clone()).await;
+        let remark = outcome.expect("an answer").remark.unwrap_or_default();
+        let said: Vec<&str> = remark.lines().collect();
+        assert_eq!(said.len(), wanted.len(), "{words:?}: {remark}");
+        for words in wanted {
+            assert!(remark.contains(words), "{remark}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_check_ends_as_the_live_setting_deserves() {
     let recommended = Fixed::default().recommendation;

@@ -123,6 +123,24 @@ async fn a_token_goes_to_this_machine_and_not_into_the_open() {
 }
 
 #[tokio::test]
+async fn whoever_reads_no_further_hears_no_complaint() {
+    for words in [&["completion", "bash"][..], &["man"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-nodegrace"));
+        command.args(words).env_clear().stdout(writer);
+        let output = command.stderr(Stdio::piped()).spawn();
+        let output = output.expect("it starts").wait_with_output();
+        let output = output.expect("it ends");
+        assert_eq!(
+            (code(&output), &*stderr(&output)),
+            (Some(0), ""),
+            "{words:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn shells_and_man_get_their_files() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = run(&["completion", shell], &[]).await;

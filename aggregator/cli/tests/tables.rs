@@ -80,7 +80,7 @@ async fn what_is_not_known_is_a_dash() {
         .find(|row| row.trim_start().starts_with("300s"));
     assert_eq!(
         row.map(|row| row.matches(" - ").count()),
-        Some(4),
+        Some(5),
         "{what_if}"
     );
 }

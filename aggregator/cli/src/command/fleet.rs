@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Names told of what lacks something: GetFleet has more.
+const MOST_NAMES: usize = 10;
+
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct FleetArgs {
@@ -45,8 +48,10 @@ fn text(fleet: &v1::Fleet, screen: &Screen) -> String {
         format!("{} {state}", count.nodes)
     });
     let states: Vec<String> = states.collect();
-    let mut text = entry("Nodes", format!("{} ({})", fleet.nodes, states.join(", ")));
-    text += &entry("Agents", format!("{} connected", fleet.connected_agents));
+    // Those included of which only the cluster's watch tells.
+    let nodes: u64 = fleet.states.iter().map(|count| count.nodes).sum();
+    let mut text = entry("Nodes", format!("{nodes} ({})", states.join(", ")));
+    text += &entry("Agents", agents(fleet));
     text += &entry(
         "Grace",
         fleet
@@ -93,14 +98,64 @@ fn text(fleet: &v1::Fleet, screen: &Screen) -> String {
     text
 }
 
+/// The agents, and what lacks one: which nodes there are only the cluster's watch knows.
+fn agents(fleet: &v1::Fleet) -> String {
+    let connected = format!("{} connected", fleet.connected_agents);
+    let Some(coverage) = &fleet.agent_coverage else {
+        return format!("{connected}; which nodes have none is not known: see --watch-cluster");
+    };
+    let lacks = [
+        (
+            coverage.without_agent,
+            "without an agent",
+            &coverage.without_agent_names,
+        ),
+        (
+            coverage.silent_agents,
+            "Ready with a silent agent",
+            &coverage.silent_agent_names,
+        ),
+        (
+            coverage.without_node,
+            "agents without a Node",
+            &coverage.without_node_names,
+        ),
+    ];
+    let mut parts = vec![
+        connected,
+        format!("{} nodes in the cluster", coverage.nodes),
+    ];
+    let lacks = lacks.into_iter().filter(|(number, ..)| *number > 0);
+    parts.extend(
+        lacks.map(|(number, what, names)| format!("{number} {what} ({})", some(names, number))),
+    );
+    parts.join(", ")
+}
+
+/// The first names of so many.
+fn some(names: &[String], all: u64) -> String {
+    let shown = &names[..names.len().min(MOST_NAMES)];
+    let rest = all.saturating_sub(shown.len() as u64);
+    let more = if rest > 0 {
+        format!(" and {rest} more")
+    } else {
+        String::new()
+    };
+    shown.join(", ") + &more
+}
+
 fn controller(settings: &v1::ControllerSettings) -> String {
     let (grace, period) = (
         figure::setting(settings.grace_period),
         figure::setting(settings.monitor_period),
     );
     let inferred = settings.inferred.as_ref().map(|inferred| {
-        let shortest = figure::seconds(inferred.shortest_grace_period);
-        format!("; {} flips point to {shortest}", inferred.flips)
+        let ends = [
+            inferred.shortest_grace_period,
+            inferred.effective_grace_period,
+        ];
+        let [shortest, longest] = ends.map(figure::seconds);
+        format!("; {} flips point to {shortest}..{longest}", inferred.flips)
     });
     let basis = figure::text(&settings.basis);
     format!(
@@ -129,7 +184,7 @@ pub(super) fn flips(expected: Option<&v1::ExpectedFlips>, seen: u64) -> String {
         |flips| {
             let interval = (flips.per_day_lower, flips.per_day_upper);
             format!(
-                "{} a day expected (95 % interval {} to {})",
+                "{} a day expected by replay (95 % interval {} to {})",
                 figure::per_day(flips.per_day),
                 figure::per_day(interval.0),
                 figure::per_day(interval.1)

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use nodegrace_proto::{prost_types::Timestamp, v1};
 
 pub(super) use self::columns::COLUMNS;
-use super::{Answer, PAGE, Session, cluster_watch, node_names};
+use super::{Answer, PAGE, Session, cluster_watch, cut, node_names, remarks};
 use crate::{
     args::{Output, Since, WatchArgs, at_least_one, node_name},
     failure::{Failure, refused},
@@ -89,7 +89,7 @@ pub async fn answer(
     args: &FlipsArgs,
     names: Option<&Names>,
 ) -> Result<Answer, Failure> {
-    let list = list(session, args, names).await?;
+    let (list, more) = list(session, args, names).await?;
     let text = match session.show.output {
         Output::Json => return Ok(Answer::of(document::json(&list)?)),
         Output::Yaml => return Ok(Answer::of(document::yaml(&list)?)),
@@ -111,16 +111,17 @@ pub async fn answer(
     });
     let watch = super::fleet(&mut session.queries).await?.cluster_watch;
     let watch = cluster_watch::trouble(watch.as_ref());
-    let remarks: Vec<String> = [none, dropped, watch].into_iter().flatten().collect();
-    let remark = (!remarks.is_empty()).then(|| remarks.join("\n"));
+    let more = more.then(|| cut("flips", args.limit));
+    let remark = remarks([none, more, dropped, watch]);
     Ok(Answer::of(text).with_remark(remark))
 }
 
+/// The flips, and whether there may be more.
 async fn list(
     session: &mut Session<'_>,
     args: &FlipsArgs,
     names: Option<&Names>,
-) -> Result<v1::ListFlipsResponse, Failure> {
+) -> Result<(v1::ListFlipsResponse, bool), Failure> {
     let since = args.since.map(|since| since.moment(session.clock.wall()));
     let mut all = v1::ListFlipsResponse::default();
     let mut request = v1::ListFlipsRequest {
@@ -156,12 +157,16 @@ async fn list(
         all.dropped_addresses = page.dropped_addresses;
         all.warning = page.warning;
         request.page_token = page.next_page_token;
-        if is_last || request.page_token.is_empty() {
+        if is_last {
+            request.page_token.clear();
+        }
+        if request.page_token.is_empty() {
             break;
         }
     }
+    let more = all.flips.len() > args.limit || !request.page_token.is_empty();
     all.flips.truncate(args.limit);
-    Ok(all)
+    Ok((all, more))
 }
 
 fn is_since(flip: &v1::Flip, since: Timestamp) -> bool {

@@ -3,7 +3,7 @@
 use clap::Args;
 use nodegrace_proto::{prost_types, v1};
 
-use super::{Answer, PAGE, Session, not_by_name};
+use super::{Answer, PAGE, Session, cut, not_by_name, remarks};
 use crate::{
     args::{Output, WatchArgs, at_least_one, duration, node_name},
     failure::{Failure, refused},
@@ -74,7 +74,7 @@ const COLUMNS: &[Column<v1::Gap>] = &[
 /// When the aggregator refuses.
 pub async fn answer(session: &mut Session<'_>, args: &GapsArgs) -> Result<Answer, Failure> {
     not_by_name(session.show)?;
-    let list = list(session, args).await?;
+    let (list, more) = list(session, args).await?;
     let answer = match session.show.output {
         Output::Json => return Ok(Answer::of(document::json(&list)?)),
         Output::Yaml => return Ok(Answer::of(document::yaml(&list)?)),
@@ -84,10 +84,23 @@ pub async fn answer(session: &mut Session<'_>, args: &GapsArgs) -> Result<Answer
         .gaps
         .is_empty()
         .then(|| "no gap was long enough to be kept, or to be asked for".to_owned());
-    Ok(Answer::of(answer).with_remark(none))
+    let more = more.then(|| cut("gaps", args.limit));
+    let remark = remarks([none, more, dropped(list.dropped_gaps)]);
+    Ok(Answer::of(answer).with_remark(remark))
 }
 
-async fn list(session: &mut Session<'_>, args: &GapsArgs) -> Result<v1::ListGapsResponse, Failure> {
+/// That gaps are not listed any more. Absent: all are that were long enough.
+pub(super) fn dropped(gaps: u64) -> Option<String> {
+    (gaps > 0).then(|| {
+        format!("{gaps} shorter gaps made room for longer ones of the same node and are not listed")
+    })
+}
+
+/// The gaps, and whether there may be more.
+async fn list(
+    session: &mut Session<'_>,
+    args: &GapsArgs,
+) -> Result<(v1::ListGapsResponse, bool), Failure> {
     let mut all = v1::ListGapsResponse::default();
     let mut request = v1::ListGapsRequest {
         node_name: args.node.clone().unwrap_or_default(),
@@ -113,8 +126,9 @@ async fn list(session: &mut Session<'_>, args: &GapsArgs) -> Result<v1::ListGaps
             break;
         }
     }
+    let more = all.gaps.len() > args.limit || !request.page_token.is_empty();
     all.gaps.truncate(args.limit);
-    Ok(all)
+    Ok((all, more))
 }
 
 fn length_of(gap: &v1::Gap) -> Line {

@@ -89,6 +89,17 @@ fn doubt(controller: Option<&v1::ControllerSettings>) -> Option<String> {
     (!warning.is_empty()).then(|| format!("warning: {warning}"))
 }
 
+/// What is said of a list that ends at its limit.
+fn cut(what: &str, limit: usize) -> String {
+    format!("only the first {limit} {what} are shown: --limit shows more")
+}
+
+/// Remarks below each other. Absent: there is none.
+fn remarks<const MOST: usize>(remarks: [Option<String>; MOST]) -> Option<String> {
+    let remarks: Vec<String> = remarks.into_iter().flatten().collect();
+    (!remarks.is_empty()).then(|| remarks.join("\n"))
+}
+
 /// Names of nodes as kubectl writes and reads them, each once.
 fn node_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut told = HashSet::new();

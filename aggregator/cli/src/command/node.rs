@@ -5,11 +5,12 @@ mod settings;
 
 use clap::Args;
 use nodegrace_proto::v1;
+use tonic::Code;
 
 use super::{
     Answer, PAGE, Session,
     fleet::{flips, gaps, losses},
-    gaps::length,
+    gaps::{dropped, length},
     node_names, top,
 };
 use crate::{
@@ -59,9 +60,14 @@ pub async fn answer(session: &mut Session<'_>, args: &NodeArgs) -> Result<Answer
                 page_size: PAGE,
                 ..v1::ListGapsRequest::default()
             };
-            let gaps = session.queries.list_gaps(request).await;
-            let gaps = gaps.map_err(|status| refused("ListGaps", &status))?;
-            text(&node, &gaps.into_inner().gaps, session.screen)
+            let list = match session.queries.list_gaps(request).await {
+                Ok(list) => list.into_inner(),
+                // No agent told of a gap of it; that the node is there the cluster's watch told.
+                Err(status) if status.code() == Code::NotFound => v1::ListGapsResponse::default(),
+                Err(status) => return Err(refused("ListGaps", &status)),
+            };
+            let text = text(&node, &list.gaps, session.screen);
+            return Ok(Answer::of(text).with_remark(dropped(list.dropped_gaps)));
         }
     };
     Ok(Answer::of(text))

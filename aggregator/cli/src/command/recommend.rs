@@ -3,7 +3,7 @@
 use clap::Args;
 use nodegrace_proto::v1;
 
-use super::{Answer, Session, doubt, fleet, not_by_name};
+use super::{Answer, Session, doubt, fleet, not_by_name, remarks};
 use crate::{
     args::Output,
     failure::{Failure, refused},
@@ -58,9 +58,7 @@ pub async fn answer(session: &mut Session<'_>, args: &RecommendArgs) -> Result<A
         None => (0, None),
         Some((code, words)) => (code, Some(format!("check: {words}"))),
     };
-    let remarks = [doubt(controller.as_ref()), verdict];
-    let remarks: Vec<String> = remarks.into_iter().flatten().collect();
-    let remark = (!remarks.is_empty()).then(|| remarks.join("\n"));
+    let remark = remarks([doubt(controller.as_ref()), verdict]);
     Ok(Answer {
         code,
         ..Answer::of(text).with_remark(remark)

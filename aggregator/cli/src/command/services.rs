@@ -3,7 +3,7 @@
 use clap::Args;
 use nodegrace_proto::v1;
 
-use super::{Answer, PAGE, Session, cluster_watch::refused_without, not_by_name};
+use super::{Answer, PAGE, Session, cluster_watch::refused_without, cut, not_by_name, remarks};
 use crate::{
     args::{Output, WatchArgs, at_least_one},
     failure::Failure,
@@ -52,7 +52,7 @@ const COLUMNS: &[Column<v1::ServiceAtRisk>] = &[
 /// When the aggregator refuses, or does not watch the cluster.
 pub async fn answer(session: &mut Session<'_>, args: ServicesArgs) -> Result<Answer, Failure> {
     not_by_name(session.show)?;
-    let list = list(session, args.limit).await?;
+    let (list, more) = list(session, args.limit).await?;
     let text = match session.show.output {
         Output::Json => return Ok(Answer::of(document::json(&list)?)),
         Output::Yaml => return Ok(Answer::of(document::yaml(&list)?)),
@@ -62,13 +62,15 @@ pub async fn answer(session: &mut Session<'_>, args: ServicesArgs) -> Result<Ans
         let nodes = list.endangered_nodes;
         format!("no Service has a ready address on a node that is NEAR, FLIPPING or OVERDUE ({nodes} nodes are)")
     });
-    Ok(Answer::of(text).with_remark(none))
+    let more = more.then(|| cut("Services", args.limit));
+    Ok(Answer::of(text).with_remark(remarks([none, more])))
 }
 
+/// The Services, and whether there are more.
 async fn list(
     session: &mut Session<'_>,
     limit: usize,
-) -> Result<v1::ListServicesAtRiskResponse, Failure> {
+) -> Result<(v1::ListServicesAtRiskResponse, bool), Failure> {
     let mut all = v1::ListServicesAtRiskResponse::default();
     let mut request = v1::ListServicesAtRiskRequest {
         page_size: PAGE.min(i32::try_from(limit).unwrap_or(PAGE)),
@@ -86,8 +88,9 @@ async fn list(
             break;
         }
     }
+    let more = all.services.len() > limit || !request.page_token.is_empty();
     all.services.truncate(limit);
-    Ok(all)
+    Ok((all, more))
 }
 
 fn share(service: &v1::ServiceAtRisk, of: fn(&v1::ServiceShare) -> String) -> String {

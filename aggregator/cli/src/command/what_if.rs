@@ -50,7 +50,14 @@ const COLUMNS: &[Column<Row>] = &[
     })
     .shown(Shown::WithRoom(1)),
     Column::figure("NODES", |row, _| {
-        row.outcome.affected_node_count.to_string().into()
+        // Where no gap was measured none was at risk, which says nothing.
+        let known = row
+            .outcome
+            .estimate
+            .map(|_| row.outcome.affected_node_count);
+        known
+            .map_or_else(figure::unknown, |nodes| nodes.to_string())
+            .into()
     }),
     Column::figure("NOT-READY/DAY", |row: &Row, _| {
         figure::seconds(row.outcome.not_ready_per_day).into()

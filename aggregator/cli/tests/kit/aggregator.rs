@@ -37,6 +37,8 @@ pub struct Asked {
     pub what_ifs: Vec<v1::SimulateGraceRequest>,
     /// Every token that was shown.
     pub tokens: Vec<String>,
+    /// How many questions there were.
+    pub questions: usize,
 }
 
 /// Fixed answers.
@@ -52,6 +54,10 @@ pub struct Fixed {
     pub recommendation: v1::RecommendResponse,
     /// Answers every question instead.
     pub refusal: Option<Status>,
+    /// Answers the questions of these numbers instead; the first is 0.
+    pub refusals: Vec<(usize, Status)>,
+    /// Gaps that are not listed any more.
+    pub dropped_gaps: u64,
     /// What was asked so far.
     pub asked: Arc<Mutex<Asked>>,
     /// Nodes, or flips, of a page at most.
@@ -70,6 +76,8 @@ impl Default for Fixed {
             what_if: answers::what_if(),
             recommendation: answers::recommendation(),
             refusal: None,
+            refusals: Vec::new(),
+            dropped_gaps: 0,
             asked: Arc::default(),
             page: 1000,
         }
@@ -118,7 +126,12 @@ impl Fixed {
         let token = token.and_then(|token| token.to_str().ok());
         asked.tokens.extend(token.map(str::to_owned));
         note(&mut asked);
-        self.refusal.clone().map_or(Ok(()), Err)
+        let number = asked.questions;
+        asked.questions += 1;
+        let mut refusals = self.refusals.iter();
+        let own = refusals.find(|(refused, _)| *refused == number);
+        let refusal = own.map(|(_, status)| status).or(self.refusal.as_ref());
+        refusal.cloned().map_or(Ok(()), Err)
     }
 }
 
@@ -182,9 +195,14 @@ impl Query for Fixed {
     ) -> Answer<v1::ListGapsResponse> {
         self.note(&request, |asked| asked.gaps.push(request.get_ref().clone()))?;
         let node = &request.get_ref().node_name;
+        let is_bare = |known: &v1::Node| known.name == *node && known.state() == v1::State::NoAgent;
+        if self.nodes.iter().any(is_bare) {
+            return Err(Status::not_found("no agent has reported for it"));
+        }
         let chosen = |gap: &&v1::Gap| node.is_empty() || gap.node_name == *node;
         Ok(Response::new(v1::ListGapsResponse {
             gaps: self.gaps.iter().filter(chosen).cloned().collect(),
+            dropped_gaps: self.dropped_gaps,
             ..v1::ListGapsResponse::default()
         }))
     }

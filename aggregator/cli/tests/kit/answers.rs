@@ -203,9 +203,14 @@ pub fn fleet() -> v1::Fleet {
         nodes: 1,
     };
     v1::Fleet {
-        states: [v1::State::Flipping, v1::State::Ok, v1::State::Learning]
-            .map(state)
-            .to_vec(),
+        states: [
+            v1::State::Flipping,
+            v1::State::Ok,
+            v1::State::Learning,
+            v1::State::NoAgent,
+        ]
+        .map(state)
+        .to_vec(),
         nodes: 3,
         connected_agents: 2,
         controller: Some(controller()),
@@ -231,6 +236,15 @@ pub fn fleet() -> v1::Fleet {
             ..v1::Refusals::default()
         }),
         cluster_watch: Some(watch(v1::WatchPhase::Complete)),
+        agent_coverage: Some(v1::AgentCoverage {
+            nodes: 4,
+            without_agent: 1,
+            without_agent_names: vec!["bare-1".to_owned()],
+            silent_agents: 1,
+            silent_agent_names: vec!["worker-2".to_owned()],
+            without_node: 12,
+            without_node_names: (1..=12).map(|number| format!("gone-{number}")).collect(),
+        }),
         ..v1::Fleet::default()
     }
 }
@@ -253,6 +267,12 @@ fn controller() -> v1::ControllerSettings {
         grace_period: seconds(40.0),
         monitor_period: seconds(5.0),
         basis: "--grace-period and --monitor-period".to_owned(),
+        inferred: Some(v1::InferredGrace {
+            shortest_grace_period: seconds(34.7),
+            effective_grace_period: seconds(39.7),
+            flips: 2,
+            ..v1::InferredGrace::default()
+        }),
         ..v1::ControllerSettings::default()
     }
 }

@@ -39,7 +39,7 @@ fn node_reasons(node: &v1::Node, longest: Option<&v1::Gap>) -> Option<String> {
         Some((fact, habit.causes.first()?))
     });
     let lateness = longest.and_then(|gap| {
-        let fact = format!("Its longest late gap took {}.", seconds(gap.duration));
+        let fact = format!("Its longest explained gap took {}.", seconds(gap.duration));
         Some((fact, gap.causes.first()?))
     });
     let (mut lines, mut advice) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Why a node's heartbeats were late: its habits, its longest late gap, and what its causes add up to.
+//! Why a node's heartbeats were late: its habits, the longest gap that is explained, and what its causes add up to.
 
 use nodegrace_proto::v1;
 
@@ -33,7 +33,7 @@ pub(super) fn reasons(node: &v1::Node, longest: Option<&v1::Gap>, screen: &Scree
     }
     if let Some(gap) = longest {
         let (length, end) = (figure::seconds(gap.duration), figure::moment(gap.end_time));
-        let fact = format!("Its longest late gap took {length} and ended {end}.");
+        let fact = format!("Its longest explained gap took {length} and ended {end}.");
         text += &told(&fact, &gap.causes, &mut advised, screen);
     }
     if !text.is_empty() {
