@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Names told of what lacks something: GetFleet has more.
+/// Names told of what lacks something: `GetFleet` has more.
 const MOST_NAMES: usize = 10;
 
 /// Whether to go on.
