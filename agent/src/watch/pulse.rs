@@ -2,13 +2,13 @@
 
 use std::{pin::pin, time::Duration};
 
-use nodegrace_clock::Clock;
+use nodegrace_clock::{Beat, Clock};
 
 use super::sight::lasting;
 use crate::observe::Span;
 
-/// How often the agent looks at its clock while nothing happens, in real time. Two wake-ups a second cost nothing that can
-/// be measured.
+/// How often the agent looks at its clock while nothing happens, in real time. Most of what an idle agent takes of a processor is
+/// waking up, so that this is a beat and no row of sleeps.
 const TICK: Duration = Duration::from_millis(500);
 /// Time between two looks, in real time, above which the agent stood still. A second beyond the tick: less is what a busy
 /// node's scheduler does, and no more than the delivery of an event may take.
@@ -18,6 +18,7 @@ const STALL: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub(super) struct Pulse {
     clock: Clock,
+    beat: Beat,
     /// When the agent last looked at its clock.
     last: Duration,
 }
@@ -26,6 +27,7 @@ impl Pulse {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
             last: clock.now(),
+            beat: Beat::every(&clock, lasting(&clock, TICK)),
             clock,
         }
     }
@@ -57,7 +59,7 @@ impl Pulse {
     /// Waits for the agent to have stood still.
     pub(super) async fn stall(&mut self) -> Span {
         loop {
-            self.clock.sleep(lasting(&self.clock, TICK)).await;
+            self.beat.next().await;
             if let Some(span) = self.check() {
                 return span;
             }

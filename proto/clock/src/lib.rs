@@ -5,6 +5,7 @@
 //! run on tokio's time, so that a test with paused time runs an hour in no time.
 
 mod anchor;
+mod beat;
 mod machine;
 
 use std::{
@@ -19,7 +20,10 @@ use tokio::time::Instant;
 
 use machine::Machine;
 
-pub use self::anchor::{Anchor, NoAnchor};
+pub use self::{
+    anchor::{Anchor, NoAnchor},
+    beat::Beat,
+};
 
 /// A clock: cheap to clone, the same for everything that holds a clone.
 #[derive(Clone, Debug)]
