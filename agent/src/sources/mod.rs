@@ -27,7 +27,11 @@ mod series;
 mod slot;
 mod vigil;
 
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use nodegrace_proto::v1::Failure;
 
@@ -35,6 +39,9 @@ pub use self::{host::HostFiles, series::Series};
 pub(crate) use self::{
     kubelet_server::KubeletServer, runtime_socket::RuntimeSocket, sampler::Sampler,
 };
+
+/// Bytes that nearly every file of /proc fits into that is read here, and one of the kernel's pages.
+const ROOM: usize = 4096;
 
 /// Why a source gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +69,10 @@ type Reading<T> = Result<T, Missing>;
 
 /// Reads a small file of /proc. One that does not exist, or that the kernel was told not to fill, is absent.
 fn read_file(path: &Path) -> Reading<String> {
-    std::fs::read_to_string(path).map_err(|error| {
+    // The kernel does not tell how long such a file is, and without room for all of it would be asked for it bit by bit.
+    let mut text = String::with_capacity(ROOM);
+    let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
+    read.map(|_| text).map_err(|error| {
         let words = format!("{}: {error}", path.display());
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::Unsupported => Missing::Absent(words),

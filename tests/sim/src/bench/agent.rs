@@ -1,5 +1,7 @@
 //! The agent table: a real agent on a node with 500 containers and 500 images, and prometheus-node-exporter beside it.
 
+mod figures;
+
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
@@ -14,14 +16,14 @@ use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use self::figures::{Size, Taken};
 use super::{
     aggregator::{Server, Setup, free_port},
     args::Common,
-    footprint::{Memory, Processor},
+    footprint::{Memory, Processor, instructions},
     http,
     process::{Launch, Running},
     programs::Programs,
-    table::Table,
 };
 
 const NODE: &str = "node-with-much-on-it";
@@ -32,14 +34,6 @@ const NODE_EXPORTER: &str = "prometheus-node-exporter";
 const SCRAPE: Duration = Duration::from_secs(10);
 const WARM_UP: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(30);
-const MIB: f64 = 1024.0;
-
-/// What one of the two takes.
-struct Taken {
-    memory: Memory,
-    /// Processor time in 10 s, in milliseconds.
-    cpu: f64,
-}
 
 /// Prints the table.
 ///
@@ -92,8 +86,12 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
         })?;
     let [agent, exporter] = watch([&mut agent, &mut exporter], length).await?;
     scraper.abort();
-    let size = fs::metadata(programs.agent())?.len() as f64 / f64::from(1 << 20);
-    table(&agent, &exporter, first, size, length).print();
+    let in_mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let size = Size {
+        file: in_mib(fs::metadata(programs.agent())?.len()),
+        instructions: in_mib(instructions(programs.agent())?),
+    };
+    figures::table(&agent, &exporter, first, &size, length).print();
     server.stop().await?;
     cluster.stop().await;
     Ok(())
@@ -186,9 +184,10 @@ async fn watch(both: [&mut Running; 2], length: Duration) -> anyhow::Result<[Tak
     let [agent, exporter] = both;
     let ids = [agent.id()?, exporter.id()?];
     let mut processors = ids.map(Processor::of);
-    let mut before = [Duration::ZERO; 2];
-    for (processor, used) in processors.iter_mut().zip(&mut before) {
+    let mut before = [(Duration::ZERO, 0); 2];
+    for (processor, (used, turns)) in processors.iter_mut().zip(&mut before) {
         *used = processor.used()?;
+        *turns = processor.turns();
     }
     let start = clock.now();
     while clock.now() < start + length {
@@ -199,74 +198,13 @@ async fn watch(both: [&mut Running; 2], length: Duration) -> anyhow::Result<[Tak
     }
     let lasted = (clock.now() - start).as_secs_f64();
     let mut taken = Vec::new();
-    for ((mut processor, used), id) in processors.into_iter().zip(before).zip(ids) {
+    for ((mut processor, (used, turns)), id) in processors.into_iter().zip(before).zip(ids) {
         let used = processor.used()?.saturating_sub(used);
         taken.push(Taken {
             memory: Memory::of(id)?,
             cpu: used.as_secs_f64() * 1e3 * 10.0 / lasted,
+            turns: processor.turns().saturating_sub(turns) as f64 * 10.0 / lasted,
         });
     }
     taken.try_into().ok().context("two of them")
-}
-
-fn table(agent: &Taken, exporter: &Taken, first: Duration, size: f64, length: Duration) -> Table {
-    let mut table = Table::new(
-        format!(
-            "One agent, {CONTAINERS} containers and {IMAGES} images, beside {NODE_EXPORTER} scraped every 10 s, for {} s",
-            length.as_secs()
-        ),
-        [
-            "",
-            "RSS MiB",
-            "private MiB",
-            "anonymous MiB",
-            "CPU ms in 10 s",
-        ],
-    );
-    let mib = |kib: u64| kib as f64 / MIB;
-    for (name, taken) in [("nodegrace-agent", agent), (NODE_EXPORTER, exporter)] {
-        table.row([
-            name.to_owned(),
-            format!("{:.2}", mib(taken.memory.resident)),
-            format!("{:.2}", mib(taken.memory.private)),
-            format!("{:.2}", mib(taken.memory.anonymous)),
-            format!("{:.2}", taken.cpu),
-        ]);
-    }
-    table.note(
-        "The agent watches over TLS, samples this machine's /proc and /sys, asks the kubelet over TLS and the runtime over its socket, and \
-         spools to disk. The exporter has Debian's defaults and is scraped with gzip, as Prometheus does it.",
-    );
-    let resident = mib(agent.memory.resident);
-    let file = resident - mib(agent.memory.anonymous);
-    table.goal(
-        "Agent's resident memory",
-        format!("{resident:.2} MiB"),
-        "8 MiB",
-        resident < 8.0,
-        format!("Bound by the program's own pages: {file:.2} MiB of it are of its file, which the kernel drops when memory is short."),
-    );
-    let ratio = agent.cpu / exporter.cpu;
-    table.goal(
-        "Agent's processor time",
-        format!("{ratio:.2} x {NODE_EXPORTER}'s"),
-        "0.5 x",
-        ratio < 0.5,
-        "Bound by what it reads: /proc, lists of 500 containers and images, and the kubelet's metrics over TLS. Half of it is the kernel's.",
-    );
-    table.goal(
-        "Start to first heartbeat at the aggregator",
-        format!("{:.3} s", first.as_secs_f64()),
-        "1 s",
-        first < Duration::from_secs(1),
-        "Bound by TLS handshakes and the first list.",
-    );
-    table.goal(
-        "Program, which is all there is in its image",
-        format!("{size:.2} MiB"),
-        "15 MiB",
-        size < 15.0,
-        "Bound by the clients of Kubernetes, gRPC and TLS.",
-    );
-    table
 }

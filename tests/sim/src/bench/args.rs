@@ -53,7 +53,7 @@ pub struct Common {
     pub quick: bool,
 
     /// Directory with nodegrace-agent and nodegrace-aggregator. Default: they are built as they are shipped, with
-    /// `--profile dist` and the C library inside, which takes some minutes the first time.
+    /// their profiles and the C library inside, which takes some minutes the first time.
     #[arg(long)]
     pub programs: Option<PathBuf>,
 }

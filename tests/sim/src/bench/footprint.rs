@@ -1,6 +1,6 @@
 //! What a process takes: memory as the kernel tells it, and processor time to the nanosecond.
 
-use std::{collections::BTreeMap, fs, io, time::Duration};
+use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
 
 /// Memory of a process, in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,15 @@ impl Memory {
 #[derive(Debug)]
 pub(super) struct Processor {
     id: u32,
-    threads: BTreeMap<u32, u64>,
+    threads: BTreeMap<u32, Thread>,
+}
+
+/// What a thread had of the processors.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    nanos: u64,
+    /// How many times it was given one.
+    turns: u64,
 }
 
 impl Processor {
@@ -60,13 +68,62 @@ impl Processor {
             let number = name.to_str().and_then(|name| name.parse::<u32>().ok());
             // One that ends just now has nothing more to say.
             let schedule = fs::read_to_string(thread.path().join("schedstat")).ok();
-            let nanos = schedule.and_then(|schedule| schedule.split(' ').next()?.parse().ok());
-            if let Some((number, nanos)) = number.zip(nanos) {
-                self.threads.insert(number, nanos);
+            let had = schedule.and_then(|schedule| Thread::parse(&schedule));
+            if let Some((number, had)) = number.zip(had) {
+                self.threads.insert(number, had);
             }
         }
-        Ok(Duration::from_nanos(self.threads.values().sum()))
+        let nanos = self.threads.values().map(|thread| thread.nanos);
+        Ok(Duration::from_nanos(nanos.sum()))
     }
+
+    /// How many times its threads had been given a processor when this last looked: how often it woke up, where nobody else wants
+    /// one.
+    pub(super) fn turns(&self) -> u64 {
+        self.threads.values().map(|thread| thread.turns).sum()
+    }
+}
+
+impl Thread {
+    /// Reads schedstat: time on a processor, time in a queue for one, and turns.
+    fn parse(schedule: &str) -> Option<Self> {
+        let mut words = schedule.split_ascii_whitespace();
+        Some(Self {
+            nanos: words.next()?.parse().ok()?,
+            turns: words.nth(1)?.parse().ok()?,
+        })
+    }
+}
+
+/// Bytes of a program's file that are instructions.
+///
+/// # Errors
+/// When it is no program of 64 bits, little end first.
+pub(super) fn instructions(program: &Path) -> io::Result<u64> {
+    let file = fs::read(program)?;
+    segments(&file).ok_or_else(|| io::Error::other(format!("{}: no program", program.display())))
+}
+
+/// What the segments that may be executed take in the file: see elf(5).
+fn segments(file: &[u8]) -> Option<u64> {
+    const EXECUTABLE: u64 = 1;
+    const LOADED: u64 = 1;
+    let number = |at: usize, bytes: usize| -> Option<u64> {
+        let bytes = file.get(at..at.checked_add(bytes)?)?.iter().rev();
+        Some(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    };
+    if !file.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let (headers, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    let mut sum = 0;
+    for header in (0..count).map(|index| headers + index * size) {
+        let header = usize::try_from(header).ok()?;
+        if number(header, 4)? == LOADED && number(header + 4, 4)? & EXECUTABLE != 0 {
+            sum += number(header + 32, 8)?;
+        }
+    }
+    Some(sum)
 }
 
 #[cfg(test)]
@@ -80,10 +137,22 @@ mod tests {
         assert!(memory.resident > memory.private && memory.private >= memory.anonymous);
         let mut processor = Processor::of(id);
         let before = processor.used().expect("it runs");
+        assert!(processor.turns() > 0);
         let mut sum = 0_u64;
         for number in 0..10_000_000_u64 {
             sum = std::hint::black_box(sum ^ number);
         }
         assert!(processor.used().expect("it runs") > before, "{sum}");
+    }
+
+    #[test]
+    fn a_program_is_instructions_and_more() {
+        let program = std::env::current_exe().expect("it runs");
+        let (all, code) = (
+            fs::metadata(&program).expect("it is there").len(),
+            instructions(&program).expect("it is a program"),
+        );
+        assert!(code > 1000 && code < all, "{code} of {all}");
+        assert!(segments(b"#!/bin/sh").is_none());
     }
 }
