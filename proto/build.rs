@@ -4,13 +4,14 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "nodegrace/v1/node.proto",
     "nodegrace/v1/ingest.proto",
     "nodegrace/v1/cause.proto",
     "nodegrace/v1/endpoint.proto",
     "nodegrace/v1/query.proto",
     "nodegrace/store/v1/flip.proto",
+    "nodegrace/store/v1/log.proto",
     "nodegrace/store/v1/snapshot.proto",
     "runtime/v1/cri.proto",
 ];

@@ -6,8 +6,11 @@
 
 use std::{any::TypeId, marker::PhantomData};
 
-use prost::Message;
-use tonic::codec::{BufferSettings, Codec};
+use prost::{Message, bytes::Buf as _};
+use tonic::{
+    Status,
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder},
+};
 use tonic_prost::ProstCodec;
 
 use crate::v1::ReportBatch;
@@ -46,14 +49,39 @@ where
     type Encode = T;
     type Decode = U;
     type Encoder = <ProstCodec<T, U> as Codec>::Encoder;
-    type Decoder = <ProstCodec<T, U> as Codec>::Decoder;
+    type Decoder = InOnePiece<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstCodec::<T, U>::raw_encoder(BufferSettings::new(set_apart::<T>(BATCHES_SAID), HAND_ON))
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<T, U>::raw_decoder(BufferSettings::new(set_apart::<U>(BATCHES_HEARD), HAND_ON))
+        InOnePiece(PhantomData)
+    }
+}
+
+/// Decodes messages as slices: prost reads those several times as fast as a buffer that may be in pieces, and tonic's is not.
+#[derive(Debug)]
+pub struct InOnePiece<U>(PhantomData<U>);
+
+impl<U: Message + Default + 'static> Decoder for InOnePiece<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        let (whole, piece) = (bytes.remaining(), bytes.chunk());
+        let decoded = if piece.len() == whole {
+            U::decode(piece).inspect(|_| bytes.advance(whole))
+        } else {
+            U::decode(bytes)
+        };
+        // As tonic has it.
+        let malformed = |error: prost::DecodeError| Status::internal(error.to_string());
+        decoded.map(Some).map_err(malformed)
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(set_apart::<U>(BATCHES_HEARD), HAND_ON)
     }
 }
 

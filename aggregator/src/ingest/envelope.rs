@@ -27,7 +27,8 @@ impl Envelope {
     /// # Errors
     /// Names the field that is wrong.
     pub(super) fn of(batch: &v1::ReportBatch, first: Option<&Self>) -> Result<Self, Invalid> {
-        if !is_node_name(&batch.node_name) {
+        let same_node = first.is_some_and(|first| *first.node == *batch.node_name);
+        if !same_node && !is_node_name(&batch.node_name) {
             return Err(Invalid::new(
                 "node_name",
                 format!(
@@ -40,19 +41,21 @@ impl Envelope {
             .agent
             .as_ref()
             .ok_or_else(|| Invalid::new("agent", "is missing"))?;
-        let agent = agent_id(agent).map_err(|invalid| invalid.within("agent"))?;
-        if let Some(first) = first {
-            if *first.node != *batch.node_name {
+        let start = agent_start(agent).map_err(|invalid| invalid.within("agent"))?;
+        let (node, agent) = match first {
+            Some(_) if !same_node => {
                 return Err(Invalid::new("node_name", "must not change within a stream"));
             }
-            if first.agent != agent {
-                return Err(Invalid::new("agent", "must not change within a stream"));
-            }
-        }
-        let (node, agent) = match first {
             // One copy of the names for all batches of the stream.
-            Some(first) => (Arc::clone(&first.node), first.agent.clone()),
-            None => (Arc::from(batch.node_name.as_str()), agent),
+            Some(first) if first.agent.start == start && *first.agent.boot_id == *agent.boot_id => {
+                (Arc::clone(&first.node), first.agent.clone())
+            }
+            Some(_) => return Err(Invalid::new("agent", "must not change within a stream")),
+            None => {
+                let boot_id = Arc::from(agent.boot_id.as_str());
+                let node = Arc::from(batch.node_name.as_str());
+                (node, AgentId { boot_id, start })
+            }
         };
         Ok(Self {
             node,
@@ -63,16 +66,15 @@ impl Envelope {
     }
 }
 
-fn agent_id(agent: &v1::AgentInstance) -> Result<AgentId, Invalid> {
+/// Checks an agent's instance; gives when it started, since boot.
+fn agent_start(agent: &v1::AgentInstance) -> Result<Duration, Invalid> {
     if agent.boot_id.is_empty() {
         return Err(Invalid::new("boot_id", "is missing"));
     }
-    fields::text("version", &agent.version)?;
+    fields::short("version", &agent.version)?;
     fields::time("start_time", agent.start_time)?;
-    Ok(AgentId {
-        boot_id: fields::text("boot_id", &agent.boot_id)?,
-        start: fields::duration("start_monotonic", agent.start_monotonic)?,
-    })
+    fields::short("boot_id", &agent.boot_id)?;
+    fields::duration("start_monotonic", agent.start_monotonic)
 }
 
 fn is_node_name(name: &str) -> bool {

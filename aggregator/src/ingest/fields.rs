@@ -53,15 +53,21 @@ pub(super) fn time(
     wire::time(value).map_err(|reason| Invalid::new(field, reason))
 }
 
-/// A text of at most [`MAX_TEXT`] bytes.
+/// A text of at most [`MAX_TEXT`] bytes, to be kept.
 pub(super) fn text(field: &str, value: &str) -> Result<Arc<str>, Invalid> {
+    short(field, value)?;
+    Ok(Arc::from(value))
+}
+
+/// Checks a text of at most [`MAX_TEXT`] bytes.
+pub(super) fn short(field: &str, value: &str) -> Result<(), Invalid> {
     if value.len() > MAX_TEXT {
         return Err(Invalid::new(
             field,
             format!("is longer than {MAX_TEXT} bytes"),
         ));
     }
-    Ok(Arc::from(value))
+    Ok(())
 }
 
 /// A message of at most [`MAX_PART`] bytes.

@@ -1,11 +1,11 @@
 //! One agent's stream, from its first batch to its end.
 //!
-//! A batch is read only once the one before is on disk and its acknowledgement was taken: neither a slow disk nor an agent that
-//! does not read costs more memory than one batch.
+//! Batches are read only once those before are on disk and their acknowledgements were taken: neither a slow disk nor an agent
+//! that does not read costs more memory than a few batches. Those that are there at once wait for the disk together.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
-use futures::{Stream, stream};
+use futures::{FutureExt as _, Stream, stream};
 use nodegrace_proto::v1::{Rejection, ReportAck, ReportBatch};
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,12 @@ use super::{
 use crate::{
     aggregator::Parts,
     register::{Batch, OpenStream},
-    store::Kept,
+    store::{Keeping, Kept},
 };
+
+/// Batches of a stream that wait for the disk together: an acknowledgement is little work among others that leave with it, and much by
+/// itself.
+const TOGETHER: usize = 4;
 
 /// One agent's stream.
 pub(super) struct Session {
@@ -37,6 +41,10 @@ pub(super) struct Session {
     open: Option<OpenStream>,
     /// Every record up to this number is kept.
     acknowledged: u64,
+    /// Acknowledgements that are due.
+    acks: VecDeque<ReportAck>,
+    /// What ends the stream once they are given.
+    end: Option<End>,
     shutdown: CancellationToken,
     stopping: bool,
     pace: Pace,
@@ -44,6 +52,23 @@ pub(super) struct Session {
     wait: Duration,
     /// Its place among the streams that may be open.
     _place: StreamPlace,
+}
+
+/// What ends a stream.
+enum End {
+    /// The agent has said all.
+    Said,
+    /// The agent is refused.
+    Refused(Status),
+}
+
+/// A batch that was found right and handed in.
+struct HandedIn {
+    node: Arc<str>,
+    /// The highest number it was sent with; 0: it has no records.
+    highest: u64,
+    rejections: Vec<Rejection>,
+    keeping: Keeping,
 }
 
 impl Session {
@@ -63,6 +88,8 @@ impl Session {
             first: None,
             open: None,
             acknowledged: 0,
+            acks: VecDeque::new(),
+            end: None,
             shutdown,
             stopping: false,
             _place: place,
@@ -78,42 +105,113 @@ impl Session {
 
     /// The next acknowledgement, and the session when it goes on after it.
     async fn next(mut self: Box<Self>) -> Option<(Result<ReportAck, Status>, Option<Box<Self>>)> {
+        if let Some(ack) = self.acks.pop_front() {
+            return Some((Ok(ack), Some(self)));
+        }
+        match self.end.take() {
+            None => {}
+            Some(End::Said) => return None,
+            Some(End::Refused(status)) => return Some((Err(self.refused(status)), None)),
+        }
         if self.stopping {
             let status = Status::unavailable("the aggregator stops");
             return Some((Err(status), None));
         }
-        let (clock, wait) = (self.parts.clock.clone(), mem::take(&mut self.wait));
+        if self.shutdown.is_cancelled() {
+            self.stopping = true;
+            return Some((Ok(self.ack(Vec::new())), Some(self)));
+        }
+        let wait = mem::take(&mut self.wait);
         let batch = async {
             if !wait.is_zero() {
-                clock.sleep(wait).await;
+                self.parts.clock.sleep(wait).await;
             }
             self.batches.message().await
         };
         let batch = tokio::select! {
+            // A batch that is there already need not wait for anything.
             biased;
+            batch = batch => batch.map_err(malformed).transpose()?,
             () = self.shutdown.cancelled() => {
                 self.stopping = true;
                 return Some((Ok(self.ack(Vec::new())), Some(self)));
             }
-            batch = batch => batch.map_err(malformed).transpose()?,
         };
-        let outcome = match batch {
+        match batch {
             // Boxed: a stream that waits for its next batch needs no room for what becomes of one.
             Ok(batch) => Box::pin(self.take(batch)).await,
-            Err(status) => Err(status),
-        };
-        match outcome {
-            Ok(ack) => Some((Ok(ack), Some(self))),
-            Err(status) => {
-                let node = self.first.as_ref().map(|first| &*first.node);
-                count_refusal(&self.parts, node, &status);
-                Some((Err(status), None))
+            Err(status) => self.end = Some(End::Refused(status)),
+        }
+        match (self.acks.pop_front(), self.end.take()) {
+            (Some(ack), end) => {
+                self.end = end;
+                Some((Ok(ack), Some(self)))
+            }
+            (None, Some(End::Refused(status))) => Some((Err(self.refused(status)), None)),
+            (None, _) => None,
+        }
+    }
+
+    /// Keeps what is right in `batch`, and in those behind it that are there already.
+    async fn take(&mut self, batch: ReportBatch) {
+        let mut waiting = VecDeque::with_capacity(TOGETHER);
+        let mut next = Some(batch);
+        while let Some(batch) = next.take() {
+            match self.hand_in(batch).await {
+                Ok(handed_in) => waiting.push_back(handed_in),
+                Err(status) => {
+                    self.end = Some(End::Refused(status));
+                    break;
+                }
+            }
+            // The first one opens the stream, which others must find open; and whoever has to wait waits after each.
+            let alone = self.open.is_none() || !self.wait.is_zero();
+            if alone || waiting.len() == TOGETHER || !self.parts.store.is_durable() {
+                break;
+            }
+            match self.batches.message().now_or_never() {
+                None => {}
+                Some(Ok(Some(batch))) => next = Some(batch),
+                Some(Ok(None)) => self.end = Some(End::Said),
+                Some(Err(status)) => self.end = Some(End::Refused(malformed(status))),
+            }
+        }
+        for handed_in in waiting {
+            match self.kept(handed_in).await {
+                Ok(ack) => self.acks.push_back(ack),
+                Err(status) => {
+                    self.end = Some(End::Refused(status));
+                    break;
+                }
             }
         }
     }
 
-    /// Keeps what is right in `batch`.
-    async fn take(&mut self, mut batch: ReportBatch) -> Result<ReportAck, Status> {
+    /// Waits until a batch is kept; gives its acknowledgement.
+    async fn kept(&mut self, handed_in: HandedIn) -> Result<ReportAck, Status> {
+        let HandedIn {
+            node,
+            highest,
+            rejections,
+            keeping,
+        } = handed_in;
+        match keeping.outcome().await? {
+            Kept::NoRoom => return Err(self.no_room(&node)),
+            Kept::Applied(opened) => self.open = self.open.take().or(opened),
+        }
+        self.acknowledged = self.acknowledged.max(highest);
+        Ok(self.ack(rejections))
+    }
+
+    /// Notes that the stream ends with `status`.
+    fn refused(&self, status: Status) -> Status {
+        let node = self.first.as_ref().map(|first| &*first.node);
+        count_refusal(&self.parts, node, &status);
+        status
+    }
+
+    /// Hands in what is right in `batch`.
+    async fn hand_in(&mut self, mut batch: ReportBatch) -> Result<HandedIn, Status> {
         // Before anything is waited for: what is held meanwhile may be large.
         let sent = convert::record_count(&batch);
         if sent > MAX_RECORDS {
@@ -163,12 +261,12 @@ impl Session {
             instance,
             received: timeline.now(),
         };
-        match store.keep(&self.parts, batch, wire).await? {
-            Kept::NoRoom => return Err(self.no_room(&node)),
-            Kept::Applied(opened) => self.open = self.open.take().or(opened),
-        }
-        self.acknowledged = self.acknowledged.max(highest);
-        Ok(self.ack(rejections))
+        Ok(HandedIn {
+            node,
+            highest,
+            rejections,
+            keeping: store.hand_in(&self.parts, batch, wire).await?,
+        })
     }
 
     /// Has the next batch wait when they come faster than an agent has something to say.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    mem,
     sync::Arc,
 };
 
@@ -16,10 +17,16 @@ pub(super) struct Changes {
 impl Changes {
     /// Notes a change of `node`.
     pub(super) fn touch(&mut self, node: &Arc<str>) {
-        self.forget(node);
         self.last += 1;
-        self.by_number.insert(self.last, Arc::clone(node));
-        self.by_node.insert(Arc::clone(node), self.last);
+        let before = match self.by_node.get_mut(node) {
+            Some(number) => self.by_number.remove(&mem::replace(number, self.last)),
+            None => {
+                self.by_node.insert(Arc::clone(node), self.last);
+                None
+            }
+        };
+        let node = before.unwrap_or_else(|| Arc::clone(node));
+        self.by_number.insert(self.last, node);
     }
 
     /// Forgets `node`.

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
-use nodegrace_core::{AgentId, Applied, Event, NodeHistory, NodeSnapshot, Report, event::Record};
+use nodegrace_core::{AgentId, Applied, Event, NodeHistory, NodeSnapshot, Report};
 use nodegrace_proto::v1;
 
 use super::{
@@ -24,18 +24,6 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Heartbeats and samples in it.
-    pub(crate) fn counts(&self) -> (u32, u32) {
-        let count = |of: fn(&Record) -> bool| {
-            let records = self.report.records.iter();
-            records.filter(|(_, record)| of(record)).count() as u32
-        };
-        (
-            count(|record| matches!(record, Record::Heartbeat(_))),
-            count(|record| matches!(record, Record::Sample(_))),
-        )
-    }
-
     /// True when it opens a stream that says something of now.
     fn opens(&self) -> bool {
         self.instance.is_some() && !self.report.replay
@@ -171,7 +159,8 @@ impl Register {
 
 impl Contents {
     fn has_room(&self, node: &str, max_nodes: usize) -> bool {
-        self.fleet.history(node).is_some() || self.fleet.histories().len() < max_nodes
+        // Nearly always the first: looking a node up is dear.
+        self.fleet.histories().len() < max_nodes || self.fleet.history(node).is_some()
     }
 
     fn expire_node(&mut self, node: &Arc<str>, now: Duration) {

@@ -8,9 +8,11 @@ use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    OpenError, flips, heartbeats,
+    OpenError, flips,
+    heartbeats::{self, Runs},
     lock::Lock,
-    row::{Event, LogRow, Saved, State, Work, channel},
+    log,
+    row::{Event, Saved, State, Work, channel},
     schema,
 };
 use crate::{StoreConfig, timeline::Mark};
@@ -28,20 +30,14 @@ const CACHE_KIB: i64 = 1024;
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(super) connection: Connection,
+    /// The runs of agents that heartbeats are written of. Absent: to be looked up.
+    runs: Option<Runs>,
     retain_for: Duration,
     retain_heartbeats: Duration,
     max_bytes: u64,
     /// True since retention found more than `max_bytes` in use.
     too_large: bool,
     _lock: Lock,
-}
-
-/// One row of the log, as a start reads it.
-pub(super) struct Logged {
-    pub(super) node: String,
-    pub(super) opens: bool,
-    pub(super) received: Duration,
-    pub(super) wire: Vec<u8>,
 }
 
 impl Database {
@@ -59,6 +55,7 @@ impl Database {
         schema::migrate(&mut connection)?;
         Ok(Self {
             connection,
+            runs: None,
             retain_for: config.retain_for,
             retain_heartbeats: config.retain_heartbeats,
             max_bytes: config.max_bytes,
@@ -116,29 +113,6 @@ impl Database {
         Ok(())
     }
 
-    /// Hands every row of the log that no snapshot holds to `take`, in order; gives the last id that was ever used.
-    pub(super) fn log(
-        &self,
-        mut take: impl FnMut(Logged) -> Result<(), OpenError>,
-    ) -> Result<i64, OpenError> {
-        let mut query = self.connection.prepare(
-            "SELECT log.node, opens, received_ns, batch FROM log LEFT JOIN node ON node.name = log.node
-            WHERE log.id > coalesce(node.log_id, 0) ORDER BY log.id",
-        )?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            take(Logged {
-                node: row.get(0)?,
-                opens: row.get(1)?,
-                received: from_nanos(row.get(2)?),
-                wire: row.get(3)?,
-            })?;
-        }
-        let last = "SELECT seq FROM sqlite_sequence WHERE name = 'log'";
-        let last = self.connection.query_row(last, [], |row| row.get(0));
-        Ok(last.optional()?.unwrap_or(0))
-    }
-
     /// The first names of nodes after `after`, ascending.
     pub(super) fn names(&self, after: &str, most: i64) -> Result<Vec<String>, rusqlite::Error> {
         let query = "SELECT name FROM node WHERE name > ?1 ORDER BY name LIMIT ?2";
@@ -149,13 +123,27 @@ impl Database {
 
     /// Does all of `work` or nothing; on disk when this returns. Gives the id of the last row of the log. Blocks.
     pub(super) fn write(&mut self, work: &Work) -> Result<i64, rusqlite::Error> {
+        let mut runs = match self.runs.take() {
+            Some(runs) => runs,
+            None => Runs::of(&self.connection)?,
+        };
+        let last_row = self.commit(work, &mut runs)?;
+        // Those that an error leaves may be of a transaction that never was.
+        self.runs = Some(runs);
+        if work.retain {
+            // All of the work is on disk by now: an error here must not have it done again.
+            if let Err(error) = give_back(&self.connection) {
+                tracing::warn!(%error, "free pages of the database are given back later");
+            }
+        }
+        Ok(last_row)
+    }
+
+    fn commit(&mut self, work: &Work, runs: &mut Runs) -> Result<i64, rusqlite::Error> {
         let keeps_heartbeats = self.keeps_heartbeats();
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
-        let mut last_row = work.applied_row;
-        for row in &work.rows {
-            last_row = append(&transaction, row)?;
-        }
+        let last_row = log::append(&transaction, &work.batches, work.applied_row)?;
         for gap in &work.events.gaps {
             insert_gap(&transaction, gap)?;
         }
@@ -166,7 +154,7 @@ impl Database {
             flips::save(&transaction, flip)?;
         }
         let new = &work.events.heartbeats;
-        heartbeats::insert(&transaction, new)?;
+        runs.insert(&transaction, new)?;
         let mut most = heartbeats::taken_with(new);
         // Of what an earlier run kept, no new row takes anything away.
         if work.retain || !keeps_heartbeats {
@@ -176,29 +164,22 @@ impl Database {
         heartbeats::retain(&transaction, oldest, most)?;
         for saved in &work.snapshots {
             save(&transaction, saved, work)?;
-            drop_log(&transaction, &saved.node, work.applied_row)?;
         }
         for node in &work.forgotten {
-            transaction
-                .prepare_cached("DELETE FROM node WHERE name = ?1")?
-                .execute([node])?;
-            drop_log(&transaction, node, work.applied_row)?;
+            log::forget(&transaction, node, work.applied_row)?;
+        }
+        if let Some(from) = work.log_from {
+            log::drop_before(&transaction, from)?;
         }
         if work.retain {
             self.too_large = bytes(&transaction)? > self.max_bytes;
-            heartbeats::forget_agents(&transaction)?;
+            runs.forget(&transaction)?;
             // What is worth the least goes first.
             let too_large = self.too_large && heartbeats::is_empty(&transaction)?;
             retain(&transaction, work.oldest_kept(self.retain_for, too_large))?;
         }
-        write_state(&transaction, &work.state)?;
+        write_state(&transaction, work, last_row)?;
         transaction.commit()?;
-        if work.retain {
-            // All of the work is on disk by now: an error here must not have it done again.
-            if let Err(error) = give_back(&self.connection) {
-                tracing::warn!(%error, "free pages of the database are given back later");
-            }
-        }
         Ok(last_row)
     }
 }
@@ -231,26 +212,6 @@ fn connect(directory: &Path) -> Result<Connection, OpenError> {
     // Whatever a long query of somebody made the write-ahead log grow to.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)
-}
-
-fn append(transaction: &Transaction<'_>, row: &LogRow) -> Result<i64, rusqlite::Error> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO log (node, boot_id, agent_start_ns, first_sequence_number, last_sequence_number, heartbeats,
-            samples, opens, received_ns, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .insert(params![
-            row.node,
-            row.boot_id,
-            nanos(row.agent_start),
-            row.numbers.0.cast_signed(),
-            row.numbers.1.cast_signed(),
-            row.heartbeats,
-            row.samples,
-            row.opens,
-            nanos(row.received),
-            row.wire,
-        ])
 }
 
 fn insert_gap(
@@ -321,17 +282,6 @@ fn save(transaction: &Transaction<'_>, saved: &Saved, work: &Work) -> Result<(),
     Ok(())
 }
 
-fn drop_log(
-    transaction: &Transaction<'_>,
-    node: &str,
-    applied_row: i64,
-) -> Result<(), rusqlite::Error> {
-    transaction
-        .prepare_cached("DELETE FROM log WHERE node = ?1 AND id <= ?2")?
-        .execute(params![node, applied_row])?;
-    Ok(())
-}
-
 /// Deletes rows of history kept before `oldest`, the oldest first, a few at a time.
 fn retain(transaction: &Transaction<'_>, oldest: i64) -> Result<(), rusqlite::Error> {
     for table in ["gap", "flip"] {
@@ -366,9 +316,17 @@ fn bytes(transaction: &Transaction<'_>) -> Result<u64, rusqlite::Error> {
     Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
 }
 
-fn write_state(transaction: &Transaction<'_>, state: &State) -> Result<(), rusqlite::Error> {
+fn write_state(
+    transaction: &Transaction<'_>,
+    work: &Work,
+    last_row: i64,
+) -> Result<(), rusqlite::Error> {
+    let state = &work.state;
     transaction
-        .prepare_cached("INSERT OR REPLACE INTO state VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .prepare_cached(
+            "INSERT OR REPLACE INTO state (one, moment_ns, wall_ns, anchor_moment_ns, anchor_wall_ns, rejected_records,
+            rejected_streams, shed_samples, log_id, told_log_id) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
         .execute(params![
             nanos(state.last.moment),
             state.last.wall.unix_nanos(),
@@ -377,6 +335,8 @@ fn write_state(transaction: &Transaction<'_>, state: &State) -> Result<(), rusql
             state.rejected_records.cast_signed(),
             state.rejected_streams.cast_signed(),
             state.shed_samples.cast_signed(),
+            last_row,
+            work.applied_row,
         ])?;
     Ok(())
 }
@@ -387,6 +347,6 @@ pub(super) fn nanos(duration: Duration) -> i64 {
 }
 
 /// A length as a column holds it; nothing where somebody wrote a negative one.
-fn from_nanos(nanos: i64) -> Duration {
+pub(super) fn from_nanos(nanos: i64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }

@@ -22,7 +22,16 @@ pub enum OpenError {
     /// The database itself refuses.
     #[error("the database cannot be read")]
     Database(#[from] rusqlite::Error),
-    /// A row does not say what it should.
+    /// A row of the log does not say what it should.
+    #[error("the database is damaged: row {row} of the log cannot be read")]
+    DamagedLog {
+        /// Its id.
+        row: i64,
+        /// Why.
+        #[source]
+        reason: prost::DecodeError,
+    },
+    /// Another row does not.
     #[error("the database is damaged: {what} of node {node} cannot be read")]
     Damaged {
         /// Which kind of row.

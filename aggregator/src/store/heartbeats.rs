@@ -1,14 +1,16 @@
 //! The heartbeats of the last hours as rows: written as they are counted, and taken away at the pace at which they come.
 
-use std::{sync::Arc, time::Duration};
+mod runs;
+
+use std::sync::Arc;
 
 use nodegrace_core::{
-    AgentId, Applied, Channel, WallTime,
+    AgentId, Applied, WallTime,
     event::{Heartbeat, Record, Report},
 };
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 
-use super::database::nanos;
+pub(super) use self::runs::{Runs, numbers};
 
 /// Rows that are too old, or too many, which one new row takes with it: more than one, so that a backlog shrinks.
 const TAKEN_WITH_ONE: i64 = 2;
@@ -49,6 +51,12 @@ impl Candidates {
         }
     }
 
+    /// Those with numbers above `number`.
+    pub(super) fn after(mut self, number: u64) -> Self {
+        self.heartbeats.retain(|(own, _)| *own > number);
+        self
+    }
+
     /// Those that applying the batch counted for the first time.
     pub(super) fn new_ones(
         self,
@@ -74,40 +82,6 @@ impl Candidates {
     }
 }
 
-/// Writes heartbeats.
-pub(super) fn insert(
-    transaction: &Transaction<'_>,
-    heartbeats: &[KeptHeartbeat],
-) -> Result<(), rusqlite::Error> {
-    for kept in heartbeats {
-        let agent = agent(transaction, kept)?;
-        let heartbeat = &kept.heartbeat;
-        // A log that is applied again after a restart finds some that are here.
-        transaction
-            .prepare_cached(
-                "INSERT OR IGNORE INTO heartbeat (agent, sequence_number, channel, stamp_ns, arrival_ns,
-                arrival_since_boot_ns, uncertainty_ns, baseline, resource_version, kept_ns)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
-                agent,
-                kept.number.cast_signed(),
-                match heartbeat.channel {
-                    Channel::Lease => 1,
-                    Channel::NodeStatus => 2,
-                },
-                heartbeat.stamp.unix_nanos(),
-                heartbeat.arrival_time.unix_nanos(),
-                nanos(heartbeat.arrival),
-                nanos(heartbeat.arrival_uncertainty),
-                heartbeat.baseline,
-                heartbeat.resource_version,
-                kept.kept.unix_nanos(),
-            ])?;
-    }
-    Ok(())
-}
-
 /// Rows that are too old, or too many, which these new ones take with them.
 pub(super) fn taken_with(heartbeats: &[KeptHeartbeat]) -> i64 {
     let new = i64::try_from(heartbeats.len()).unwrap_or(i64::MAX);
@@ -129,33 +103,9 @@ pub(super) fn retain(
     Ok(())
 }
 
-/// Forgets the runs of agents that no heartbeat is left of.
-pub(super) fn forget_agents(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
-    transaction
-        .prepare_cached(
-            "DELETE FROM agent WHERE NOT EXISTS (SELECT 1 FROM heartbeat WHERE heartbeat.agent = agent.id)",
-        )?
-        .execute([])?;
-    Ok(())
-}
-
 /// True when no heartbeat is kept.
 pub(super) fn is_empty(transaction: &Transaction<'_>) -> Result<bool, rusqlite::Error> {
     transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM heartbeat)", [], |row| {
         row.get(0)
     })
-}
-
-/// The id of the run of the agent that saw it.
-fn agent(transaction: &Transaction<'_>, kept: &KeptHeartbeat) -> Result<i64, rusqlite::Error> {
-    let start: Duration = kept.agent.start;
-    let run = params![kept.node, kept.agent.boot_id, nanos(start)];
-    transaction
-        .prepare_cached(
-            "INSERT OR IGNORE INTO agent (node, boot_id, start_ns) VALUES (?1, ?2, ?3)",
-        )?
-        .execute(run)?;
-    transaction
-        .prepare_cached("SELECT id FROM agent WHERE node = ?1 AND boot_id = ?2 AND start_ns = ?3")?
-        .query_row(run, |row| row.get(0))
 }

@@ -3,13 +3,13 @@
 //! A batch is kept in four steps, and what is answered follows what is on disk:
 //!
 //! 1. an agent's stream hands it to the writer's queue and reads no further;
-//! 2. the [`writer`] appends all that waits to the log and commits once for all (group commit: what arrives while the disk is
+//! 2. the [`writer`] appends all that waits to the [`log`] in one row and commits (group commit: what arrives while the disk is
 //!    busy makes the next group, so a slow disk makes larger groups and later acknowledgements, never more memory);
 //! 3. the committed batches are applied to the fleet, in the order of the log;
 //! 4. they are acknowledged.
 //!
-//! So the fleet is at every moment what the log says. Node by node, snapshots of it are taken and the rows they hold leave
-//! the log; a start reads the snapshots and applies the rest of the log as if it came again. Nothing is written before a
+//! So the fleet is at every moment what the log says. Node by node, snapshots of it are taken, and rows leave the log once
+//! snapshots hold all that they say; a start reads the snapshots and applies the rest of the log as if it came again. Nothing is written before a
 //! batch is known to make sense, and nothing is acknowledged before it is on disk.
 //!
 //! Without a data directory a batch is applied and acknowledged at once, and a restart forgets it.
@@ -22,6 +22,7 @@ mod flips;
 pub(crate) mod fuzzing;
 mod heartbeats;
 mod lock;
+mod log;
 mod restore;
 mod row;
 mod schema;
@@ -46,7 +47,7 @@ use crate::{
     register::{Batch, OpenStream},
 };
 
-/// Batches that may wait for the writer. One stream has one at most, so this bounds how many streams wait here and how many
+/// Batches that may wait for the writer. One stream has a handful at most, so this bounds how many streams wait here and how many
 /// before it; either way they wait. A disk that syncs in 10 ms takes a full queue in some 50 ms.
 const QUEUE: usize = 1024;
 
@@ -77,6 +78,15 @@ struct Waiting {
     /// The batch as the log has it.
     wire: Vec<u8>,
     answer: oneshot::Sender<Kept>,
+}
+
+/// A batch that was handed in.
+#[derive(Debug)]
+pub(crate) enum Keeping {
+    /// It did not have to wait.
+    Done(Kept),
+    /// It waits for the disk.
+    Waits(oneshot::Receiver<Kept>),
 }
 
 /// What became of a batch.
@@ -160,18 +170,18 @@ impl Store {
         }
     }
 
-    /// Keeps `batch`. Waits as long as the disk takes.
+    /// Hands `batch` in to be kept. Waits while there is no room in the queue.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when the aggregator stops first: whether it is kept is then unknown, and it must be sent again.
-    pub(crate) async fn keep(
+    /// `UNAVAILABLE` when the aggregator stops first: it is not kept and must be sent again.
+    pub(crate) async fn hand_in(
         &self,
         parts: &Arc<Parts>,
         batch: Batch,
         wire: Vec<u8>,
-    ) -> Result<Kept, GrpcStatus> {
+    ) -> Result<Keeping, GrpcStatus> {
         let Some(disk) = &self.disk else {
-            return Ok(parts.register.take(parts, batch).0);
+            return Ok(Keeping::Done(parts.register.take(parts, batch).0));
         };
         let (answer, kept) = oneshot::channel();
         let waiting = Waiting {
@@ -179,10 +189,26 @@ impl Store {
             wire,
             answer,
         };
-        let stopped = || GrpcStatus::unavailable("the aggregator stops");
         disk.queue.send(waiting).await.map_err(|_| stopped())?;
-        kept.await.map_err(|_| stopped())
+        Ok(Keeping::Waits(kept))
     }
+}
+
+impl Keeping {
+    /// What became of it. Waits as long as the disk takes.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the aggregator stops first: whether it is kept is then unknown, and it must be sent again.
+    pub(crate) async fn outcome(self) -> Result<Kept, GrpcStatus> {
+        match self {
+            Self::Done(kept) => Ok(kept),
+            Self::Waits(kept) => kept.await.map_err(|_| stopped()),
+        }
+    }
+}
+
+fn stopped() -> GrpcStatus {
+    GrpcStatus::unavailable("the aggregator stops")
 }
 
 /// The id of a history as agents are told.

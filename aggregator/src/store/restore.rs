@@ -5,7 +5,13 @@ use std::sync::Arc;
 use nodegrace_proto::store::v1::NodeSnapshot;
 use prost::Message as _;
 
-use super::{Database, OpenError, heartbeats::Candidates, row::Events, snapshot};
+use super::{
+    Database, OpenError,
+    heartbeats::{self, Candidates},
+    log::{self, Told},
+    row::Events,
+    snapshot,
+};
 use crate::{cluster::ClusterState, ingest, register::Register, timeline::Timeline};
 
 /// What the writer must know of a restored database.
@@ -48,11 +54,21 @@ pub(crate) fn restore(
     })?;
     let (mut events, mut unsaved) = (Events::default(), Vec::new());
     let mut batches = 0_u64;
-    let last_row = database.log(|row| {
+    let mut told = None;
+    let last_row = log::read(&database.connection, |row| {
         let batch = ingest::read_back(&row.wire, row.opens, row.received)
             .map_err(|reason| damaged("a batch", row.node, reason.into()))?;
         let node = Arc::clone(&batch.report.node);
-        let heartbeats = Candidates::of(&batch.report, database.keeps_heartbeats());
+        let keeps_heartbeats = database.keeps_heartbeats() && row.told != Told::Yes;
+        let mut heartbeats = Candidates::of(&batch.report, keeps_heartbeats);
+        if keeps_heartbeats && row.told == Told::Perhaps {
+            let told = match &mut told {
+                Some(told) => told,
+                None => told.insert(heartbeats::numbers(&database.connection)?),
+            };
+            let run = (Arc::clone(&node), batch.report.agent.clone());
+            heartbeats = heartbeats.after(told.get(&run).copied().unwrap_or(0));
+        }
         let applied = register.replay(batch);
         cluster.take(&node, &applied);
         events.note(&node, heartbeats, applied, timeline.wall_at(row.received));

@@ -7,9 +7,12 @@ use nodegrace_core::{
     cause::Explained,
     cluster::{Flip, FlipKind},
 };
-use nodegrace_proto::store::v1::NodeSnapshot;
+use nodegrace_proto::store::v1::{LoggedBatch, LoggedBatches, NodeSnapshot};
 
-use super::heartbeats::{Candidates, KeptHeartbeat};
+use super::{
+    database::nanos,
+    heartbeats::{Candidates, KeptHeartbeat},
+};
 use crate::{register::Batch, timeline::Mark};
 
 /// Where the aggregator's time and its counters stand.
@@ -27,40 +30,12 @@ pub(crate) struct State {
     pub(crate) shed_samples: u64,
 }
 
-/// One batch of the log.
-#[derive(Debug)]
-pub(super) struct LogRow {
-    pub(super) node: Arc<str>,
-    pub(super) boot_id: Arc<str>,
-    pub(super) agent_start: Duration,
-    /// Lowest and highest number of its records; both 0 where it has none.
-    pub(super) numbers: (u64, u64),
-    pub(super) heartbeats: u32,
-    pub(super) samples: u32,
-    pub(super) opens: bool,
-    pub(super) received: Duration,
-    pub(super) wire: Vec<u8>,
-}
-
-impl LogRow {
-    pub(super) fn of(batch: &Batch, wire: Vec<u8>) -> Self {
-        let report = &batch.report;
-        let number = |record: Option<&(u64, _)>| record.map_or(0, |(number, _)| *number);
-        let (heartbeats, samples) = batch.counts();
-        Self {
-            node: Arc::clone(&report.node),
-            boot_id: Arc::clone(&report.agent.boot_id),
-            agent_start: report.agent.start,
-            numbers: (
-                number(report.records.first()),
-                number(report.records.last()),
-            ),
-            heartbeats,
-            samples,
-            opens: batch.instance.is_some(),
-            received: batch.received,
-            wire,
-        }
+/// What the log keeps of `batch`, whose bytes are `wire`.
+pub(super) fn logged(batch: &Batch, wire: Vec<u8>) -> LoggedBatch {
+    LoggedBatch {
+        batch: wire,
+        received_nanos: nanos(batch.received).cast_unsigned(),
+        opens: batch.instance.is_some(),
     }
 }
 
@@ -135,14 +110,18 @@ pub(super) struct KeptFlip {
 /// All that one transaction does.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) rows: Vec<LogRow>,
+    /// What becomes a row of the log, if it is any.
+    pub(super) batches: LoggedBatches,
     pub(super) events: Events,
     pub(super) flips: Vec<KeptFlip>,
     pub(super) snapshots: Vec<Saved>,
     /// Nodes that are not known any more.
     pub(super) forgotten: Vec<Arc<str>>,
-    /// The last row that was applied when the snapshots were taken and the forgotten nodes were forgotten.
+    /// The last row of the log: it was applied when the snapshots were taken and the forgotten nodes were forgotten, and what came
+    /// of it is in `events` or was written before.
     pub(super) applied_row: i64,
+    /// The first row of the log that says something which no snapshot holds. Absent: the log stays as it is.
+    pub(super) log_from: Option<i64>,
     pub(super) state: State,
     /// True when what is too old or too much is to go.
     pub(super) retain: bool,

@@ -8,12 +8,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::OpenError;
 
 /// What leads from each version to the next, from an empty file on.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// The version this program reads and writes.

@@ -4,6 +4,7 @@ mod unsaved;
 
 use std::{sync::Arc, time::Duration};
 
+use nodegrace_proto::store::v1::LoggedBatches;
 use tokio::{sync::mpsc, task};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ use super::{
     Database, Kept, Status, Waiting,
     heartbeats::Candidates,
     restore::Restored,
-    row::{Events, KeptFlip, LogRow, State, Work},
+    row::{Events, KeptFlip, State, Work, logged},
     snapshot,
 };
 use crate::aggregator::Parts;
@@ -40,6 +41,8 @@ pub(crate) struct Writer {
     events: Events,
     /// The last row of the log, applied like all before it.
     last_row: i64,
+    /// The first row that was not dropped from it.
+    log_from: i64,
     unsaved: Unsaved,
     /// When snapshots and retention have their next turn, on the machine's clock.
     next_step: Duration,
@@ -57,7 +60,8 @@ impl Writer {
     ) -> Self {
         let mut unsaved = Unsaved::default();
         for node in &restored.unsaved {
-            unsaved.note(node, Duration::ZERO);
+            // All of it may be in the first row.
+            unsaved.note(node, 0, Duration::ZERO);
         }
         Self {
             keeps_heartbeats: database.keeps_heartbeats(),
@@ -66,6 +70,7 @@ impl Writer {
             status,
             events: restored.events,
             last_row: restored.last_row,
+            log_from: 0,
             unsaved,
             next_step: Duration::ZERO,
             next_retention: Duration::ZERO,
@@ -113,6 +118,7 @@ impl Writer {
     ) -> anyhow::Result<()> {
         let last_words = done.is_cancelled();
         let (work, waiting) = self.work(parts, group, last_words);
+        self.log_from = work.log_from.unwrap_or(self.log_from);
         if work.is_empty() && !last_words {
             return Ok(());
         }
@@ -130,7 +136,7 @@ impl Writer {
             let node = Arc::clone(&batch.report.node);
             let heartbeats = Candidates::of(&batch.report, self.keeps_heartbeats);
             let (outcome, applied) = parts.register.take(parts, batch);
-            self.unsaved.note(&node, now);
+            self.unsaved.note(&node, last_row, now);
             self.events.note(&node, heartbeats, applied, kept);
             // A stream that ended meanwhile asks no more; what it opened ends here.
             let _ = answer.send(outcome);
@@ -146,17 +152,18 @@ impl Writer {
         last_words: bool,
     ) -> (Work, Vec<Answerable>) {
         let now = parts.clock.now();
-        let (mut rows, mut waiting) = (Vec::new(), Vec::new());
+        let (mut batches, mut waiting) = (LoggedBatches::default(), Vec::new());
         for Waiting {
             batch,
             wire,
             answer,
         } in group
         {
-            rows.push(LogRow::of(&batch, wire));
+            batches.batches.push(logged(&batch, wire));
             waiting.push((batch, answer));
         }
         let (mut snapshots, mut forgotten, mut retain) = (Vec::new(), Vec::new(), false);
+        let mut log_from = None;
         if now >= self.next_step && !last_words {
             self.next_step = now + STEP;
             for node in self.unsaved.due(now) {
@@ -165,6 +172,8 @@ impl Writer {
                     None => forgotten.push(node),
                 }
             }
+            let first = self.unsaved.first_row();
+            log_from = Some(first.unwrap_or(self.last_row + 1));
         }
         if now >= self.next_retention && !last_words {
             self.next_retention = now + RETAIN_EVERY;
@@ -172,12 +181,13 @@ impl Writer {
             forgotten.extend(self.unknown_nodes(parts));
         }
         let work = Work {
-            rows,
+            batches,
             events: std::mem::take(&mut self.events),
             flips: changed_flips(parts),
             snapshots,
             forgotten,
             applied_row: self.last_row,
+            log_from: log_from.filter(|from| *from > self.log_from),
             state: state(parts),
             retain,
         };
@@ -241,7 +251,8 @@ type Answerable = (crate::register::Batch, tokio::sync::oneshot::Sender<Kept>);
 
 impl Work {
     fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.batches.batches.is_empty()
+            && self.log_from.is_none()
             && self.events.is_empty()
             && self.flips.is_empty()
             && self.snapshots.is_empty()

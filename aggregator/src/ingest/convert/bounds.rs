@@ -19,7 +19,7 @@ pub(super) fn facts(facts: &v1::NodeFacts) -> Result<(), Invalid> {
         ("region", &facts.region),
         ("instance_type", &facts.instance_type),
     ] {
-        fields::text(field, text)?;
+        fields::short(field, text)?;
     }
     Ok(())
 }
@@ -32,8 +32,8 @@ pub(super) fn settings(settings: &v1::KubeletSettings) -> Result<(), Invalid> {
     ] {
         few(field, reserved.len())?;
         for (resource, amount) in reserved {
-            fields::text(field, resource)?;
-            fields::text(field, amount)?;
+            fields::short(field, resource)?;
+            fields::short(field, amount)?;
         }
     }
     Ok(())
@@ -44,15 +44,15 @@ pub(super) fn sample(sample: &v1::Sample) -> Result<(), Invalid> {
     each("sources", &sample.sources, |source| [&source.reason, ""])?;
     each("disks", &sample.disks, |disk| [&disk.device, ""])?;
     if let Some(process) = &sample.kubelet_process {
-        fields::text("kubelet_process.state", &process.state)?;
-        fields::text("kubelet_process.program", &process.program)?;
+        fields::short("kubelet_process.state", &process.state)?;
+        fields::short("kubelet_process.program", &process.program)?;
     }
     if let Some(group) = &sample.kubelet_cgroup {
-        fields::text("kubelet_cgroup.path", &group.path)?;
+        fields::short("kubelet_cgroup.path", &group.path)?;
     }
     if let Some(runtime) = &sample.runtime {
-        fields::text("runtime.runtime_name", &runtime.runtime_name)?;
-        fields::text("runtime.runtime_version", &runtime.runtime_version)?;
+        fields::short("runtime.runtime_name", &runtime.runtime_name)?;
+        fields::short("runtime.runtime_version", &runtime.runtime_version)?;
         each("runtime.calls", &runtime.calls, |call| {
             [&call.method, &call.error]
         })?;
@@ -75,7 +75,7 @@ fn each<'a, T>(
 ) -> Result<(), Invalid> {
     few(field, list.len())?;
     for text in list.iter().flat_map(texts) {
-        fields::text(field, text)?;
+        fields::short(field, text)?;
     }
     Ok(())
 }

@@ -206,7 +206,7 @@ impl Sieve {
         let mut views: Vec<ChannelView> = Vec::with_capacity(Channel::ALL.len());
         let mut index = 0;
         wire.retain(|view| {
-            let path = format!("channel_views[{index}]");
+            let path = index;
             index += 1;
             let view = part::view(view).and_then(|view| match view {
                 Some(view) if views.iter().any(|known| known.channel == view.channel) => {
@@ -214,7 +214,8 @@ impl Sieve {
                 }
                 view => Ok(view),
             });
-            let view = self.part(view.map_err(|invalid| invalid.within(path)));
+            let path = || format!("channel_views[{path}]");
+            let view = self.part(view.map_err(|invalid| invalid.within(path())));
             views.extend(view.flatten());
             view.is_some()
         });

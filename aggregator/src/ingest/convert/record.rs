@@ -63,7 +63,7 @@ impl WireRecord for v1::BlindSpell {
                 "is earlier than start_monotonic",
             ));
         }
-        fields::text("message", &self.message)?;
+        fields::short("message", &self.message)?;
         Ok(Record::BlindSpell(BlindSpell {
             channel: channel(self.channel)?,
             start,

@@ -15,16 +15,30 @@ const LEAST_AT_ONCE: usize = 32;
 /// Nodes without a snapshot of what is in the log, the longest first.
 #[derive(Debug, Default)]
 pub(super) struct Unsaved {
-    queue: VecDeque<(Arc<str>, Duration)>,
+    queue: VecDeque<Queued>,
     queued: HashSet<Arc<str>>,
 }
 
+#[derive(Debug)]
+struct Queued {
+    node: Arc<str>,
+    /// The first row of the log that knows more than its snapshot.
+    row: i64,
+    since: Duration,
+}
+
 impl Unsaved {
-    /// The log has something of `node` that no snapshot holds, since `now` at the latest.
-    pub(super) fn note(&mut self, node: &Arc<str>, now: Duration) {
+    /// Row `row` of the log has something of `node` that no snapshot holds, since `now` at the latest. Rows and times ascend.
+    pub(super) fn note(&mut self, node: &Arc<str>, row: i64, now: Duration) {
         if self.queued.insert(Arc::clone(node)) {
-            self.queue.push_back((Arc::clone(node), now));
+            let (node, since) = (Arc::clone(node), now);
+            self.queue.push_back(Queued { node, row, since });
         }
+    }
+
+    /// The first row of the log that says something which no snapshot holds. Absent: there is none.
+    pub(super) fn first_row(&self) -> Option<i64> {
+        self.queue.front().map(|queued| queued.row)
     }
 
     /// The nodes whose turn it is at `now`, taken out.
@@ -33,9 +47,9 @@ impl Unsaved {
         let most = usize::try_from(per_second).unwrap_or(usize::MAX);
         let mut due = Vec::new();
         while due.len() < most.max(LEAST_AT_ONCE)
-            && let Some((node, _)) = self
+            && let Some(Queued { node, .. }) = self
                 .queue
-                .pop_front_if(|(_, since)| now.saturating_sub(*since) >= SNAPSHOT_AGE)
+                .pop_front_if(|queued| now.saturating_sub(queued.since) >= SNAPSHOT_AGE)
         {
             self.queued.remove(&node);
             due.push(node);
@@ -55,19 +69,21 @@ mod tests {
     #[test]
     fn a_node_has_its_turn_a_minute_after_its_first_unsaved_batch() {
         let mut unsaved = Unsaved::default();
-        for second in 100..120 {
-            unsaved.note(&Arc::from("node-1"), seconds(second));
+        for second in 100..120_u64 {
+            unsaved.note(&Arc::from("node-1"), second.cast_signed(), seconds(second));
         }
         assert!(unsaved.due(seconds(159)).is_empty());
+        assert_eq!(unsaved.first_row(), Some(100));
         assert_eq!(unsaved.due(seconds(160)), [Arc::from("node-1")]);
         assert!(unsaved.due(seconds(500)).is_empty());
+        assert_eq!(unsaved.first_row(), None);
     }
 
     #[test]
     fn a_large_fleet_is_spread_over_a_minute() {
         let mut unsaved = Unsaved::default();
         for node in 0..6_000 {
-            unsaved.note(&format!("node-{node}").into(), seconds(0));
+            unsaved.note(&format!("node-{node}").into(), 1, seconds(0));
         }
         let turns: Vec<usize> = (60..300)
             .map(|now| unsaved.due(seconds(now)).len())
