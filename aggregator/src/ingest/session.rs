@@ -25,9 +25,11 @@ use crate::{
     store::{Keeping, Kept},
 };
 
-/// Batches of a stream that wait for the disk together: an acknowledgement is little work among others that leave with it, and much by
-/// itself.
+/// Batches of a stream that wait for the disk together: an acknowledgement is little work among others that leave with it, and
+/// much by itself.
 const TOGETHER: usize = 4;
+/// Bytes of them from which on no further one is read: those of usual batches. One that is large waits by itself.
+const TOGETHER_BYTES: usize = 4 << 10;
 
 /// One agent's stream.
 pub(super) struct Session {
@@ -68,6 +70,7 @@ struct HandedIn {
     /// The highest number it was sent with; 0: it has no records.
     highest: u64,
     rejections: Vec<Rejection>,
+    bytes: usize,
     keeping: Keeping,
 }
 
@@ -155,10 +158,13 @@ impl Session {
     /// Keeps what is right in `batch`, and in those behind it that are there already.
     async fn take(&mut self, batch: ReportBatch) {
         let mut waiting = VecDeque::with_capacity(TOGETHER);
-        let mut next = Some(batch);
+        let (mut next, mut bytes) = (Some(batch), 0);
         while let Some(batch) = next.take() {
             match self.hand_in(batch).await {
-                Ok(handed_in) => waiting.push_back(handed_in),
+                Ok(handed_in) => {
+                    bytes += handed_in.bytes;
+                    waiting.push_back(handed_in);
+                }
                 Err(status) => {
                     self.end = Some(End::Refused(status));
                     break;
@@ -166,7 +172,8 @@ impl Session {
             }
             // The first one opens the stream, which others must find open; and whoever has to wait waits after each.
             let alone = self.open.is_none() || !self.wait.is_zero();
-            if alone || waiting.len() == TOGETHER || !self.parts.store.is_durable() {
+            let full = waiting.len() == TOGETHER || bytes > TOGETHER_BYTES;
+            if alone || full || !self.parts.store.is_durable() {
                 break;
             }
             match self.batches.message().now_or_never() {
@@ -193,6 +200,7 @@ impl Session {
             node,
             highest,
             rejections,
+            bytes: _,
             keeping,
         } = handed_in;
         match keeping.outcome().await? {
@@ -220,7 +228,8 @@ impl Session {
         }
         let envelope = Envelope::of(&batch, self.first.as_ref())?;
         self.badge.covers(&envelope.node, &self.parts).await?;
-        self.slow_down(sent, batch.encoded_len());
+        let bytes = batch.encoded_len();
+        self.slow_down(sent, bytes);
         let Parts {
             register,
             store,
@@ -265,6 +274,7 @@ impl Session {
             node,
             highest,
             rejections,
+            bytes,
             keeping: store.hand_in(&self.parts, batch, wire).await?,
         })
     }
