@@ -18,15 +18,12 @@ impl Changes {
     /// Notes a change of `node`.
     pub(super) fn touch(&mut self, node: &Arc<str>) {
         self.last += 1;
-        let before = match self.by_node.get_mut(node) {
-            Some(number) => self.by_number.remove(&mem::replace(number, self.last)),
-            None => {
-                self.by_node.insert(Arc::clone(node), self.last);
-                None
-            }
-        };
-        let node = before.unwrap_or_else(|| Arc::clone(node));
-        self.by_number.insert(self.last, node);
+        if let Some(number) = self.by_node.get_mut(node) {
+            self.by_number.remove(&mem::replace(number, self.last));
+        } else {
+            self.by_node.insert(Arc::clone(node), self.last);
+        }
+        self.by_number.insert(self.last, Arc::clone(node));
     }
 
     /// Forgets `node`.
