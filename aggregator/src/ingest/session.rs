@@ -173,7 +173,7 @@ impl Session {
             // The first one opens the stream, which others must find open; and whoever has to wait waits after each.
             let alone = self.open.is_none() || !self.wait.is_zero();
             let full = waiting.len() == TOGETHER || bytes > TOGETHER_BYTES;
-            if alone || full || !self.parts.store.is_durable() {
+            if alone || full || !self.parts.store.has_room_for_more() {
                 break;
             }
             match self.batches.message().now_or_never() {

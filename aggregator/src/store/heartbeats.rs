@@ -95,17 +95,22 @@ pub(super) fn retain(
     most: i64,
 ) -> Result<(), rusqlite::Error> {
     // By id alone no more rows are looked at than may go.
-    transaction
-        .prepare_cached(
-            "DELETE FROM heartbeat WHERE id < (SELECT min(id) FROM heartbeat) + ?2 AND kept_ns < ?1",
-        )?
-        .execute([oldest, most])?;
+    let mut left = most;
+    for delete in [
+        "DELETE FROM heartbeat_5 WHERE id < (SELECT min(id) FROM heartbeat_5) + ?2 AND kept_ns < ?1",
+        "DELETE FROM heartbeat WHERE id < (SELECT min(id) FROM heartbeat) + ?2 AND kept_ns < ?1",
+    ] {
+        let gone = transaction
+            .prepare_cached(delete)?
+            .execute([oldest, left])?;
+        left = left.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
+    }
     Ok(())
 }
 
 /// True when no heartbeat is kept.
 pub(super) fn is_empty(transaction: &Transaction<'_>) -> Result<bool, rusqlite::Error> {
-    transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM heartbeat)", [], |row| {
-        row.get(0)
-    })
+    let query =
+        "SELECT NOT EXISTS (SELECT 1 FROM heartbeat_5) AND NOT EXISTS (SELECT 1 FROM heartbeat)";
+    transaction.query_row(query, [], |row| row.get(0))
 }

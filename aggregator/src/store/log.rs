@@ -1,6 +1,6 @@
-//! The log: what was acknowledged and is in no snapshot yet, a row for each commit.
+//! The log: what was acknowledged and is in no snapshot yet, a row for each commit, or several where its batches are large.
 //!
-//! A row is added with each commit and touches only pages at the log's end; rows go from its beginning once snapshots of all
+//! Rows are added at the log's end and touch no other pages; rows go from its beginning once snapshots of all
 //! their nodes hold what they said. So a commit costs what its batches have in bytes, however many nodes they are of.
 
 use std::{collections::HashMap, time::Duration};
@@ -13,6 +13,8 @@ use super::{OpenError, database::from_nanos};
 
 /// One batch of the log, as a start reads it.
 pub(super) struct Logged {
+    /// Its row.
+    pub(super) row: i64,
     pub(super) node: String,
     pub(super) opens: bool,
     pub(super) received: Duration,
@@ -32,19 +34,40 @@ pub(super) enum Told {
     Perhaps,
 }
 
-/// Adds a row of `batches`, if there are any, after the row `last`; gives the id of the last row.
+/// Bytes from which on a row takes no further batch: usual ones of a whole commit are less. Rows are copied as they are written and
+/// read.
+const ROW_BYTES: usize = 1 << 20;
+
+/// Puts `batches` into rows, in order.
+pub(super) fn in_rows(batches: impl IntoIterator<Item = LoggedBatch>) -> Vec<LoggedBatches> {
+    let mut rows: Vec<LoggedBatches> = Vec::new();
+    let mut bytes = ROW_BYTES;
+    for logged in batches {
+        if bytes >= ROW_BYTES {
+            rows.push(LoggedBatches::default());
+            bytes = 0;
+        }
+        bytes += logged.batch.len();
+        rows.last_mut()
+            .expect("one was just pushed or was there")
+            .batches
+            .push(logged);
+    }
+    rows
+}
+
+/// Adds these rows after the row `last`; gives the id of the last row.
 pub(super) fn append(
     transaction: &Transaction<'_>,
-    batches: &LoggedBatches,
-    last: i64,
+    rows: &[LoggedBatches],
+    mut last: i64,
 ) -> Result<i64, rusqlite::Error> {
-    if batches.batches.is_empty() {
-        return Ok(last);
+    let mut insert = transaction.prepare_cached("INSERT INTO log (id, batches) VALUES (?1, ?2)")?;
+    for row in rows {
+        last += 1;
+        insert.execute(params![last, row.encode_to_vec()])?;
     }
-    transaction
-        .prepare_cached("INSERT INTO log (id, batches) VALUES (?1, ?2)")?
-        .execute(params![last + 1, batches.encode_to_vec()])?;
-    Ok(last + 1)
+    Ok(last)
 }
 
 /// Forgets `node` and what the log says of it up to row `last`.
@@ -96,6 +119,7 @@ pub(super) fn read(
         let (id, node): (i64, String) = (row.get(0)?, row.get(1)?);
         if !is_held(&node, id) {
             take(Logged {
+                row: id,
                 node,
                 opens: row.get(2)?,
                 received: from_nanos(row.get(3)?),
@@ -114,6 +138,7 @@ pub(super) fn read(
             let node = node_of(&logged).map_err(damaged)?;
             if !is_held(&node, id) {
                 take(Logged {
+                    row: id,
                     node,
                     opens: logged.opens,
                     received: Duration::from_nanos(logged.received_nanos),

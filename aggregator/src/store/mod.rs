@@ -3,14 +3,14 @@
 //! A batch is kept in four steps, and what is answered follows what is on disk:
 //!
 //! 1. an agent's stream hands it to the writer's queue and reads no further;
-//! 2. the [`writer`] appends all that waits to the [`log`] in one row and commits (group commit: what arrives while the disk is
+//! 2. the [`writer`] appends all that waits to the [`log`], usually as one row, and commits (group commit: what arrives while the disk is
 //!    busy makes the next group, so a slow disk makes larger groups and later acknowledgements, never more memory);
 //! 3. the committed batches are applied to the fleet, in the order of the log;
 //! 4. they are acknowledged.
 //!
 //! So the fleet is at every moment what the log says. Node by node, snapshots of it are taken, and rows leave the log once
-//! snapshots hold all that they say; a start reads the snapshots and applies the rest of the log as if it came again. Nothing is written before a
-//! batch is known to make sense, and nothing is acknowledged before it is on disk.
+//! snapshots hold all that they say; a start reads the snapshots and applies the rest of the log as if it came again. Nothing is
+//! written before a batch is known to make sense, and nothing is acknowledged before it is on disk.
 //!
 //! Without a data directory a batch is applied and acknowledged at once, and a restart forgets it.
 
@@ -53,6 +53,10 @@ const QUEUE: usize = 1024;
 
 /// Below so much room in the queue samples are not kept any more: the disk does not follow.
 const SHED_BELOW: usize = QUEUE / 2;
+
+/// With so much room in the queue a stream may have several batches in it; else it waits with each, so that how soon samples are
+/// shed is a matter of how many streams wait.
+const ROOM_FOR_MORE: usize = QUEUE - QUEUE / 4;
 
 /// Where batches go.
 #[derive(Debug)]
@@ -153,6 +157,12 @@ impl Store {
     pub(crate) fn is_behind(&self) -> bool {
         let disk = self.disk.as_ref();
         disk.is_some_and(|disk| disk.queue.capacity() < SHED_BELOW)
+    }
+
+    /// True when a stream may have another batch wait for the disk beside one that does already. In memory none waits.
+    pub(crate) fn has_room_for_more(&self) -> bool {
+        let disk = self.disk.as_ref();
+        disk.is_some_and(|disk| disk.queue.capacity() >= ROOM_FOR_MORE)
     }
 
     /// Batches that wait for the disk. Absent: memory only.

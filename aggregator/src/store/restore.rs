@@ -1,6 +1,6 @@
 //! A start from the database: snapshots first, then what the log knows more.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use nodegrace_proto::store::v1::NodeSnapshot;
 use prost::Message as _;
@@ -23,8 +23,8 @@ pub(crate) struct Restored {
     pub(super) last_row: i64,
     /// What came of the log; some of it may be in the database already.
     pub(super) events: Events,
-    /// Nodes that the log knows more of than their snapshots.
-    pub(super) unsaved: Vec<Arc<str>>,
+    /// Nodes that the log knows more of than their snapshots, and from which row on. Rows ascend.
+    pub(super) unsaved: Vec<(Arc<str>, i64)>,
 }
 
 /// Puts everything that `database` holds into `register`. Blocks.
@@ -53,6 +53,7 @@ pub(crate) fn restore(
         Ok(())
     })?;
     let (mut events, mut unsaved) = (Events::default(), Vec::new());
+    let mut noted = HashSet::new();
     let mut batches = 0_u64;
     let mut told = None;
     let last_row = log::read(&database.connection, |row| {
@@ -72,7 +73,9 @@ pub(crate) fn restore(
         let applied = register.replay(batch);
         cluster.take(&node, &applied);
         events.note(&node, heartbeats, applied, timeline.wall_at(row.received));
-        unsaved.push(node);
+        if noted.insert(Arc::clone(&node)) {
+            unsaved.push((node, row.row));
+        }
         batches += 1;
         Ok(())
     })?;

@@ -110,8 +110,8 @@ pub(super) struct KeptFlip {
 /// All that one transaction does.
 #[derive(Debug)]
 pub(super) struct Work {
-    /// What becomes a row of the log, if it is any.
-    pub(super) batches: LoggedBatches,
+    /// What becomes rows of the log.
+    pub(super) batches: Vec<LoggedBatches>,
     pub(super) events: Events,
     pub(super) flips: Vec<KeptFlip>,
     pub(super) snapshots: Vec<Saved>,

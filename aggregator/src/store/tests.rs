@@ -9,13 +9,17 @@ use std::{
 };
 
 use nodegrace_core::{WallTime, cluster::ClusterBounds};
-use nodegrace_proto::{prost_types, store::v1::LoggedBatches, v1};
+use nodegrace_proto::{
+    prost_types,
+    store::v1::{LoggedBatch, LoggedBatches},
+    v1,
+};
 use prost::Message as _;
 
 use super::{
     Database,
     heartbeats::Candidates,
-    restore,
+    log, restore,
     row::{Events, State, Work, logged},
     snapshot,
 };
@@ -101,7 +105,7 @@ fn work(applied_row: i64) -> Work {
         wall: WallTime::from_unix_nanos(1),
     };
     Work {
-        batches: LoggedBatches::default(),
+        batches: Vec::new(),
         events: Events::default(),
         flips: Vec::new(),
         snapshots: Vec::new(),
@@ -244,13 +248,16 @@ fn a_kill_at_any_write_point_leaves_all_that_was_acknowledged() {
     for number in 1..=BEATS {
         let mut work = work(last_row);
         work.events = std::mem::take(&mut events);
-        let mut batches = Vec::new();
+        let (mut batches, mut rows) = (Vec::new(), Vec::new());
         for node in 0..NODES {
             let wire = wire(node, number);
             let batch = batch(&wire, number);
-            work.batches.batches.push(logged(&batch, wire));
+            rows.push(logged(&batch, wire));
             batches.push(batch);
         }
+        // In one row or in two.
+        let second = rows.split_off(rows.len() - usize::from(number % 3 == 0));
+        work.batches = [rows, second].into_iter().flat_map(log::in_rows).collect();
         if number % 2 == 0 {
             let name = format!("node-{}", number % NODES);
             work.snapshots.extend(register.node(&name, snapshot::save));
@@ -295,12 +302,11 @@ fn a_write_ahead_log_that_is_torn_after_the_last_sync_holds_all_that_was_synced(
     let (mut last_row, mut synced) = (0, 0);
     for number in 1..=BEATS {
         let mut work = work(last_row);
-        for node in 0..NODES {
+        let logged = (0..NODES).map(|node| {
             let wire = wire(node, number);
-            work.batches
-                .batches
-                .push(logged(&batch(&wire, number), wire));
-        }
+            logged(&batch(&wire, number), wire)
+        });
+        work.batches = log::in_rows(logged);
         synced = if number == BEATS { length() } else { synced };
         last_row = database.write(&work).expect("it writes");
     }
@@ -336,12 +342,7 @@ fn a_full_disk_refuses_whole_transactions_and_works_again_with_room() {
         .expect("a count");
     pages(&database, used + 2);
     let mut work = work(0);
-    for number in 1..=2000 {
-        let wire = wire(0, number);
-        work.batches
-            .batches
-            .push(logged(&batch(&wire, number), wire));
-    }
+    work.batches = rows_of(2000);
     let error = database.write(&work).expect_err("it is full");
     assert_eq!(
         error.sqlite_error_code(),
@@ -359,16 +360,31 @@ fn a_full_disk_refuses_whole_transactions_and_works_again_with_room() {
     assert_eq!(rows(&database), 1);
 }
 
+/// The rows of so many batches of one node.
+fn rows_of(batches: u64) -> Vec<LoggedBatches> {
+    log::in_rows((1..=batches).map(|number| {
+        let wire = wire(0, number);
+        logged(&batch(&wire, number), wire)
+    }))
+}
+
+#[test]
+fn a_row_of_the_log_takes_no_more_batches_once_it_is_large() {
+    let large = |byte| LoggedBatch {
+        batch: vec![byte; 600 << 10],
+        ..LoggedBatch::default()
+    };
+    let rows = log::in_rows([1, 2, 3, 4, 5].map(large));
+    let lengths = rows.iter().map(|row| row.batches.len());
+    assert_eq!(lengths.collect::<Vec<_>>(), [2, 2, 1]);
+    assert!(log::in_rows([]).is_empty());
+}
+
 /// A database with a log of one node, the id of its last row, and the work of forgetting that node: it leaves free pages.
 fn forgetful(directory: &Path) -> (Database, i64, Work) {
     let mut database = Database::open(&StoreConfig::new(directory)).expect("it opens");
     let mut long = work(0);
-    for number in 1..=200 {
-        let wire = wire(0, number);
-        long.batches
-            .batches
-            .push(logged(&batch(&wire, number), wire));
-    }
+    long.batches = rows_of(200);
     let last_row = database.write(&long).expect("it writes");
     let mut forget = work(last_row);
     forget.forgotten.push(Arc::from("node-0"));
@@ -409,7 +425,7 @@ fn free_pages_that_cannot_be_given_back_undo_nothing_and_repeat_nothing() {
         }))
         .expect("a hook");
     let wire = wire(1, 1);
-    work.batches.batches.push(logged(&batch(&wire, 1), wire));
+    work.batches = log::in_rows([logged(&batch(&wire, 1), wire)]);
     let written = database.write(&work).expect("the work is on disk");
     assert_eq!(written, last_row + 1);
     assert_eq!(*commits.lock().expect("no panic"), 2, "it was refused");

@@ -2,9 +2,8 @@
 
 mod unsaved;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use nodegrace_proto::store::v1::LoggedBatches;
 use tokio::{sync::mpsc, task};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +11,7 @@ use self::unsaved::Unsaved;
 use super::{
     Database, Kept, Status, Waiting,
     heartbeats::Candidates,
+    log,
     restore::Restored,
     row::{Events, KeptFlip, State, Work, logged},
     snapshot,
@@ -43,6 +43,8 @@ pub(crate) struct Writer {
     last_row: i64,
     /// The first row that was not dropped from it.
     log_from: i64,
+    /// Some batch could not be written before the end.
+    left_out: bool,
     unsaved: Unsaved,
     /// When snapshots and retention have their next turn, on the machine's clock.
     next_step: Duration,
@@ -59,9 +61,8 @@ impl Writer {
         status: Arc<Status>,
     ) -> Self {
         let mut unsaved = Unsaved::default();
-        for node in &restored.unsaved {
-            // All of it may be in the first row.
-            unsaved.note(node, 0, Duration::ZERO);
+        for (node, row) in &restored.unsaved {
+            unsaved.note(node, *row, Duration::ZERO);
         }
         Self {
             keeps_heartbeats: database.keeps_heartbeats(),
@@ -71,6 +72,7 @@ impl Writer {
             events: restored.events,
             last_row: restored.last_row,
             log_from: 0,
+            left_out: false,
             unsaved,
             next_step: Duration::ZERO,
             next_retention: Duration::ZERO,
@@ -95,13 +97,11 @@ impl Writer {
                 _ = self.queue.recv_many(&mut group, MOST_IN_GROUP) => {}
                 () = parts.clock.sleep_until(self.next_step) => {}
             }
-            self.turn(parts, group, done).await?;
+            if self.turn(parts, group, done).await?.is_break() {
+                break;
+            }
         }
-        self.queue.close();
-        let mut group = Vec::new();
-        while self.queue.recv_many(&mut group, MOST_IN_GROUP).await > 0 {
-            self.turn(parts, std::mem::take(&mut group), done).await?;
-        }
+        self.finish(parts, done).await?;
         if let Some(database) = self.database.take() {
             // Closing moves what is in the write-ahead log to its place.
             task::spawn_blocking(move || drop(database)).await?;
@@ -109,26 +109,40 @@ impl Writer {
         Ok(())
     }
 
-    /// One transaction, if there is anything to do.
+    /// Writes what is left in the queue, unless something before it could not be written: of a stream nothing may be kept that comes
+    /// behind what is not, for then that would be taken for forgotten.
+    async fn finish(&mut self, parts: &Arc<Parts>, done: &CancellationToken) -> anyhow::Result<()> {
+        self.queue.close();
+        let mut group = Vec::new();
+        while !self.left_out && self.queue.recv_many(&mut group, MOST_IN_GROUP).await > 0 {
+            let group = std::mem::take(&mut group);
+            let _: ControlFlow<()> = self.turn(parts, group, done).await?;
+        }
+        Ok(())
+    }
+
+    /// One transaction, if there is anything to do. Breaks when it could not be done.
     async fn turn(
         &mut self,
         parts: &Arc<Parts>,
         group: Vec<Waiting>,
         done: &CancellationToken,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<ControlFlow<()>> {
         let last_words = done.is_cancelled();
         let (work, waiting) = self.work(parts, group, last_words);
         self.log_from = work.log_from.unwrap_or(self.log_from);
         if work.is_empty() && !last_words {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         }
         let Some(last_row) = self.write(parts, work, done).await? else {
             tracing::error!(
                 batches = waiting.len(),
                 "stopped without writing; agents send it again"
             );
-            return Ok(());
+            self.left_out = true;
+            return Ok(ControlFlow::Break(()));
         };
+        let first_row = self.last_row + 1;
         self.last_row = last_row;
         let now = parts.clock.now();
         let kept = parts.timeline.wall_at(parts.timeline.now());
@@ -136,12 +150,12 @@ impl Writer {
             let node = Arc::clone(&batch.report.node);
             let heartbeats = Candidates::of(&batch.report, self.keeps_heartbeats);
             let (outcome, applied) = parts.register.take(parts, batch);
-            self.unsaved.note(&node, last_row, now);
+            self.unsaved.note(&node, first_row, now);
             self.events.note(&node, heartbeats, applied, kept);
             // A stream that ended meanwhile asks no more; what it opened ends here.
             let _ = answer.send(outcome);
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// What is to be done now: the group, what came of the one before, and whatever has its turn.
@@ -152,14 +166,14 @@ impl Writer {
         last_words: bool,
     ) -> (Work, Vec<Answerable>) {
         let now = parts.clock.now();
-        let (mut batches, mut waiting) = (LoggedBatches::default(), Vec::new());
+        let (mut batches, mut waiting) = (Vec::new(), Vec::new());
         for Waiting {
             batch,
             wire,
             answer,
         } in group
         {
-            batches.batches.push(logged(&batch, wire));
+            batches.push(logged(&batch, wire));
             waiting.push((batch, answer));
         }
         let (mut snapshots, mut forgotten, mut retain) = (Vec::new(), Vec::new(), false);
@@ -181,7 +195,7 @@ impl Writer {
             forgotten.extend(self.unknown_nodes(parts));
         }
         let work = Work {
-            batches,
+            batches: log::in_rows(batches),
             events: std::mem::take(&mut self.events),
             flips: changed_flips(parts),
             snapshots,
@@ -251,7 +265,7 @@ type Answerable = (crate::register::Batch, tokio::sync::oneshot::Sender<Kept>);
 
 impl Work {
     fn is_empty(&self) -> bool {
-        self.batches.batches.is_empty()
+        self.batches.is_empty()
             && self.log_from.is_none()
             && self.events.is_empty()
             && self.flips.is_empty()

@@ -31,7 +31,7 @@ struct Known {
 impl Runs {
     /// Those of a database that was just opened: none is known yet.
     pub(in crate::store) fn of(connection: &Connection) -> Result<Self, rusqlite::Error> {
-        let last = "SELECT coalesce(max(id), 0) FROM heartbeat";
+        let last = "SELECT max(coalesce((SELECT max(id) FROM heartbeat), 0), coalesce((SELECT max(id) FROM heartbeat_5), 0))";
         let last = connection.query_row(last, [], |row| row.get(0))?;
         Ok(Self {
             known: HashMap::new(),
@@ -79,7 +79,8 @@ impl Runs {
         &mut self,
         transaction: &Transaction<'_>,
     ) -> Result<(), rusqlite::Error> {
-        let first = "SELECT min(id) FROM heartbeat";
+        let first =
+            "SELECT coalesce((SELECT min(id) FROM heartbeat_5), (SELECT min(id) FROM heartbeat))";
         let first: Option<i64> = transaction
             .prepare_cached(first)?
             .query_row([], |row| row.get(0))?;
@@ -132,13 +133,13 @@ impl Runs {
     }
 }
 
-/// The highest number that is a row, of each run.
+/// The highest number that is a row, of each run that an aggregator of version 5 wrote of. Its unique index has them in order.
 pub(in crate::store) fn numbers(
     connection: &Connection,
 ) -> Result<HashMap<Run, u64>, rusqlite::Error> {
     let mut query = connection.prepare(
-        "SELECT node, boot_id, start_ns, max(sequence_number) FROM heartbeat JOIN agent ON agent.id = heartbeat.agent
-        GROUP BY agent.id",
+        "SELECT node, boot_id, start_ns, (SELECT max(sequence_number) FROM heartbeat_5 WHERE agent = agent.id) AS last
+        FROM agent WHERE last IS NOT NULL",
     )?;
     let rows = query.query_map([], |row| {
         let start: Duration = from_nanos(row.get(2)?);

@@ -26,10 +26,11 @@ ALTER TABLE state ADD COLUMN log_id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE state ADD COLUMN told_log_id INTEGER NOT NULL DEFAULT 0;
 UPDATE state SET log_id = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'log_5'), 0);
 
+-- What version 5 left, with its unique index: it goes as it grows too old. To copy it would take several times its room.
 DROP VIEW heartbeats;
 ALTER TABLE heartbeat RENAME TO heartbeat_5;
 
--- Heartbeats in the order in which they were kept. Times are nanoseconds since the Unix epoch, by the node's wall clock; kept_ns
+-- Heartbeats in the order in which they were kept; ids go on where those of version 5 ended. Times are nanoseconds since the Unix epoch, by the node's wall clock; kept_ns
 -- by the aggregator's.
 CREATE TABLE heartbeat (
     id INTEGER PRIMARY KEY,
@@ -50,8 +51,6 @@ CREATE TABLE heartbeat (
     resource_version TEXT NOT NULL,
     kept_ns INTEGER NOT NULL
 ) STRICT;
-INSERT INTO heartbeat SELECT * FROM heartbeat_5;
-DROP TABLE heartbeat_5;
 
 -- The same for people: names, seconds and readable times.
 CREATE VIEW heartbeats AS
@@ -67,4 +66,4 @@ SELECT
     agent.boot_id,
     agent.start_ns / 1e9 AS agent_started_seconds_since_boot,
     sequence_number
-FROM heartbeat JOIN agent ON agent.id = heartbeat.agent;
+FROM (SELECT * FROM heartbeat_5 UNION ALL SELECT * FROM heartbeat) AS heartbeat JOIN agent ON agent.id = heartbeat.agent;
