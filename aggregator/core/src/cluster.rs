@@ -66,6 +66,8 @@ pub struct Cluster {
     slices_lag: Lag,
     /// Since when changes of addresses are told, whether flips led to them or not. Absent: no list of slices was complete.
     changes_since: Option<WallTime>,
+    /// Whether a list of Nodes was complete: whoever is not known then is not there.
+    nodes_complete: bool,
     /// Flips after this are new even if the node is seen for the first time: up to then an earlier run watched. Absent: there was
     /// none.
     watched_until: Option<WallTime>,
@@ -85,6 +87,7 @@ impl Cluster {
             nodes_lag: Lag::default(),
             slices_lag: Lag::default(),
             changes_since: None,
+            nodes_complete: false,
             watched_until: None,
         }
     }
@@ -157,6 +160,7 @@ impl Cluster {
         for name in gone {
             self.flips.delete(&name, moment.time);
         }
+        self.nodes_complete = true;
         // Whoever is seen for the first time from now on has joined since, and is not ready at first.
         self.watched_until = None;
     }
@@ -199,10 +203,21 @@ impl Cluster {
         });
     }
 
-    /// Takes a flip that the agent of `node` saw: the one that the watch saw, too, or one more.
-    pub fn see_agents_flip(&mut self, node: &Arc<str>, flip: &SeenFlip) {
+    /// Takes a flip that the agent of `node` saw: the one that the watch saw, too, or one more. It may be told hours late, and the watch
+    /// has nothing more to say of how it ended then.
+    pub fn see_agents_flip(&mut self, node: &Arc<str>, flip: &SeenFlip, moment: Moment) {
         let machine = self.nodes.machine(node);
-        self.flips.join(node, flip, machine);
+        let number = self.flips.join(node, flip, machine);
+        if let Some(ready) = self.nodes.ready(node) {
+            self.flips.end_if_back(number, ready, moment);
+        } else if !self.nodes.contains(node) && self.knows_all_nodes(moment.at) {
+            self.flips.delete(node, moment.time);
+        }
+    }
+
+    /// Whether a node that is not known is none of the cluster.
+    fn knows_all_nodes(&self, at: Duration) -> bool {
+        self.nodes_complete && self.missed.nodes == 0 && !self.nodes_lag.is_behind(at)
     }
 
     /// Takes that the machine of `node` was booted anew, by its agent's word, between these two moments of its wall clock.

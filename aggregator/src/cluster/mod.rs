@@ -102,8 +102,14 @@ impl ClusterState {
         self.write().flips_mut().take_changed()
     }
 
-    /// Takes what applying a batch of an agent said of flips and reboots.
-    pub(crate) fn take(&self, node: &Arc<str>, applied: &Applied) {
+    /// Takes what applying a batch of an agent, received at `received` of the timeline, said of flips and reboots.
+    pub(crate) fn take(
+        &self,
+        node: &Arc<str>,
+        applied: &Applied,
+        timeline: &Timeline,
+        received: Duration,
+    ) {
         let reboots = applied
             .explained
             .iter()
@@ -113,8 +119,12 @@ impl ClusterState {
             return;
         }
         let mut cluster = self.write();
+        let moment = Moment {
+            at: received,
+            time: timeline.wall_at(received),
+        };
         for flip in &applied.flips {
-            cluster.see_agents_flip(node, flip);
+            cluster.see_agents_flip(node, flip, moment);
         }
         for reboot in reboots {
             cluster.see_reboot(node, reboot.gap.start_time, reboot.gap.end_time);

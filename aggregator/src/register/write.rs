@@ -34,11 +34,13 @@ impl Register {
     /// Takes a batch. The first of a stream opens it; what it opened is in the answer.
     pub(crate) fn take(&self, parts: &Arc<Parts>, batch: Batch) -> (Kept, Applied) {
         let (node, agent) = (Arc::clone(&batch.report.node), batch.report.agent.clone());
-        let opens = batch.opens();
+        let (opens, received) = (batch.opens(), batch.received);
         match self.apply(batch) {
             None => (Kept::NoRoom, Applied::default()),
             Some(applied) => {
-                parts.cluster.take(&node, &applied);
+                parts
+                    .cluster
+                    .take(&node, &applied, &parts.timeline, received);
                 let stream = opens.then(|| OpenStream::new(parts, node, agent));
                 (Kept::Applied(stream), applied)
             }

@@ -71,7 +71,7 @@ pub(crate) fn restore(
             heartbeats = heartbeats.after(told.get(&run).copied().unwrap_or(0));
         }
         let applied = register.replay(batch);
-        cluster.take(&node, &applied);
+        cluster.take(&node, &applied, timeline, row.received);
         events.note(&node, heartbeats, applied, timeline.wall_at(row.received));
         if noted.insert(Arc::clone(&node)) {
             unsaved.push((node, row.row));

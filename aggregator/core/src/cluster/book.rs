@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use self::again::is_before;
 pub(super) use self::lost::Place;
 use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service, node::Left};
 use crate::{controller::GapStart, event::ConditionStatus, time::WallTime};
@@ -28,6 +29,8 @@ pub struct FlipBook {
     open: HashMap<Arc<str>, Vec<u64>>,
     /// The flip of each node that was over last, and when on the aggregator's timeline.
     closed: HashMap<Arc<str>, (u64, Duration)>,
+    /// The last flip of each node whose end its condition told afterwards.
+    ended_by_condition: HashMap<Arc<str>, u64>,
     /// Addresses that left and are not back.
     waiting: HashMap<(Service, Arc<str>), Place>,
     /// Addresses kept of all flips.
@@ -51,6 +54,7 @@ impl FlipBook {
             of: HashMap::new(),
             open: HashMap::new(),
             closed: HashMap::new(),
+            ended_by_condition: HashMap::new(),
             waiting: HashMap::new(),
             addresses: 0,
             addresses_from: 0,
@@ -130,7 +134,9 @@ impl FlipBook {
             // it saw itself is newer, also where the node's clock, which stamps the way back, is behind the controller's.
             let is_back = node.ready.as_ref().is_some_and(|ready| {
                 ready.status == ConditionStatus::True
-                    && (flip.seen.is_some() || ready.transition >= flip.transition)
+                    && (flip.seen.is_some()
+                        || (ready.transition >= flip.transition
+                            && !is_before(ready.transition, flip.time())))
             });
             let taints: Vec<Arc<str>> = node
                 .taints
@@ -223,6 +229,9 @@ impl FlipBook {
         self.dropped += 1;
         self.changed.remove(&number);
         self.forget_open(&oldest.node, number);
+        if self.ended_by_condition.get(&oldest.node) == Some(&number) {
+            self.ended_by_condition.remove(&oldest.node);
+        }
         if let Some(numbers) = self.of.get_mut(&oldest.node) {
             numbers.retain(|one| *one != number);
             if numbers.is_empty() {
@@ -233,7 +242,11 @@ impl FlipBook {
 
     fn close(&mut self, node: &Arc<str>, number: u64, at: Duration) {
         self.forget_open(node, number);
-        self.closed.insert(Arc::clone(node), (number, at));
+        let closed = self.closed.entry(Arc::clone(node));
+        let last = closed.or_insert((number, at));
+        if at >= last.1 {
+            *last = (number, at);
+        }
     }
 
     fn forget_open(&mut self, node: &str, number: u64) {

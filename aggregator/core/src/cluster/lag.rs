@@ -37,10 +37,14 @@ impl Lag {
         }
     }
 
+    /// Whether at `at` it is broken, or may still have to tell what it missed.
+    pub(super) fn is_behind(&self, at: Duration) -> bool {
+        self.broke.is_some() && self.back.is_none_or(|back| at <= back + CATCHES_UP_IN)
+    }
+
     /// When what it tells at `at` can have happened at the earliest.
     pub(super) fn earliest(&self, at: Duration) -> Duration {
-        let caught_up = self.back.is_some_and(|back| at > back + CATCHES_UP_IN);
-        let broke = self.broke.filter(|_| !caught_up).unwrap_or(at);
+        let broke = self.broke.filter(|_| self.is_behind(at)).unwrap_or(at);
         broke
             .min(at)
             .saturating_sub(USUAL)

@@ -34,9 +34,27 @@ impl FlipBook {
                 self.end_unseen(number);
             }
         }
+        self.take_back_end(&flip.node, time);
         let is_later = |other: &Flip| other.time() > time;
         if flip.is_open() && self.find(&flip.node, is_later).is_some() {
             flip.ended_unseen = true;
+        }
+    }
+
+    /// Takes back an end that a condition told of and that was another flip's: one that came at `time`, before it.
+    fn take_back_end(&mut self, node: &str, time: WallTime) {
+        let Some(number) = self.ended_by_condition.get(node).copied() else {
+            return;
+        };
+        let is_others = self.get(number).is_some_and(|flip| {
+            flip.time() < time && flip.ready_again.is_some_and(|end| end > time)
+        });
+        if is_others {
+            self.ended_by_condition.remove(node);
+            self.change(number, |flip| {
+                flip.ready_again = None;
+                flip.ended_unseen = true;
+            });
         }
     }
 
@@ -72,23 +90,25 @@ impl FlipBook {
     }
 
     /// A flip that ended while nobody watched ended when the condition says.
-    fn end_by_itself(&mut self, number: u64, ready: &Ready, moment: Moment) {
+    pub(super) fn end_by_itself(&mut self, number: u64, ready: &Ready, moment: Moment) {
         let Some(flip) = self.get(number) else { return };
         let (begun, seen) = (flip.time(), flip.seen.is_some());
         let end = ready.transition;
-        if end < begun && end.since(begun).nanos().unsigned_abs() > SAME_NANOS {
+        if is_before(end, begun) {
             // What only the agent saw may be newer than this sight of the node; what the watch saw is not, and the node's clock, which
-            // stamps the way back, is not to be believed.
-            if seen {
+            // stamps the way back, is not to be believed. Nor is it newer where the agent saw it late, which is when it knows no time
+            // without heartbeat.
+            if seen || (flip.after.is_none() && end >= flip.transition) {
                 self.end_unseen(number);
             }
             return;
         }
         let node = Arc::clone(&flip.node);
-        self.change(number, |flip| {
-            flip.ready_again = Some(end.clamp(begun, moment.time.max(begun)));
-        });
-        self.close(&node, number, moment.at);
+        let end = end.clamp(begun, moment.time.max(begun));
+        self.change(number, |flip| flip.ready_again = Some(end));
+        let ago = moment.time.since(end).positive().unwrap_or_default();
+        self.close(&node, number, moment.at.saturating_sub(ago));
+        self.ended_by_condition.insert(node, number);
     }
 
     /// Whether a node that is not ready is so since the flip of this number.
@@ -141,4 +161,9 @@ impl FlipBook {
         self.change(number, |flip| flip.ended_unseen = true);
         self.forget_open(&node, number);
     }
+}
+
+/// Whether `time` is before `other` even if their clocks differ a little.
+pub(super) fn is_before(time: WallTime, other: WallTime) -> bool {
+    time < other && time.since(other).nanos().unsigned_abs() > SAME_NANOS
 }

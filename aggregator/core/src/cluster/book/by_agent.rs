@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{FlipBook, begun};
 use crate::{
-    cluster::{Flip, Machine},
+    cluster::{Flip, Machine, Moment},
     event::ConditionStatus,
+    figures::Ready,
     node::SeenFlip,
     time::WallTime,
 };
@@ -14,13 +15,13 @@ use crate::{
 const UNKNOWN: &str = "NodeStatusUnknown";
 
 impl FlipBook {
-    /// Takes that a node's agent saw Ready turn Unknown. `machine`: the node's, where it is known.
+    /// Takes that a node's agent saw Ready turn Unknown. `machine`: the node's, where it is known. Gives the number of the flip.
     pub(in crate::cluster) fn join(
         &mut self,
         node: &Arc<str>,
         seen: &SeenFlip,
         machine: Option<&Machine>,
-    ) {
+    ) -> u64 {
         let is_it = |flip: &Flip| {
             flip.agent_seen == Some(seen.time)
                 || seen.transition.is_some_and(|time| {
@@ -55,6 +56,19 @@ impl FlipBook {
             flip.uncertainty = seen.uncertainty;
             flip.start = seen.start;
         });
+        number
+    }
+
+    /// Ends a flip that is told only now, where the node's condition, which was seen before, is that of its end.
+    pub(in crate::cluster) fn end_if_back(&mut self, number: u64, ready: &Ready, moment: Moment) {
+        let is_back = self.get(number).is_some_and(|flip| {
+            flip.is_open()
+                && ready.status == ConditionStatus::True
+                && ready.transition >= flip.went_on.unwrap_or(flip.transition)
+        });
+        if is_back {
+            self.end_by_itself(number, ready, moment);
+        }
     }
 
     /// Takes that a node's machine was booted between two moments of its wall clock, by its agent's word.

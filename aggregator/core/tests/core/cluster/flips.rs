@@ -16,15 +16,15 @@ fn a_flip_is_counted_once_whoever_tells_of_it_first() {
     for agent_first in [true, false] {
         let mut cluster = cluster();
         if agent_first {
-            cluster.see_agents_flip(&"node".into(), &by_agent(100, 51));
+            cluster.see_agents_flip(&"node".into(), &by_agent(100, 51), moment(100));
             // Told by the watch before it has heard of the flip.
             cluster.see_node(&node(True, 0), moment(100));
         }
         cluster.see_node(&node(Unknown, 100), moment(101));
         if !agent_first {
-            cluster.see_agents_flip(&"node".into(), &by_agent(100, 51));
+            cluster.see_agents_flip(&"node".into(), &by_agent(100, 51), moment(100));
         }
-        cluster.see_agents_flip(&"node".into(), &by_agent(100, 51));
+        cluster.see_agents_flip(&"node".into(), &by_agent(100, 51), moment(100));
         let flip = only_flip(&cluster);
         assert!(flip.is_open(), "what is older than it does not end it");
         assert_eq!(flip.after, Some(Duration::from_secs(51)));
@@ -41,7 +41,7 @@ fn a_flip_is_counted_once_whoever_tells_of_it_first() {
 fn kinds_are_told_apart() {
     let mut stale = cluster();
     stale.see_node(&node(Unknown, 100), moment(100));
-    stale.see_agents_flip(&"node".into(), &by_agent(100, 3));
+    stale.see_agents_flip(&"node".into(), &by_agent(100, 3), moment(100));
     assert_eq!(kinds(&stale), [FlipKind::ControllerStale]);
 
     let mut by_itself = cluster();
@@ -128,10 +128,10 @@ fn a_node_that_is_not_ready_and_then_falls_silent_left_ready_once() {
         see(&mut cluster, "a", vec![endpoint("1", true)], 10);
         cluster.see_node(&node(False, 100), moment(100));
         if agent_first {
-            cluster.see_agents_flip(&"node".into(), &by_agent(160, 51));
+            cluster.see_agents_flip(&"node".into(), &by_agent(160, 51), moment(160));
         }
         cluster.see_node(&node(Unknown, 160), moment(160));
-        cluster.see_agents_flip(&"node".into(), &by_agent(160, 51));
+        cluster.see_agents_flip(&"node".into(), &by_agent(160, 51), moment(160));
         see(&mut cluster, "a", vec![endpoint("1", false)], 161);
         let flip = only_flip(&cluster);
         assert_eq!(kinds(&cluster), [FlipKind::KubeletNotReady]);

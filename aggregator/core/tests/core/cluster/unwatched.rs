@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nodegrace_core::{
     ConditionStatus::{False, True, Unknown},
-    Ready, WallTime,
+    Ready, SeenFlip, WallTime,
     cluster::{Cluster, ClusterBounds, Flip, FlipKind, SeenNode},
 };
 
@@ -78,7 +78,7 @@ fn of_flips_that_an_early_version_kept_only_the_last_can_be_open() {
         let mut cluster = Cluster::new(ClusterBounds::default());
         let mut flip = by_agent(seconds, 51);
         flip.transition = None;
-        cluster.see_agents_flip(&"node".into(), &flip);
+        cluster.see_agents_flip(&"node".into(), &flip, moment(seconds));
         only_flip(&cluster).clone()
     };
     let mut cluster = Cluster::new(ClusterBounds::default());
@@ -128,4 +128,72 @@ fn a_node_deleted_or_booted_while_nobody_watched_lost_no_heartbeats() {
         next(Some(with("uid", "boot", True))),
         [FlipKind::HeartbeatLost]
     );
+}
+
+#[test]
+fn a_flip_that_is_told_after_its_node_was_listed_ended_when_the_condition_says() {
+    let told = |sight: &SeenNode, flips: &[SeenFlip]| {
+        let mut cluster = Cluster::new(ClusterBounds::default());
+        cluster.see_node(sight, moment(9000));
+        cluster.nodes_listed(|_| true, moment(9001));
+        for flip in flips {
+            cluster.see_agents_flip(&"node".into(), flip, moment(9003));
+        }
+        // What the kubelet posts later is no news of it.
+        cluster.see_node(sight, moment(9300));
+        let flips = cluster.flips().iter();
+        flips
+            .map(|flip| (flip.ready_again, flip.is_open()))
+            .collect::<Vec<_>>()
+    };
+    let back = node(True, 130);
+    assert_eq!(
+        told(&back, &[by_agent(100, 51)]),
+        [(Some(wall(130)), false)]
+    );
+    assert_eq!(told(&back, &[by_agent(9002, 51)]), [(None, true)]);
+    // The agent saw it late, too: it was over by then.
+    let late = SeenFlip {
+        after: None,
+        time: wall(300),
+        ..by_agent(100, 51)
+    };
+    assert_eq!(told(&back, &[late]), [(None, false)]);
+    // The way back is the last one's.
+    let both = [by_agent(100, 51), by_agent(1000, 51)];
+    assert_eq!(
+        told(&node(True, 1030), &both),
+        [(None, false), (Some(wall(1030)), false)]
+    );
+    assert_eq!(told(&node(Unknown, 100), &both[..1]), [(None, true)]);
+}
+
+#[test]
+fn a_flip_of_a_node_that_no_complete_list_has_ended_with_it() {
+    let told = |bounds: ClusterBounds, listed: bool, behind: bool| {
+        let mut cluster = Cluster::new(bounds);
+        cluster.see_node(&node(True, 0), moment(10));
+        if listed {
+            cluster.nodes_listed(|_| true, moment(11));
+        }
+        cluster.nodes_are_behind(behind, Duration::from_secs(20));
+        cluster.see_agents_flip(&"other".into(), &by_agent(5, 51), moment(30));
+        only_flip(&cluster).deleted
+    };
+    let wide = ClusterBounds::default();
+    assert_eq!(told(wide, true, false), Some(wall(30)));
+    assert_eq!(told(wide, false, false), None, "it may be on the list yet");
+    assert_eq!(told(wide, true, true), None, "it may have joined since");
+    // There may be nodes beyond the bound.
+    let mut narrow = Cluster::new(ClusterBounds { nodes: 1, ..wide });
+    for name in ["node", "other"] {
+        let sight = SeenNode {
+            name: name.into(),
+            ..node(True, 0)
+        };
+        narrow.see_node(&sight, moment(10));
+    }
+    narrow.nodes_listed(|_| true, moment(11));
+    narrow.see_agents_flip(&"other".into(), &by_agent(5, 51), moment(30));
+    assert_eq!(only_flip(&narrow).deleted, None);
 }
