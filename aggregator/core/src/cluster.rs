@@ -32,7 +32,7 @@ pub use self::{
 };
 use self::{
     keep::Changes,
-    lag::Lag,
+    lag::{Absence, Lag},
     moves::Moves,
     node::{Nodes, Sight},
     services::Services,
@@ -111,7 +111,15 @@ impl Cluster {
             self.missed.nodes += 1;
             return;
         }
-        let turn = self.nodes.see(node, self.watched_until);
+        let watched_until = self.watched_until;
+        let turn = self.nodes.see(node, watched_until);
+        let absence = self.nodes_lag.absence(moment);
+        // An earlier run watched up to then.
+        let absence = absence.or_else(|| {
+            let from = watched_until.filter(|_| turn.sight == Sight::First)?;
+            let to = moment.time.max(from);
+            Some(Absence { from, to })
+        });
         if turn.sight == Sight::Replaced {
             // Another machine under the same name: what the old one's silence did ends with it.
             self.flips.delete(&node.name, moment.time);
@@ -121,10 +129,12 @@ impl Cluster {
         }
         let goes_on = turn.sight == Sight::First && self.flips.meet_again(node, moment);
         if let Some(left) = turn.left.filter(|_| !goes_on) {
-            self.flips.leave(node, &left, moment);
+            let time = left.ready.transition;
+            let seen = absence.map_or(moment.time, |away| away.turned(time, moment.time));
+            self.flips.leave(node, &left, seen);
             self.join_addresses(node, &left.ready, moment);
         }
-        self.flips.follow(node, turn.rebooted, moment);
+        self.flips.follow(node, turn.rebooted, moment, absence);
     }
 
     /// The two watches are two streams: what the node took along may have been told before it.
@@ -175,11 +185,15 @@ impl Cluster {
         fresh: bool,
     ) {
         let room = self.bounds.endpoints;
-        let (changes, refused) = self.services.see(slice, service, endpoints, room, moment);
+        let (mut changes, refused) = self.services.see(slice, service, endpoints, room, moment);
         self.missed.endpoints += refused;
         if fresh {
             self.note(changes);
         } else {
+            // An earlier run saw the last of them.
+            for change in &mut changes {
+                change.late = true;
+            }
             self.find(changes);
         }
     }
@@ -244,7 +258,8 @@ impl Cluster {
     }
 
     fn note(&mut self, changes: Vec<AddressChange>) {
-        for change in changes {
+        for mut change in changes {
+            change.late = self.slices_lag.absence(change.moment).is_some();
             if let Some(moved) = self.moves.take_back(&change) {
                 self.changes.revoke(moved.change);
                 let address = || (change.service.clone(), Arc::clone(&change.endpoint.address));

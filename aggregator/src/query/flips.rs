@@ -186,8 +186,11 @@ pub(super) fn message(
     }
 }
 
-/// From the first address that left to the last that came back.
+/// From the first address that left to the last that came back. Absent: none is back, or one of them was told late.
 fn outage(flip: &Flip) -> Option<Duration> {
+    if flip.lost.iter().any(|lost| lost.late) {
+        return None;
+    }
     let left = flip.lost.iter().map(|lost| lost.left).min()?;
     let back = flip.lost.iter().filter_map(|lost| lost.returned).max()?;
     back.since(left).positive()
@@ -222,6 +225,7 @@ fn address(lost: &LostAddress) -> v1::LostAddress {
         left_time: Some(wire::to_timestamp(lost.left)),
         returned_time: lost.returned.map(wire::to_timestamp),
         gone_time: lost.gone.map(wire::to_timestamp),
+        late: lost.late,
     }
 }
 

@@ -141,6 +141,7 @@ fn to_address(lost: &LostAddress) -> v1::FlippedAddress {
         left_unix_nanos: lost.left.unix_nanos(),
         returned_unix_nanos: lost.returned.map(WallTime::unix_nanos),
         gone_unix_nanos: lost.gone.map(WallTime::unix_nanos),
+        late: lost.late,
     }
 }
 
@@ -155,6 +156,7 @@ fn address(lost: v1::FlippedAddress) -> LostAddress {
         left: WallTime::from_unix_nanos(lost.left_unix_nanos),
         returned: lost.returned_unix_nanos.map(WallTime::from_unix_nanos),
         gone: lost.gone_unix_nanos.map(WallTime::from_unix_nanos),
+        late: lost.late,
     }
 }
 

@@ -77,7 +77,7 @@ fn lost() -> v1::Flip {
                 pod_name: "cart-2".to_owned(),
                 left_time: ago(600),
                 returned_time: ago(577),
-                gone_time: None,
+                ..v1::LostAddress::default()
             },
             v1::LostAddress {
                 namespace: "shop".to_owned(),

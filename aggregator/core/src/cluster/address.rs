@@ -69,6 +69,8 @@ pub struct AddressChange {
     pub what: What,
     /// When the watch told.
     pub moment: Moment,
+    /// True when it was behind then: it may have happened long before.
+    pub late: bool,
     /// The Service.
     pub service: Service,
     /// The address; its node and pod are those it had when it was listed last.

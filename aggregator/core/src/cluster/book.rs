@@ -12,7 +12,7 @@ use std::{
 
 use self::again::is_before;
 pub(super) use self::lost::Place;
-use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service, node::Left};
+use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service, lag::Absence, node::Left};
 use crate::{controller::GapStart, event::ConditionStatus, time::WallTime};
 
 /// Flips in the order in which they became known.
@@ -91,13 +91,13 @@ impl FlipBook {
         flips.cloned().collect()
     }
 
-    /// Takes that the watch saw Ready leave True or, where it was not ready before, go on to Unknown.
-    pub(super) fn leave(&mut self, node: &SeenNode, left: &Left, moment: Moment) {
+    /// Takes that the watch saw Ready leave True or, where it was not ready before, go on to Unknown, at `seen`.
+    pub(super) fn leave(&mut self, node: &SeenNode, left: &Left, seen: WallTime) {
         let Left { ready, was_ready } = left;
         let name = &node.name;
         if let Some(number) = self.find(name, |flip| flip.is_of(ready.transition)) {
             self.change(number, |flip| {
-                flip.seen.get_or_insert(moment.time);
+                flip.seen.get_or_insert(seen);
                 flip.machine = node.machine.clone();
                 if flip.went_on.is_none() {
                     flip.status = ready.status;
@@ -115,14 +115,21 @@ impl FlipBook {
             return;
         }
         self.insert(Flip {
-            seen: Some(moment.time),
+            seen: Some(seen),
             machine: node.machine.clone(),
             ..begun(name, ready.status, &ready.reason, ready.transition)
         });
     }
 
-    /// Takes what a node is like now: whether it is ready again, its taints, and whether it was booted.
-    pub(super) fn follow(&mut self, node: &SeenNode, rebooted: bool, moment: Moment) {
+    /// Takes what a node is like now: whether it is ready again, its taints, and whether it was booted. `absence`: when the watch was
+    /// away that tells of it.
+    pub(super) fn follow(
+        &mut self,
+        node: &SeenNode,
+        rebooted: bool,
+        moment: Moment,
+        absence: Option<Absence>,
+    ) {
         let Some(open) = self.open.get(&node.name) else {
             return;
         };
@@ -132,7 +139,7 @@ impl FlipBook {
             };
             // An agent may tell of a flip before the watch does: what the watch tells meanwhile is older. What it tells after a flip that
             // it saw itself is newer, also where the node's clock, which stamps the way back, is behind the controller's.
-            let is_back = node.ready.as_ref().is_some_and(|ready| {
+            let back = node.ready.as_ref().filter(|ready| {
                 ready.status == ConditionStatus::True
                     && (flip.seen.is_some()
                         || (ready.transition >= flip.transition
@@ -146,18 +153,21 @@ impl FlipBook {
                 .filter(|taint| !flip.taints.contains(taint))
                 .collect();
             let was_down = rebooted && !flip.rebooted;
-            if !is_back && taints.is_empty() && !was_down {
-                continue;
+            if !taints.is_empty() || was_down {
+                self.change(number, |flip| {
+                    flip.taints.extend(taints);
+                    flip.rebooted |= was_down;
+                });
             }
-            self.change(number, |flip| {
-                flip.taints.extend(taints);
-                flip.rebooted |= was_down;
-                if is_back {
-                    flip.ready_again = Some(moment.time);
+            match (back, absence) {
+                (None, _) => {}
+                (Some(ready), Some(absence)) if ready.transition <= absence.to => {
+                    self.end_by_itself(number, ready, absence.from, moment);
                 }
-            });
-            if is_back {
-                self.close(&node.name, number, moment.at);
+                (Some(_), _) => {
+                    self.change(number, |flip| flip.ready_again = Some(moment.time));
+                    self.close(&node.name, number, moment.at);
+                }
             }
         }
     }

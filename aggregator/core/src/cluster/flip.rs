@@ -23,7 +23,8 @@ pub struct Flip {
     pub reason: Arc<str>,
     /// lastTransitionTime, by the clock of whoever wrote it; whole seconds. With the node's name it tells a flip from all others.
     pub transition: WallTime,
-    /// When the aggregator's watch saw it, by the aggregator's wall clock. Absent: only the node's agent did.
+    /// When the aggregator's watch saw it, by the aggregator's wall clock; where it was away then, `transition` within that time.
+    /// Absent: only the node's agent saw it.
     pub seen: Option<WallTime>,
     /// When the node's agent saw it, by the node's wall clock. Absent: there is none, it could not see, or reports later.
     pub agent_seen: Option<WallTime>,
@@ -35,8 +36,8 @@ pub struct Flip {
     pub start: GapStart,
     /// lastTransitionTime of Ready's going on from False to Unknown, with which the node's addresses go. Absent: it did not.
     pub went_on: Option<WallTime>,
-    /// When Ready was True again: when the aggregator's watch saw it or, where nobody watched then, by the condition's own
-    /// lastTransitionTime. Absent: it is not, or nobody saw.
+    /// When Ready was True again: when the aggregator's watch saw it or, where it was away or nobody watched then, by the condition's
+    /// own lastTransitionTime. Absent: it is not, or nobody saw.
     pub ready_again: Option<WallTime>,
     /// When the Node object was deleted, while it was not Ready; where nobody watched then, when it was found missing. Absent: it
     /// was not.
@@ -96,6 +97,8 @@ pub struct LostAddress {
     pub returned: Option<WallTime>,
     /// When it was taken off the list without having returned: its pod was evicted or deleted. Absent: it was not.
     pub gone: Option<WallTime>,
+    /// True when the watch was behind as it told of the address's leaving or return: either may have been long before it told.
+    pub late: bool,
 }
 
 /// Why Ready left True.
@@ -207,8 +210,9 @@ impl LostAddress {
         (&self.service.namespace, pod)
     }
 
-    /// For how long traffic had to do without it. Absent: it is not back.
+    /// For how long traffic had to do without it. Absent: it is not back, or nobody saw when it left or came back.
     pub fn outage(&self) -> Option<Duration> {
-        self.returned?.since(self.left).positive()
+        let returned = self.returned.filter(|_| !self.late)?;
+        returned.since(self.left).positive()
     }
 }

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use super::Moment;
+use crate::time::WallTime;
+
 /// How far apart two watches that are both well tell of one moment at most. The server sends both within milliseconds, and a busy
 /// one within seconds.
 const USUAL: Duration = Duration::from_secs(5);
+/// A watch that was away for less tells of nothing much later than it happened.
+const SHORT: Duration = Duration::from_secs(1);
 /// How long a watch that was broken takes to tell what it missed.
 const CATCHES_UP_IN: Duration = Duration::from_secs(10);
 /// Nothing is taken for later than this, however long a watch was broken.
@@ -42,6 +47,17 @@ impl Lag {
         self.broke.is_some() && self.back.is_none_or(|back| at <= back + CATCHES_UP_IN)
     }
 
+    /// When a watch was away that tells of something at `moment`: what it tells may have happened then. Absent: it was not.
+    pub(super) fn absence(&self, moment: Moment) -> Option<Absence> {
+        let broke = self.broke.filter(|_| self.is_behind(moment.at))?;
+        let back = self.back.unwrap_or(moment.at);
+        let time = |at: Duration| before(moment.time, moment.at.saturating_sub(at));
+        (back.saturating_sub(broke) > SHORT).then(|| Absence {
+            from: time(broke),
+            to: time(back),
+        })
+    }
+
     /// When what it tells at `at` can have happened at the earliest.
     pub(super) fn earliest(&self, at: Duration) -> Duration {
         let broke = self.broke.filter(|_| self.is_behind(at)).unwrap_or(at);
@@ -50,4 +66,27 @@ impl Lag {
             .saturating_sub(USUAL)
             .max(at.saturating_sub(LONGEST))
     }
+}
+
+/// A time in which a watch told nothing, by the aggregator's wall clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Absence {
+    pub(super) from: WallTime,
+    pub(super) to: WallTime,
+}
+
+impl Absence {
+    /// When a condition turned that is told of at `told`: by the condition itself where that was in the absence, within whole seconds.
+    pub(super) fn turned(self, transition: WallTime, told: WallTime) -> WallTime {
+        if transition > self.to {
+            told
+        } else {
+            transition.max(self.from)
+        }
+    }
+}
+
+fn before(time: WallTime, ago: Duration) -> WallTime {
+    let ago = i64::try_from(ago.as_nanos()).unwrap_or(i64::MAX);
+    WallTime::from_unix_nanos(time.unix_nanos().saturating_sub(ago))
 }

@@ -221,6 +221,7 @@ impl Services {
             changes.push(AddressChange {
                 what,
                 moment,
+                late: false,
                 service: service.clone(),
                 endpoint: endpoint.clone(),
             });

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod flips;
+mod late;
 mod unwatched;
 
 use std::{sync::Arc, time::Duration};

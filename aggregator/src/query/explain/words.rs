@@ -135,7 +135,15 @@ impl Story<'_> {
     }
 
     fn returned(&self, lost: &LostAddress) -> Option<TimelineEntry> {
-        let (time, away) = (lost.returned?, lost.outage()?);
+        let time = lost.returned?;
+        if lost.late {
+            let sentence = format!(
+                "{} is back; for how long it was away nobody saw: the watch of addresses was behind",
+                address(lost)
+            );
+            return Some(self.of_address(lost, time, TimelineKind::AddressReturned, sentence));
+        }
+        let away = lost.outage()?;
         let heartbeat = self.seen.map(|seen| seen.gap.end_time);
         // Two clocks, the node's and the aggregator's: what is told of both is told only where it makes sense.
         let after = heartbeat.and_then(|back| time.since(back).positive());

@@ -83,16 +83,22 @@ impl FlipBook {
         };
         let number = *number;
         if ready.status == ConditionStatus::True {
-            self.end_by_itself(number, ready, moment);
+            self.end_by_itself(number, ready, ready.transition, moment);
             return false;
         }
         self.goes_on(number, ready, moment)
     }
 
-    /// A flip that ended while nobody watched ended when the condition says.
-    pub(super) fn end_by_itself(&mut self, number: u64, ready: &Ready, moment: Moment) {
+    /// A flip that ended while nobody watched ended when the condition says, which cannot be before `from`.
+    pub(super) fn end_by_itself(
+        &mut self,
+        number: u64,
+        ready: &Ready,
+        from: WallTime,
+        moment: Moment,
+    ) {
         let Some(flip) = self.get(number) else { return };
-        let (begun, seen) = (flip.time(), flip.seen.is_some());
+        let (begun, seen) = (flip.time().max(from), flip.seen.is_some());
         let end = ready.transition;
         if is_before(end, begun) {
             // What only the agent saw may be newer than this sight of the node; what the watch saw is not, and the node's clock, which

@@ -67,7 +67,7 @@ impl FlipBook {
                 && ready.transition >= flip.went_on.unwrap_or(flip.transition)
         });
         if is_back {
-            self.end_by_itself(number, ready, moment);
+            self.end_by_itself(number, ready, ready.transition, moment);
         }
     }
 

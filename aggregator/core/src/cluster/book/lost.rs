@@ -25,7 +25,10 @@ impl FlipBook {
             What::Returned | What::Added => {
                 if let Some(place) = self.waiting.remove(&address) {
                     let time = Some(change.moment.time);
-                    self.change_lost(place, |lost| lost.returned = time);
+                    self.change_lost(place, |lost| {
+                        lost.returned = time;
+                        lost.late |= change.late;
+                    });
                 }
             }
             What::Gone => return self.go(&address, change.moment.time),
@@ -85,6 +88,7 @@ impl FlipBook {
                     left: change.moment.time,
                     returned: None,
                     gone: None,
+                    late: change.late,
                 });
             }
         });

@@ -26,6 +26,13 @@ fn what_flipped_while_nobody_watched_is_found_once() {
     unseen.resume(wall(90), []);
     unseen.see_node(&node(Unknown, 100), moment(120));
     assert_eq!(only_flip(&unseen).transition, wall(100));
+    unseen.see_node(&node(True, 130), moment(130));
+    let away = only_flip(&unseen).unready_for();
+    assert_eq!(
+        away,
+        Some(Duration::from_secs(30)),
+        "not since it was found"
+    );
     let mut first_run = Cluster::new(ClusterBounds::default());
     first_run.see_node(&node(Unknown, 100), moment(120));
     assert_eq!(kinds(&first_run), [], "it may have been so for a year");
