@@ -31,6 +31,7 @@ pub use self::{
     rule::{FlipRule, delays, expected_flips},
 };
 use self::{
+    book::is_before,
     keep::Changes,
     lag::{Absence, Lag},
     moves::Moves,
@@ -220,9 +221,16 @@ impl Cluster {
     /// Takes a flip that the agent of `node` saw: the one that the watch saw, too, or one more. It may be told hours late, and the watch
     /// has nothing more to say of how it ended then.
     pub fn see_agents_flip(&mut self, node: &Arc<str>, flip: &SeenFlip, moment: Moment) {
+        let marked = flip.transition.unwrap_or(flip.time);
+        let created = self.nodes.created(node);
+        // The Node that it is of was deleted by then.
+        let made_anew = created.filter(|created| is_before(marked, *created));
         let machine = self.nodes.machine(node);
+        let machine = machine.filter(|_| made_anew.is_none());
         let number = self.flips.join(node, flip, machine);
-        if let Some(ready) = self.nodes.ready(node) {
+        if let Some(created) = made_anew {
+            self.flips.end_with_node(number, created);
+        } else if let Some(ready) = self.nodes.ready(node) {
             self.flips.end_if_back(number, ready, moment);
         } else if !self.nodes.contains(node) && self.knows_all_nodes(moment.at) {
             self.flips.delete(node, moment.time);

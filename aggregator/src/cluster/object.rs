@@ -36,6 +36,8 @@ pub(super) struct Metadata {
     #[serde(default)]
     resource_version: String,
     #[serde(default)]
+    creation_timestamp: Option<Timestamp>,
+    #[serde(default)]
     labels: Labels,
 }
 
@@ -139,6 +141,7 @@ impl Node {
                 uid: self.metadata.uid.into(),
                 boot_id: self.status.node_info.boot_id.into(),
             },
+            created: self.metadata.creation_timestamp.and_then(wall_time),
             ready: ready.map(Condition::seen),
             taints: taints
                 .into_iter()
@@ -153,7 +156,7 @@ impl Node {
 
 impl Condition {
     fn seen(self) -> Ready {
-        let nanos = self.last_transition_time.map(Timestamp::as_nanosecond);
+        let transition = self.last_transition_time.and_then(wall_time);
         Ready {
             // Kubernetes has no fourth status; whatever it may become, it is not known here.
             status: match &*self.status {
@@ -162,11 +165,15 @@ impl Condition {
                 _ => ConditionStatus::Unknown,
             },
             reason: self.reason.into(),
-            transition: WallTime::from_unix_nanos(
-                nanos.and_then(|nanos| nanos.try_into().ok()).unwrap_or(0),
-            ),
+            transition: transition.unwrap_or_default(),
         }
     }
+}
+
+/// Absent: centuries from now.
+fn wall_time(time: Timestamp) -> Option<WallTime> {
+    let nanos = time.as_nanosecond().try_into().ok()?;
+    Some(WallTime::from_unix_nanos(nanos))
 }
 
 /// `discovery.k8s.io/v1` `EndpointSlice`.

@@ -10,8 +10,7 @@ use std::{
     time::Duration,
 };
 
-use self::again::is_before;
-pub(super) use self::lost::Place;
+pub(super) use self::{again::is_before, lost::Place};
 use super::{ClusterBounds, Flip, Machine, Moment, SeenNode, Service, lag::Absence, node::Left};
 use crate::{controller::GapStart, event::ConditionStatus, time::WallTime};
 

@@ -12,6 +12,8 @@ pub struct SeenNode {
     pub name: Arc<str>,
     /// Its machine.
     pub machine: Machine,
+    /// When the Node object was made, by the API server's clock. Absent: not known.
+    pub created: Option<WallTime>,
     /// Its Ready condition. Absent: the kubelet never posted one.
     pub ready: Option<Ready>,
     /// Its taints.
@@ -41,6 +43,7 @@ impl Taint {
 #[derive(Clone, Debug)]
 struct Known {
     machine: Machine,
+    created: Option<WallTime>,
     ready: Option<Ready>,
 }
 
@@ -91,14 +94,18 @@ impl Nodes {
     pub(super) fn see(&mut self, node: &SeenNode, watched_until: Option<WallTime>) -> Turn {
         let known = Known {
             machine: node.machine.clone(),
+            created: node.created,
             ready: node.ready.clone(),
         };
         let before = self.0.insert(Arc::clone(&node.name), known);
         let Some(before) = before else {
-            // It may have left Ready while nobody watched.
+            // It may have left Ready while nobody watched. One that joined meanwhile is not ready at first, and no heartbeat was lost
+            // by that.
             let since_then = |ready: &&Ready| {
                 watched_until.is_some_and(|until| {
-                    ready.status != ConditionStatus::True && ready.transition > until
+                    ready.status != ConditionStatus::True
+                        && ready.transition > until
+                        && node.created.is_none_or(|created| created <= until)
                 })
             };
             return Turn {
@@ -170,6 +177,11 @@ impl Nodes {
     /// The machine of a node. Absent: there is no such node.
     pub(super) fn machine(&self, name: &str) -> Option<&Machine> {
         Some(&self.0.get(name)?.machine)
+    }
+
+    /// When the Node object was made. Absent: there is none, or it is not known.
+    pub(super) fn created(&self, name: &str) -> Option<WallTime> {
+        self.0.get(name)?.created
     }
 
     pub(super) fn len(&self) -> usize {

@@ -33,6 +33,7 @@ fn node(status: ConditionStatus, since: u64) -> SeenNode {
     SeenNode {
         name: "node".into(),
         machine: machine("uid", "boot"),
+        created: None,
         ready: Some(Ready {
             status,
             reason: "Reason".into(),

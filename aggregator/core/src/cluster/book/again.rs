@@ -59,18 +59,19 @@ impl FlipBook {
     }
 
     /// Takes a node that is seen for the first time in this run. True when what its condition tells is no flip of its own: an open
-    /// one that goes on.
+    /// one that goes on, or the first of a new node under the name of one that had one.
     pub(in crate::cluster) fn meet_again(&mut self, node: &SeenNode, moment: Moment) -> bool {
         let Some(open) = self.open.get(&node.name).cloned() else {
             return false;
         };
+        let mut is_new = false;
         for number in &open {
             let Some(flip) = self.get(*number) else {
                 continue;
             };
             if flip.machine.is_replaced_by(&node.machine) {
-                self.change(*number, |flip| flip.deleted = Some(moment.time));
-                self.forget_open(&node.name, *number);
+                is_new = true;
+                self.end_with_node(*number, moment.time);
             } else if !flip.rebooted && flip.machine.was_booted_before(&node.machine) {
                 self.change(*number, |flip| flip.rebooted = true);
             }
@@ -79,7 +80,7 @@ impl FlipBook {
             return false;
         };
         let Some(number) = self.open.get(&node.name).and_then(|open| open.last()) else {
-            return false;
+            return is_new;
         };
         let number = *number;
         if ready.status == ConditionStatus::True {
@@ -160,6 +161,16 @@ impl FlipBook {
         self.open.entry(node).or_default().push(number);
     }
 
+    /// Ends a flip of a Node that was deleted, at `time` at the latest.
+    pub(in crate::cluster) fn end_with_node(&mut self, number: u64, time: WallTime) {
+        let open = self.get(number).filter(|flip| flip.is_open());
+        let Some(node) = open.map(|flip| Arc::clone(&flip.node)) else {
+            return;
+        };
+        self.change(number, |flip| flip.deleted = Some(time));
+        self.forget_open(&node, number);
+    }
+
     fn end_unseen(&mut self, number: u64) {
         let Some(node) = self.get(number).map(|flip| Arc::clone(&flip.node)) else {
             return;
@@ -170,6 +181,6 @@ impl FlipBook {
 }
 
 /// Whether `time` is before `other` even if their clocks differ a little.
-pub(super) fn is_before(time: WallTime, other: WallTime) -> bool {
+pub(in crate::cluster) fn is_before(time: WallTime, other: WallTime) -> bool {
     time < other && time.since(other).nanos().unsigned_abs() > SAME_NANOS
 }

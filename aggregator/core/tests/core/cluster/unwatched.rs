@@ -204,3 +204,44 @@ fn a_flip_of_a_node_that_no_complete_list_has_ended_with_it() {
     narrow.see_agents_flip(&"other".into(), &by_agent(5, 51), moment(30));
     assert_eq!(only_flip(&narrow).deleted, None);
 }
+
+#[test]
+fn a_node_that_joined_while_nobody_watched_has_not_flipped() {
+    let found = |seen: &SeenNode, kept: Option<Flip>| {
+        let mut cluster = Cluster::new(ClusterBounds::default());
+        cluster.resume(wall(110), kept);
+        cluster.see_node(seen, moment(300));
+        kinds(&cluster)
+    };
+    let created = |at: Option<u64>| SeenNode {
+        created: at.map(wall),
+        ..node(False, 200)
+    };
+    assert_eq!(found(&created(Some(200)), None), []);
+    let kubelet = [FlipKind::KubeletNotReady];
+    assert_eq!(found(&created(Some(50)), None), kubelet);
+    assert_eq!(found(&created(None), None), kubelet);
+    // The Node was made anew, which its uid says as well.
+    let mut cluster = cluster();
+    cluster.see_node(&node(Unknown, 100), moment(101));
+    let anew = SeenNode {
+        machine: machine("another", "boot"),
+        ..created(None)
+    };
+    let kept = Some(only_flip(&cluster).clone());
+    assert_eq!(found(&anew, kept), [FlipKind::NodeDeleted]);
+}
+
+#[test]
+fn a_flip_of_a_node_that_was_made_anew_since_is_none_of_the_new_one() {
+    let mut cluster = Cluster::new(ClusterBounds::default());
+    let anew = SeenNode {
+        created: Some(wall(500)),
+        ..node(True, 520)
+    };
+    cluster.see_node(&anew, moment(9000));
+    cluster.see_agents_flip(&"node".into(), &by_agent(100, 51), moment(9003));
+    let flip = only_flip(&cluster);
+    assert_eq!((flip.deleted, flip.ready_again), (Some(wall(500)), None));
+    assert_eq!(&*flip.machine.uid, "");
+}
