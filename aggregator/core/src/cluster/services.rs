@@ -54,7 +54,11 @@ impl Services {
         room: usize,
         moment: Moment,
     ) -> (Vec<AddressChange>, u64) {
-        endpoints.sort_by(|one, other| one.address.cmp(&other.address));
+        // Pods of the host network share the node's address: it takes traffic while one of them does.
+        endpoints.sort_by(|one, other| {
+            let by_address = one.address.cmp(&other.address);
+            by_address.then_with(|| other.ready.cmp(&one.ready))
+        });
         endpoints.dedup_by(|one, other| one.address == other.address);
         let mut changes = Vec::new();
         // A slice that changed its Service left the other.

@@ -206,3 +206,16 @@ fn addresses_of_flips_are_bounded_together_and_what_is_dropped_is_counted() {
     assert_eq!(counts, [2; 3]);
     assert_eq!(cluster.missed().flip_addresses, 4);
 }
+
+#[test]
+fn an_address_that_two_pods_of_one_node_share_is_ready_while_one_of_them_is() {
+    let mut cluster = cluster();
+    let pods = |first, second| vec![endpoint("1", first), endpoint("1", second)];
+    see(&mut cluster, "a", pods(true, true), 10);
+    cluster.see_node(&node(Unknown, 100), moment(100));
+    see(&mut cluster, "a", pods(false, true), 100);
+    see(&mut cluster, "a", pods(true, false), 101);
+    assert_eq!(only_flip(&cluster).lost_count, 0);
+    see(&mut cluster, "a", pods(false, false), 102);
+    assert_eq!(only_flip(&cluster).lost_count, 1);
+}
