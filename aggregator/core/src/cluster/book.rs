@@ -92,8 +92,11 @@ impl FlipBook {
 
     /// Takes that the watch saw Ready leave True or, where it was not ready before, go on to Unknown, at `seen`.
     pub(super) fn leave(&mut self, node: &SeenNode, left: &Left, seen: WallTime) {
-        let Left { ready, was_ready } = left;
+        let Left { ready, was } = left;
         let name = &node.name;
+        // It has not been True since the last flip.
+        let went_on =
+            *was == Some(ConditionStatus::False) && ready.status == ConditionStatus::Unknown;
         if let Some(number) = self.find(name, |flip| flip.is_of(ready.transition)) {
             self.change(number, |flip| {
                 flip.seen.get_or_insert(seen);
@@ -104,20 +107,28 @@ impl FlipBook {
                 }
             });
             self.reopen(number);
+            if went_on {
+                self.reopen_before(name, number);
+            }
             return;
         }
         let open = self.open.get(name).and_then(|open| open.last()).copied();
-        let went_on = open.filter(|_| !*was_ready && ready.status == ConditionStatus::Unknown);
-        if let Some(number) = went_on {
-            // It has not been True since: nothing left it again.
+        let open =
+            open.filter(|number| went_on && self.get(*number).is_some_and(|flip| flip.may_go_on()));
+        if let Some(number) = open {
+            // Nothing left True again.
             self.change(number, |flip| flip.went_on = Some(ready.transition));
             return;
         }
-        self.insert(Flip {
+        let number = self.insert(Flip {
             seen: Some(seen),
             machine: node.machine.clone(),
             ..begun(name, ready.status, &ready.reason, ready.transition)
         });
+        if went_on {
+            // The controller gave the node up a second time, before it was ever Ready: the flip before goes on beside.
+            self.reopen_before(name, number);
+        }
     }
 
     /// Takes what a node is like now: whether it is ready again, its taints, and whether it was booted. `absence`: when the watch was

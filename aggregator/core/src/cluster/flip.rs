@@ -12,7 +12,7 @@ use crate::{
 /// Addresses kept of one flip: more than the pods that a kubelet accepts, in two families and a few Services each.
 pub(super) const MOST_LOST: usize = 500;
 
-/// Ready left True.
+/// Ready left True, or the controller gave the node up a second time before it was True again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flip {
     /// The node.
@@ -174,6 +174,11 @@ impl Flip {
     /// True until it is known how it ended.
     pub const fn is_open(&self) -> bool {
         self.ready_again.is_none() && self.deleted.is_none() && !self.ended_unseen
+    }
+
+    /// Whether Ready may go on from what the kubelet said to Unknown. It does so once: what comes after that is another flip.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.status == ConditionStatus::False && self.went_on.is_none()
     }
 
     /// Whether it is the one that Ready's condition of this lastTransitionTime tells of.

@@ -77,8 +77,8 @@ pub(super) enum Sight {
 pub(super) struct Left {
     /// The condition now.
     pub(super) ready: Ready,
-    /// It was seen True before.
-    pub(super) was_ready: bool,
+    /// What it was seen to be before. Absent: the node is seen for the first time.
+    pub(super) was: Option<ConditionStatus>,
 }
 
 /// All nodes.
@@ -112,7 +112,7 @@ impl Nodes {
                 sight: Sight::First,
                 left: node.ready.as_ref().filter(since_then).map(|ready| Left {
                     ready: ready.clone(),
-                    was_ready: false,
+                    was: None,
                 }),
                 ..Turn::default()
             };
@@ -143,7 +143,7 @@ impl Nodes {
         Turn {
             left: left.map(|ready| Left {
                 ready,
-                was_ready: status(was) == Some(ConditionStatus::True),
+                was: status(was),
             }),
             rebooted: before.machine.was_booted_before(&node.machine),
             unseen_flip,

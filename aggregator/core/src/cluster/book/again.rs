@@ -136,7 +136,7 @@ impl FlipBook {
         }
         match (flip.status, ready.status) {
             // Whether it was ready in between nobody saw. Two flips would be said of one that went on.
-            (ConditionStatus::False, ConditionStatus::Unknown) => {
+            (ConditionStatus::False, ConditionStatus::Unknown) if flip.may_go_on() => {
                 self.change(number, |flip| flip.went_on = Some(ready.transition));
                 true
             }
@@ -158,7 +158,18 @@ impl FlipBook {
             return;
         };
         self.change(number, |flip| flip.ended_unseen = false);
-        self.open.entry(node).or_default().push(number);
+        let open = self.open.entry(node).or_default();
+        open.push(number);
+        open.sort_unstable();
+    }
+
+    /// The flip of a node before another was taken to be over, and is not.
+    pub(super) fn reopen_before(&mut self, node: &str, number: u64) {
+        let numbers = self.of.get(node).into_iter().flatten().rev();
+        let before = numbers.copied().find(|other| *other < number);
+        if let Some(before) = before {
+            self.reopen(before);
+        }
     }
 
     /// Ends a flip of a Node that was deleted, at `time` at the latest.

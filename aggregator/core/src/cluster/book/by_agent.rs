@@ -31,12 +31,8 @@ impl FlipBook {
         };
         let transition = seen.transition.unwrap_or(seen.time);
         // What the kubelet said itself goes on to Unknown when its heartbeats stop, too.
-        let goes_on = |flip: &Flip| {
-            flip.is_open()
-                && flip.status == ConditionStatus::False
-                && flip.went_on.is_none()
-                && flip.transition <= transition
-        };
+        let goes_on =
+            |flip: &Flip| flip.is_open() && flip.may_go_on() && flip.transition <= transition;
         let number = self
             .find(node, is_it)
             .or_else(|| self.find(node, goes_on))

@@ -141,3 +141,42 @@ fn a_node_that_is_not_ready_and_then_falls_silent_left_ready_once() {
         assert_eq!(only_flip(&cluster).ready_again, Some(wall(210)));
     }
 }
+
+#[test]
+fn a_node_given_up_twice_before_it_is_ready_again_has_two_flips_whoever_tells_first() {
+    for (first, agent_first) in [
+        (Unknown, true),
+        (Unknown, false),
+        (False, true),
+        (False, false),
+    ] {
+        let mut cluster = cluster();
+        cluster.see_node(&node(first, 100), moment(100));
+        if first == False {
+            cluster.see_node(&node(Unknown, 150), moment(150));
+        }
+        let began = if first == False { 150 } else { 100 };
+        cluster.see_agents_flip(&"node".into(), &by_agent(began, 51), moment(began));
+        // The kubelet is back, is not ready yet, and falls silent once more.
+        cluster.see_node(&node(False, 200), moment(200));
+        if agent_first {
+            cluster.see_agents_flip(&"node".into(), &by_agent(260, 57), moment(260));
+        }
+        cluster.see_node(&node(Unknown, 260), moment(261));
+        cluster.see_agents_flip(&"node".into(), &by_agent(260, 57), moment(262));
+        cluster.see_node(&node(True, 300), moment(300));
+        let flips = cluster.flips().iter();
+        let flips: Vec<_> = flips
+            .map(|flip| (flip.agent_seen, flip.after, flip.unready_for()))
+            .collect();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(
+            flips,
+            [
+                (Some(wall(began)), seconds(51), seconds(200)),
+                (Some(wall(260)), seconds(57), seconds(39)),
+            ],
+            "{first:?}, the agent first: {agent_first}"
+        );
+    }
+}
