@@ -52,7 +52,7 @@ struct Known {
 pub(super) struct Turn {
     /// Whether it is the node that was seen before.
     pub(super) sight: Sight,
-    /// Ready left True, or went on from False to Unknown.
+    /// Ready left True, or went on from False to Unknown, or turned unseen and is again what it was.
     pub(super) left: Option<Left>,
     /// Its machine was booted anew.
     pub(super) rebooted: bool,
@@ -126,20 +126,26 @@ impl Nodes {
         }
         let (was, is) = (before.ready.as_ref(), node.ready.as_ref());
         let status = |ready: Option<&Ready>| ready.map(|ready| ready.status);
+        let turned = matches!(
+            (was, is),
+            (Some(was), Some(is)) if was.status == is.status && was.transition != is.transition
+        );
         let left = match (status(was), status(is)) {
             (Some(ConditionStatus::True), Some(ConditionStatus::False))
             | (
                 Some(ConditionStatus::True | ConditionStatus::False),
                 Some(ConditionStatus::Unknown),
             ) => is.cloned(),
+            // It turned and turned back while the watch was away.
+            (Some(ConditionStatus::False), Some(ConditionStatus::False))
+            | (Some(ConditionStatus::Unknown), Some(ConditionStatus::Unknown))
+                if turned =>
+            {
+                is.cloned()
+            }
             _ => None,
         };
-        let unseen_flip = matches!(
-            (was, is),
-            (Some(was), Some(is)) if was.status == ConditionStatus::True
-                && is.status == ConditionStatus::True
-                && was.transition != is.transition
-        );
+        let unseen_flip = turned && status(is) == Some(ConditionStatus::True);
         Turn {
             left: left.map(|ready| Left {
                 ready,

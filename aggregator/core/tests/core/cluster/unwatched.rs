@@ -245,3 +245,35 @@ fn a_flip_of_a_node_that_was_made_anew_since_is_none_of_the_new_one() {
     assert_eq!((flip.deleted, flip.ready_again), (Some(wall(500)), None));
     assert_eq!(&*flip.machine.uid, "");
 }
+
+#[test]
+fn a_node_that_is_given_up_again_while_the_watch_is_away_has_two_flips() {
+    for agent_first in [true, false] {
+        let mut cluster = cluster();
+        cluster.see_node(&node(Unknown, 100), moment(100));
+        cluster.nodes_are_behind(true, Duration::from_secs(110));
+        if agent_first {
+            cluster.see_agents_flip(&"node".into(), &by_agent(180, 51), moment(180));
+        }
+        cluster.nodes_are_behind(false, Duration::from_secs(200));
+        cluster.see_node(&node(Unknown, 180), moment(201));
+        cluster.see_node(&node(Unknown, 180), moment(202));
+        cluster.see_node(&node(True, 230), moment(230));
+        let flips = cluster.flips().iter();
+        let flips: Vec<_> = flips
+            .map(|flip| (flip.seen, flip.ready_again, flip.ended_unseen))
+            .collect();
+        assert_eq!(
+            flips,
+            [
+                (Some(wall(100)), None, true),
+                (Some(wall(180)), Some(wall(230)), false)
+            ]
+        );
+    }
+    let mut by_itself = cluster();
+    by_itself.see_node(&node(False, 100), moment(100));
+    by_itself.see_node(&node(False, 180), moment(201));
+    assert_eq!(kinds(&by_itself), [FlipKind::KubeletNotReady; 2]);
+    assert_eq!(by_itself.missed().unseen_flips, 0, "it is told");
+}
