@@ -35,10 +35,12 @@ enum Answer {
     Open(Vec<Value>),
     /// These lines, and the end.
     Ends(Vec<Value>),
+    /// Nothing, and the end half a second later.
+    Cut,
     Refused(u16),
 }
 
-use Answer::{Ends, Open, Refused};
+use Answer::{Cut, Ends, Open, Refused};
 use Asked::{Page, Streaming, Watch};
 
 /// What was asked of slices.
@@ -92,6 +94,11 @@ fn response(answer: Answer) -> Response<StreamBody<Lines>> {
             tokio::spawn(async move { sender.closed().await });
         }
         Ends(lines) => lines.iter().for_each(send),
+        Cut => {
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(Duration::from_millis(500), sender.closed()).await;
+            });
+        }
         Refused(refused) => {
             code = refused;
             send(&json!({
@@ -147,6 +154,13 @@ fn count(log: &Log, how: Asked) -> usize {
     log.iter().filter(|one| **one == how).count()
 }
 
+/// How far the watch of slices is.
+async fn phase(world: &World) -> v1::WatchPhase {
+    let watch = world.fleet().await.cluster_watch;
+    let slices = watch.and_then(|watch| watch.endpoint_slices);
+    slices.expect("it is watched").phase()
+}
+
 async fn explain(world: &World) -> Result<v1::ExplainEndpointResponse, tonic::Status> {
     let request = v1::ExplainEndpointRequest {
         namespace: "shop".into(),
@@ -175,6 +189,20 @@ async fn a_watch_that_is_refused_again_and_again_leads_to_a_new_list() {
     let (lists, watches) = (count(&log, Streaming), count(&log, Watch));
     assert!((2..12).contains(&lists), "{lists} lists, {watches} watches");
     assert!(watches > lists);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_cut_off_whenever_it_is_opened_stays_behind() {
+    let (world, log) = world(|how, times| match (how, times) {
+        (Streaming, 1) => Ends(vec![added(&slice(true, 6)), listed()]),
+        (Watch, _) => Cut,
+        _ => Refused(503),
+    });
+    for _ in 0..100 {
+        world.pass(Duration::from_millis(250)).await;
+        assert_eq!(phase(&world).await, v1::WatchPhase::Behind);
+    }
+    assert!(count(&log, Watch) > 1);
 }
 
 #[tokio::test(start_paused = true)]

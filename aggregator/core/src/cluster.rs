@@ -247,14 +247,24 @@ impl Cluster {
         self.flips.reboot(node, from, to);
     }
 
-    /// Takes that the watch of Nodes broke, or goes on.
-    pub fn nodes_are_behind(&mut self, behind: bool, at: Duration) {
-        follow_lag(&mut self.nodes_lag, behind, at);
+    /// Takes that the watch of Nodes was found broken at `at`, and told nothing since `since`.
+    pub fn nodes_broke(&mut self, since: Duration, at: Duration) {
+        self.nodes_lag.breaks(since, at);
     }
 
-    /// Takes that the watch of `EndpointSlices` broke, or goes on.
-    pub fn slices_are_behind(&mut self, behind: bool, at: Duration) {
-        follow_lag(&mut self.slices_lag, behind, at);
+    /// Takes that the watch of Nodes goes on.
+    pub fn nodes_go_on(&mut self, at: Duration) {
+        self.nodes_lag.goes_on(at);
+    }
+
+    /// Takes that the watch of `EndpointSlices` was found broken at `at`, and told nothing since `since`.
+    pub fn slices_broke(&mut self, since: Duration, at: Duration) {
+        self.slices_lag.breaks(since, at);
+    }
+
+    /// Takes that the watch of `EndpointSlices` goes on.
+    pub fn slices_go_on(&mut self, at: Duration) {
+        self.slices_lag.goes_on(at);
     }
 
     /// Lets time pass: what is too old goes.
@@ -338,13 +348,5 @@ impl Cluster {
             flip_addresses: self.flips.dropped_addresses(),
             ..self.missed
         }
-    }
-}
-
-fn follow_lag(lag: &mut Lag, behind: bool, at: Duration) {
-    if behind {
-        lag.breaks(at);
-    } else {
-        lag.goes_on(at);
     }
 }

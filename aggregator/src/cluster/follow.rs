@@ -30,6 +30,9 @@ const UNTIL_PERMITTED: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an open watch may say nothing: bookmarks come every minute, so that more than two are missing.
 const QUIET: Duration = Duration::from_secs(150);
+/// A watch that was opened goes on when the server says so, or has refused nothing for so long: what it refuses it refuses at once, as
+/// an event of a stream that seems to be one, and what was missed it sends at once.
+const PROOF: Duration = Duration::from_secs(1);
 /// A watch that ends sooner than this was cut off: opened again without a pause it would be cut off again.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// A watch that went on for so long is well: what breaks after it is a new trouble. Until then pauses between lists grow, whatever
@@ -54,6 +57,8 @@ pub(super) struct Follower<S> {
     version: Option<String>,
     /// True once everything was listed: what differs then came about since.
     listed: bool,
+    /// When the server said something last that shows that nothing before is missing.
+    heard: Duration,
     /// Since when the watch that is open goes on. Absent: none is.
     open_since: Option<Duration>,
     /// Failures since anything was read of a watch.
@@ -73,6 +78,7 @@ impl<S: Sink> Follower<S> {
             streaming_from: Duration::ZERO,
             version: None,
             listed: false,
+            heard: Duration::ZERO,
             open_since: None,
             failures: 0,
             has_read: false,
@@ -83,6 +89,7 @@ impl<S: Sink> Follower<S> {
     pub(super) async fn follow(mut self) -> Infallible {
         let mut pauses = Pauses::between(SHORTEST_PAUSE, LONGEST_PAUSE);
         let begun = self.clock.now();
+        self.heard = begun;
         loop {
             let Err(failed) = self.step(begun).await else {
                 continue;
@@ -100,7 +107,7 @@ impl<S: Sink> Follower<S> {
             }
             self.failures += 1;
             self.sink.status().fail(&failed.words, now);
-            self.sink.lag(true);
+            self.sink.breaks(now.saturating_sub(self.heard));
             let (kind, reason) = (S::Object::KIND, failed.words);
             if failed.forbidden {
                 // Nothing to be done here, and no fault: it may be permitted some day.
@@ -120,8 +127,6 @@ impl<S: Sink> Follower<S> {
     async fn step(&mut self, begun: Duration) -> Result<(), Failed> {
         if let Some(version) = self.version.clone() {
             let stream = self.open(target::watch::<S::Object>(&version)).await?;
-            self.sink.status().resume(self.clock.now());
-            self.sink.lag(false);
             self.open_since = Some(self.clock.now());
             return self.read(stream, None, begun).await;
         }
@@ -176,13 +181,21 @@ impl<S: Sink> Follower<S> {
     ) -> Result<(), Failed> {
         let mut stream = pin!(stream);
         let opened = self.clock.now();
+        // A list proves itself by its end.
+        let mut goes_on = listing.is_some();
         loop {
             let event = tokio::select! {
                 event = stream.next() => event,
+                () = self.clock.sleep(PROOF), if !goes_on => {
+                    goes_on = true;
+                    self.go_on();
+                    continue;
+                }
                 () = self.clock.sleep(QUIET) => {
                     return Err(Failed::new("the watch fell silent"));
                 }
             };
+            let is_bookmark = matches!(event, Some(Ok(WatchEvent::Bookmark(_))));
             let was_listing = listing.is_some();
             let version = match event {
                 None if listing.is_some() => {
@@ -191,7 +204,10 @@ impl<S: Sink> Follower<S> {
                 None if self.clock.now() < opened + SHORTEST_WATCH => {
                     return Err(Failed::new("the watch ended as soon as it was opened"));
                 }
-                None => return Ok(()),
+                None => {
+                    self.heard = self.clock.now();
+                    return Ok(());
+                }
                 Some(Err(error)) => return Err(Failed::of(&error)),
                 Some(Ok(WatchEvent::Error(status))) => {
                     return Err(Failed::of(&kube::Error::Api(status)));
@@ -228,8 +244,21 @@ impl<S: Sink> Follower<S> {
             if !was_listing {
                 self.failures = 0;
                 self.has_read = true;
+                let now = self.clock.now();
+                self.heard = now;
+                if !goes_on && (is_bookmark || now >= opened + PROOF) {
+                    goes_on = true;
+                    self.go_on();
+                }
             }
         }
+    }
+
+    /// The watch goes on where it broke.
+    fn go_on(&mut self) {
+        self.heard = self.clock.now();
+        self.sink.status().resume(self.heard);
+        self.sink.goes_on();
     }
 
     fn see(&self, object: S::Object) {
@@ -242,10 +271,11 @@ impl<S: Sink> Follower<S> {
         self.listed = true;
         self.version = Some(version);
         self.failures = 0;
-        self.sink.status().complete(begun, self.clock.now());
-        self.sink.lag(false);
+        self.heard = self.clock.now();
+        self.sink.status().complete(begun, self.heard);
+        self.sink.goes_on();
         // Of a streaming list: what comes next are changes.
-        self.open_since = Some(self.clock.now());
+        self.open_since = Some(self.heard);
     }
 
     async fn open(

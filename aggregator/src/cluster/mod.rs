@@ -177,8 +177,11 @@ trait Sink {
     /// Takes that all there are were seen: those of these keys.
     fn listed(&self, keys: &HashSet<String>);
 
-    /// Takes that the watch broke, or goes on.
-    fn lag(&self, behind: bool);
+    /// Takes that the watch is broken, and told nothing for `silent`.
+    fn breaks(&self, silent: Duration);
+
+    /// Takes that the watch goes on.
+    fn goes_on(&self);
 }
 
 struct NodesOf<'a>(&'a Parts);
@@ -207,9 +210,15 @@ impl Sink for NodesOf<'_> {
         cluster.nodes_listed(|name| keys.contains(name), moment);
     }
 
-    fn lag(&self, behind: bool) {
+    fn breaks(&self, silent: Duration) {
         let at = self.0.timeline.now();
-        self.0.cluster.write().nodes_are_behind(behind, at);
+        let since = at.saturating_sub(silent);
+        self.0.cluster.write().nodes_broke(since, at);
+    }
+
+    fn goes_on(&self) {
+        let at = self.0.timeline.now();
+        self.0.cluster.write().nodes_go_on(at);
     }
 }
 
@@ -247,9 +256,15 @@ impl Sink for SlicesOf<'_> {
         cluster.slices_listed(|key| keys.contains(key), moment);
     }
 
-    fn lag(&self, behind: bool) {
+    fn breaks(&self, silent: Duration) {
         let at = self.0.timeline.now();
-        self.0.cluster.write().slices_are_behind(behind, at);
+        let since = at.saturating_sub(silent);
+        self.0.cluster.write().slices_broke(since, at);
+    }
+
+    fn goes_on(&self) {
+        let at = self.0.timeline.now();
+        self.0.cluster.write().slices_go_on(at);
     }
 }
 

@@ -18,21 +18,18 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// Whether a watch is, or was until a moment ago, behind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lag {
-    /// When it broke. Absent: it never did.
+    /// When it told something last before it broke. Absent: it never did.
     broke: Option<Duration>,
     /// When it went on. Absent: it is broken.
     back: Option<Duration>,
 }
 
 impl Lag {
-    /// It broke.
-    pub(super) fn breaks(&mut self, at: Duration) {
-        if self.broke.is_none() || self.back.is_some() {
-            *self = Self {
-                broke: Some(at),
-                back: None,
-            };
-        }
+    /// It is found broken at `at`, and told nothing since `since`. What it has not told yet since it broke before it still has to tell.
+    pub(super) fn breaks(&mut self, since: Duration, at: Duration) {
+        let before = self.broke.filter(|_| self.is_behind(at));
+        self.broke = Some(before.unwrap_or(since.min(at)));
+        self.back = None;
     }
 
     /// It goes on.

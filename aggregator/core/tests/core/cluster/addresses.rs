@@ -72,10 +72,10 @@ fn addresses_are_joined_however_late_either_watch_tells() {
     // The watch of nodes was broken, and tells of both turns after the slices did.
     let mut late_nodes = cluster();
     see(&mut late_nodes, "a", both(), 10);
-    late_nodes.nodes_are_behind(true, Duration::from_secs(95));
+    late_nodes.nodes_broke(Duration::from_secs(95), Duration::from_secs(95));
     see(&mut late_nodes, "a", none(), 100);
     see(&mut late_nodes, "a", both(), 120);
-    late_nodes.nodes_are_behind(false, Duration::from_secs(200));
+    late_nodes.nodes_go_on(Duration::from_secs(200));
     late_nodes.see_node(&node(Unknown, 100), moment(201));
     late_nodes.see_node(&node(True, 121), moment(201));
     let outages = |cluster: &Cluster| {
@@ -87,10 +87,10 @@ fn addresses_are_joined_however_late_either_watch_tells() {
     // That of slices was.
     let mut late_slices = cluster();
     see(&mut late_slices, "a", both(), 10);
-    late_slices.slices_are_behind(true, Duration::from_secs(95));
+    late_slices.slices_broke(Duration::from_secs(95), Duration::from_secs(95));
     late_slices.see_node(&node(Unknown, 100), moment(100));
     late_slices.see_node(&node(True, 121), moment(121));
-    late_slices.slices_are_behind(false, Duration::from_secs(200));
+    late_slices.slices_go_on(Duration::from_secs(200));
     see(&mut late_slices, "a", none(), 201);
     see(&mut late_slices, "a", both(), 202);
     assert_eq!(outages(&late_slices), [None; 2], "nobody saw how long");

@@ -19,8 +19,8 @@ fn span(cluster: &Cluster) -> (Option<WallTime>, Option<WallTime>) {
 /// A cluster whose watch of Nodes was away from 95 to `back`.
 fn away_until(back: u64) -> Cluster {
     let mut cluster = cluster();
-    cluster.nodes_are_behind(true, Duration::from_secs(95));
-    cluster.nodes_are_behind(false, Duration::from_secs(back));
+    cluster.nodes_broke(Duration::from_secs(95), Duration::from_secs(95));
+    cluster.nodes_go_on(Duration::from_secs(back));
     cluster
 }
 
@@ -65,8 +65,8 @@ fn of_addresses_that_a_late_watch_tells_of_nobody_knows_for_how_long_they_were_a
         if left < 95 {
             see(&mut cluster, "a", address(false), left);
         }
-        cluster.slices_are_behind(true, Duration::from_secs(95));
-        cluster.slices_are_behind(false, Duration::from_secs(200));
+        cluster.slices_broke(Duration::from_secs(95), Duration::from_secs(95));
+        cluster.slices_go_on(Duration::from_secs(200));
         if left > 95 {
             see(&mut cluster, "a", address(false), left);
         }
@@ -82,4 +82,26 @@ fn of_addresses_that_a_late_watch_tells_of_nobody_knows_for_how_long_they_were_a
     assert_eq!(told(91, 201), None);
     assert_eq!(told(201, 300), None);
     assert_eq!(told(91, 300), Some(Duration::from_secs(209)));
+}
+
+#[test]
+fn a_watch_that_breaks_again_before_it_has_told_what_it_missed_is_late_since_it_broke_first() {
+    let told = |again: u64| {
+        let mut cluster = cluster();
+        let address = |ready| vec![endpoint("1", ready)];
+        see(&mut cluster, "a", address(true), 10);
+        let seconds = Duration::from_secs;
+        // It fell silent at 95, which was noticed at 200.
+        cluster.slices_broke(seconds(95), seconds(200));
+        cluster.see_node(&node(Unknown, 100), moment(100));
+        cluster.see_node(&node(True, 121), moment(121));
+        cluster.slices_go_on(seconds(210));
+        // What it had was too old, which the server says only then.
+        cluster.slices_broke(seconds(210), seconds(again));
+        cluster.slices_go_on(seconds(again + 2));
+        see(&mut cluster, "a", address(false), again + 2);
+        only_flip(&cluster).lost.len()
+    };
+    assert_eq!(told(211), 1);
+    assert_eq!(told(240), 0, "it had told everything by then");
 }

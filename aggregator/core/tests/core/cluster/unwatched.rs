@@ -183,7 +183,9 @@ fn a_flip_of_a_node_that_no_complete_list_has_ended_with_it() {
         if listed {
             cluster.nodes_listed(|_| true, moment(11));
         }
-        cluster.nodes_are_behind(behind, Duration::from_secs(20));
+        if behind {
+            cluster.nodes_broke(Duration::from_secs(20), Duration::from_secs(20));
+        }
         cluster.see_agents_flip(&"other".into(), &by_agent(5, 51), moment(30));
         only_flip(&cluster).deleted
     };
@@ -251,11 +253,11 @@ fn a_node_that_is_given_up_again_while_the_watch_is_away_has_two_flips() {
     for agent_first in [true, false] {
         let mut cluster = cluster();
         cluster.see_node(&node(Unknown, 100), moment(100));
-        cluster.nodes_are_behind(true, Duration::from_secs(110));
+        cluster.nodes_broke(Duration::from_secs(110), Duration::from_secs(110));
         if agent_first {
             cluster.see_agents_flip(&"node".into(), &by_agent(180, 51), moment(180));
         }
-        cluster.nodes_are_behind(false, Duration::from_secs(200));
+        cluster.nodes_go_on(Duration::from_secs(200));
         cluster.see_node(&node(Unknown, 180), moment(201));
         cluster.see_node(&node(Unknown, 180), moment(202));
         cluster.see_node(&node(True, 230), moment(230));
