@@ -232,7 +232,7 @@ async fn why_nothing_is_listed_stands_in_every_answer_that_lacks_it() {
     world.pass(seconds(600)).await;
     let asked = count(&log, Streaming);
     assert!(
-        asked <= 12,
+        asked <= 18,
         "asked {asked} times although it is not permitted"
     );
     let refused = explain(&world).await.expect_err("nothing is listed");
@@ -244,6 +244,27 @@ async fn why_nothing_is_listed_stands_in_every_answer_that_lacks_it() {
         .await;
     let flips = flips.expect("an answer").into_inner();
     assert!(flips.warning.contains("forbidden"), "{}", flips.warning);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_permits_nothing_for_a_moment_is_asked_again_soon() {
+    let (world, _) = world(|how, times| match (how, times) {
+        (Streaming, 1) => Ends(vec![added(&slice(true, 6)), listed()]),
+        (Watch, 1 | 2) => Refused(403),
+        _ => Open(Vec::new()),
+    });
+    world.pass(seconds(1)).await;
+    assert_eq!(phase(&world).await, v1::WatchPhase::Behind);
+    world.pass(seconds(20)).await;
+    assert_eq!(phase(&world).await, v1::WatchPhase::Complete);
+
+    // The same of one that was never listed.
+    let (world, _) = self::world(|_, times| match times {
+        1 | 2 => Refused(401),
+        _ => Open(vec![added(&slice(true, 6)), listed()]),
+    });
+    world.pass(seconds(20)).await;
+    assert_eq!(phase(&world).await, v1::WatchPhase::Complete);
 }
 
 #[tokio::test(start_paused = true)]

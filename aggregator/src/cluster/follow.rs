@@ -21,10 +21,12 @@ use super::{
     target,
 };
 
-/// First pause after a failure, and the longest: a cluster has a few aggregators, and each costs a list of everything.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+/// First pause after a failure, and the longest: a cluster has a few aggregators, and each costs a list of everything. A server that has
+/// too much to do asks for a second at least, in a header that the client does not hand on.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Pause after the server said that it does not permit it.
+/// Pause once the server has said for as long that it does not permit it. Until then it may only have begun to run: it refuses
+/// everybody while it has not read yet who may do what.
 const UNTIL_PERMITTED: Duration = Duration::from_secs(60);
 /// Longest wait for the head of an answer, or for a page.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,8 +67,8 @@ pub(super) struct Follower<S> {
     failures: u32,
     /// Whether anything was read of the last watch, beyond the list that it may have begun with.
     has_read: bool,
-    /// Whether it was said that the server does not permit it.
-    told: bool,
+    /// Since when the server says that it does not permit it. Absent: it does not say so.
+    forbidden_since: Option<Duration>,
 }
 
 impl<S: Sink> Follower<S> {
@@ -82,7 +84,7 @@ impl<S: Sink> Follower<S> {
             open_since: None,
             failures: 0,
             has_read: false,
-            told: false,
+            forbidden_since: None,
         }
     }
 
@@ -110,13 +112,19 @@ impl<S: Sink> Follower<S> {
             self.sink.breaks(now.saturating_sub(self.heard));
             let (kind, reason) = (S::Object::KIND, failed.words);
             if failed.forbidden {
-                // Nothing to be done here, and no fault: it may be permitted some day.
-                if !std::mem::replace(&mut self.told, true) {
+                // Nothing to be done here, and no fault: it may be permitted some day. Where it was before, it may be at once.
+                if self.forbidden_since.is_none() {
                     tracing::info!(kind, reason, "the API server does not permit the watch");
                 }
-                self.clock.sleep(UNTIL_PERMITTED).await;
+                let since = *self.forbidden_since.get_or_insert(now);
+                let pause = if self.listed || now < since + UNTIL_PERMITTED {
+                    pauses.next()
+                } else {
+                    UNTIL_PERMITTED
+                };
+                self.clock.sleep(pause).await;
             } else {
-                self.told = false;
+                self.forbidden_since = None;
                 tracing::warn!(kind, reason, "watch broke");
                 self.clock.sleep(pauses.next()).await;
             }
@@ -257,6 +265,7 @@ impl<S: Sink> Follower<S> {
     /// The watch goes on where it broke.
     fn go_on(&mut self) {
         self.heard = self.clock.now();
+        self.forbidden_since = None;
         self.sink.status().resume(self.heard);
         self.sink.goes_on();
     }
@@ -272,6 +281,7 @@ impl<S: Sink> Follower<S> {
         self.version = Some(version);
         self.failures = 0;
         self.heard = self.clock.now();
+        self.forbidden_since = None;
         self.sink.status().complete(begun, self.heard);
         self.sink.goes_on();
         // Of a streaming list: what comes next are changes.
