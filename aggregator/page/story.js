@@ -62,7 +62,7 @@ function picture(flip, grace) {
       lane(1, "not Ready"), bar(seen, ready, 1, "unready", ready == null ? "not back yet" : `not Ready for ${duration(ready - seen)}`),
       lanes.map((lost, number) => {
         const [gone, returned] = [at(lost.leftTime), at(lost.returnedTime ?? lost.goneTime)];
-        const how = returned == null ? "not back yet" : lost.returnedTime ? `away for ${duration(returned - gone)}` : `taken off the list after ${duration(returned - gone)}`;
+        const how = returned == null ? "not back yet" : lost.returnedTime && lost.late ? "back, after a time that nobody saw" : lost.returnedTime ? `away for ${duration(returned - gone)}` : `taken off the list after ${duration(returned - gone)}`;
         return [lane(number + 2, lost.address), bar(gone, returned, number + 2, "away", `${lost.address} (${lost.podName || "no pod"}): ${how}`)];
       }),
       silent != null && grace != null && line(silent + grace, "grace", `grace ${setting(grace)}`, 12),

@@ -102,8 +102,11 @@ fn back(lost: &v1::LostAddress) -> Line {
     }
 }
 
-/// From when it left to when it was back.
+/// From when it left to when it was back, where somebody saw both as they happened.
 fn away_for(lost: &v1::LostAddress) -> Line {
+    if lost.late {
+        return UNKNOWN.into();
+    }
     let (Some(left), Some(back)) = (lost.left_time, lost.returned_time) else {
         return UNKNOWN.into();
     };
