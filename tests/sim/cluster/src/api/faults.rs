@@ -18,7 +18,7 @@ pub struct Fault {
 /// What a fault does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Answers with this HTTP status (401, 403, 404, 429, 500, 503, ...) and its Status object.
+    /// Answers with this HTTP status (401, 403, 404, 500, 503, ...) and its Status object; with 429 in plain text.
     Refuse(u16),
     /// Answers late, by the cluster's clock.
     Delay(Duration),

@@ -108,7 +108,6 @@ impl Refusal {
             (_, 409) => "Conflict",
             (_, 410) => "Expired",
             (_, 415) => "UnsupportedMediaType",
-            (_, 429) => "TooManyRequests",
             (_, 503) => "ServiceUnavailable",
             (_, 504) => "Timeout",
             _ => "InternalError",
@@ -142,7 +141,6 @@ impl Refusal {
                     "retryAfterSeconds": 1,
                 });
             }
-            Self::Ordered(429) => status["details"] = json!({"retryAfterSeconds": 1}),
             _ => {}
         }
         status

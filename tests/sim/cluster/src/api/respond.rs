@@ -42,13 +42,16 @@ pub(super) fn refusal_answer(refusal: &Refusal) -> Response<Body> {
             format!("{refusal}\n"),
         );
     }
-    let mut answer = json_answer(refusal.code(), &refusal.status());
     if refusal.code() == StatusCode::TOO_MANY_REQUESTS {
+        // The filter that says so stands before all that knows how to write a Status: it says the rest in a header.
+        let text = "Too many requests, please try again later.\n".to_owned();
+        let mut answer = text_answer(refusal.code(), "text/plain; charset=utf-8", text);
         answer
             .headers_mut()
             .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        return answer;
     }
-    answer
+    json_answer(refusal.code(), &refusal.status())
 }
 
 /// An answer that goes on line by line.
