@@ -14,12 +14,16 @@ use hyper::{
 use kube::client::Body;
 use nodegrace_aggregator::{ApiServer, Config, MetricsFormat};
 use nodegrace_proto::v1;
+use nodegrace_sim_cluster::{
+    Cluster, ClusterSpec,
+    kubelet::{Effect, Kind, NodeSpec},
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tower::service_fn;
 
-use crate::kit::{World, a_clock, seconds};
+use crate::kit::{World, a_clock, api_server::client, seconds};
 
 /// How everything is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,4 +388,31 @@ async fn a_grace_period_that_the_flag_does_not_know_of_makes_no_stale_controller
         kinds_after(&[8, 3, 6]).await,
         [v1::FlipKind::ControllerStale; 3]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_not_ready_takes_no_address_along_when_it_falls_silent() {
+    let clock = a_clock();
+    let nodes = vec![NodeSpec::new("node-1", Kind::Healthy, 7)];
+    let cluster = Cluster::start(ClusterSpec::new(nodes, 1), &clock).expect("it starts");
+    let config = Config {
+        cluster: Some(ApiServer::new(client(cluster.server()))),
+        ..Config::default()
+    };
+    let world = World::start(config, clock);
+    world.pass(seconds(60)).await;
+    let node = cluster.node("node-1").expect("it is there");
+    node.inject(Effect::RuntimeDown, seconds(900));
+    world.pass(seconds(60)).await;
+    node.inject(Effect::Stopped, seconds(200));
+    world.pass(seconds(120)).await;
+    let flips = world
+        .query()
+        .list_flips(v1::ListFlipsRequest::default())
+        .await;
+    let flips = flips.expect("flips").into_inner().flips;
+    assert_eq!(flips.len(), 1, "{flips:#?}");
+    assert_eq!(flips[0].kind(), v1::FlipKind::KubeletNotReady);
+    assert!(flips[0].unknown_time.is_some(), "it was marked");
+    assert_eq!(flips[0].lost_addresses, 0);
 }

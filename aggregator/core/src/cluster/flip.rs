@@ -34,7 +34,8 @@ pub struct Flip {
     pub uncertainty: Duration,
     /// What the controller made of the last heartbeat.
     pub start: GapStart,
-    /// lastTransitionTime of Ready's going on from False to Unknown, with which the node's addresses go. Absent: it did not.
+    /// lastTransitionTime of Ready's going on from False to Unknown. No address goes by that: the controller marks the pods of a node
+    /// that was Ready. Absent: it did not.
     pub went_on: Option<WallTime>,
     /// When Ready was True again: when the aggregator's watch saw it or, where it was away or nobody watched then, by the condition's
     /// own lastTransitionTime. Absent: it is not, or nobody saw.

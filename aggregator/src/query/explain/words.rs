@@ -118,8 +118,15 @@ impl Story<'_> {
 
     fn went_on(&self) -> Option<TimelineEntry> {
         let time = self.flip.went_on?;
+        // The controller marks the pods of a node that was Ready; what leaves after this is evicted, or failed.
+        let left = self.own().filter(|lost| lost.left >= time).count();
+        let led_to = match left {
+            0 => format!("no address left {} by that", self.service),
+            1 => format!("1 address left {} after that", self.service),
+            left => format!("{left} addresses left {} after that", self.service),
+        };
         let sentence = format!(
-            "the heartbeats of {} stopped as well, and the controller marked it Unknown: only then did its addresses go",
+            "the heartbeats of {} stopped as well, and the controller marked it Unknown: {led_to}",
             self.node()
         );
         Some(self.entry(time, TimelineKind::Flip, sentence))

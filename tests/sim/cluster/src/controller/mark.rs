@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::KCM;
 use crate::{
-    api::{Key, Object, Refusal, Resource, Selector, Store, Writer},
+    api::{Key, Object, Refusal, Resource, Selector, Store, Writer, condition},
     kubelet, stamp,
 };
 
@@ -23,23 +23,33 @@ const MAIN: Writer<'_> = Writer {
     status: false,
 };
 
-/// Marks every condition of a node Unknown, then its pods not ready, then taints it: the order that was recorded.
+/// Marks every condition of a node Unknown, then its pods not ready, then taints it: the order that was recorded. Of a node that was
+/// not ready as the controller looked it marks no pods and records nothing: they stay listed until they are evicted.
 pub(super) fn unknown(store: &Store, name: &str, wall: SystemTime) -> Result<(), Refusal> {
     let now = stamp::seconds(wall);
     let key = Key::cluster(name);
+    let mut was_ready = false;
     let node = store.update(Resource::Node, &key, STATUS, |node| {
+        was_ready = condition(node, "Ready").is_some_and(|ready| ready["status"] == "True");
         conditions_unknown(node, &now);
         Ok(())
     })?;
-    record_event(store, &node, &now)?;
-    let pods = store.list(Resource::Pod, &Selector::on_node(name)).0;
-    for pod in pods {
+    if was_ready {
+        record_event(store, &node, &now)?;
+        mark_pods(store, name, &now)?;
+    }
+    taint(store, &key, "NoSchedule", &now)
+}
+
+/// Marks the pods of a node not ready.
+fn mark_pods(store: &Store, node: &str, now: &str) -> Result<(), Refusal> {
+    for pod in store.list(Resource::Pod, &Selector::on_node(node)).0 {
         store.update(Resource::Pod, &pod.key, STATUS, |pod| {
-            kubelet::set_ready(pod, false, &now);
+            kubelet::set_ready(pod, false, now);
             Ok(())
         })?;
     }
-    taint(store, &key, "NoSchedule", &now)
+    Ok(())
 }
 
 /// Adds the unreachable taint with an effect, once.
