@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tonic::transport::Channel;
 
 use super::{
-    aggregator::{Load, Server, Setup},
+    aggregator::{Load, Server, Setup, Window},
     args::Common,
     http,
     latency::Latencies,
@@ -118,6 +118,13 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
             bound,
         );
     }
+    held_up(&mut table, &alone, &beside);
+    table.print();
+    Ok(())
+}
+
+/// Says how much later acknowledgements come `beside` readers than `alone`.
+fn held_up(table: &mut Table, alone: &Window, beside: &Window) {
     let (without, with) = (alone.millis("ack", "p99"), beside.millis("ack", "p99"));
     table.note(format!(
         "Acknowledgements without readers: p50 {:.1} ms, p99 {without:.1} ms, {:.3} cores; with them: p50 {:.1} ms, p99 {with:.1} ms, {:.3} \
@@ -133,14 +140,12 @@ pub(super) async fn run(common: &Common) -> anyhow::Result<()> {
         format!("{:.2} x", with / without),
         format!("{MOST_HELD_UP:.0} x"),
         with / without < MOST_HELD_UP,
-        &format!(
+        format!(
             "Bound by how long one answer has the only core; of it {:.0} % were in use without readers and {:.0} % with them.",
             alone.cores * 1e2,
             beside.cores * 1e2,
         ),
     );
-    table.print();
-    Ok(())
 }
 
 async fn start(programs: &Programs, nodes: u32) -> anyhow::Result<(Server, Load, TempDir)> {

@@ -54,9 +54,9 @@ impl Ledger {
             .iter()
             .rev()
             .find(|posted| posted.channel == channel && posted.credited);
-        let last = list.iter().rev().find(|posted| posted.credited);
+        let newest_of_all = list.iter().rev().find(|posted| posted.credited);
         // A status post makes the controller forget the Lease that it knew.
-        let forgotten = last.is_some_and(|last| last.channel == Channel::NodeStatus);
+        let forgotten = newest_of_all.is_some_and(|posted| posted.channel == Channel::NodeStatus);
         let credited = newest.is_none_or(|newest| match channel {
             Channel::Lease => newest.stamp < stamp || forgotten,
             Channel::NodeStatus => newest.stamp != stamp,
