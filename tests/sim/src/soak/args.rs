@@ -36,8 +36,9 @@ pub struct Args {
     #[arg(long, default_value_t = 288 << 10)]
     pub spool_bytes: u64,
 
-    /// Seconds from one SIGKILL of the aggregator to the next, once the warm-up is over.
-    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Seconds from one SIGKILL of the aggregator to the next, once the warm-up is over. Each costs its new run a warm-up of its own,
+    /// and the few minutes that are left of a short one tell no slope: by default what is measured is in one piece.
+    #[arg(long, default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..))]
     pub kill_aggregator_every: u64,
 
     /// Agents that crash in a second, one after the other: all of them in turn during the warm-up, then every second one, so

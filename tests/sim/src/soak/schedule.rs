@@ -94,7 +94,11 @@ mod tests {
 
     #[test]
     fn a_killed_aggregator_warms_up_before_it_is_measured_again() {
-        let schedule = schedule(&["--agents", "1000", "--crashes-per-second", "10"]);
+        let flags = ["--agents", "1000", "--crashes-per-second", "10"];
+        let in_one_piece: Vec<Duration> = schedule(&flags).kills().collect();
+        assert_eq!(in_one_piece, [seconds(30)]);
+        let soon = ["--kill-aggregator-every", "360"];
+        let schedule = schedule(&[&flags[..], &soon].concat());
         let kills: Vec<Duration> = schedule.kills().collect();
         assert_eq!(kills, [seconds(30), schedule.warm_up + seconds(360)]);
         let started = kills[1] + seconds(3);
