@@ -90,11 +90,16 @@ pub(super) async fn tell_late(channel: &Channel, number: u64, gap: Duration) -> 
     report(channel.clone(), batch).await
 }
 
-/// Tells of a heartbeat that makes no sense, and so is refused.
-pub(super) async fn tell_nonsense(channel: &Channel, number: u64) -> anyhow::Result<()> {
-    let mut batch = batch(number, HEARTBEATS, 1);
-    let heartbeat = batch.heartbeats.first_mut().context("there is one")?;
-    heartbeat.channel = v1::Channel::Unspecified.into();
+/// Tells that a node beat once more, and that its agent's records were lost.
+pub(super) async fn tell_lost(
+    channel: &Channel,
+    number: u64,
+    losses: v1::Losses,
+) -> anyhow::Result<()> {
+    let batch = v1::ReportBatch {
+        losses: Some(losses),
+        ..batch(number, HEARTBEATS, 1)
+    };
     report(channel.clone(), batch).await
 }
 

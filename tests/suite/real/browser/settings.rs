@@ -1,6 +1,6 @@
 //! A controller that looks seldom and waits for long, and a node of which records were refused.
 
-use nodegrace_proto::v1::{self, query_client::QueryClient};
+use nodegrace_proto::v1;
 
 use super::{driver::Browser, made_up};
 
@@ -10,13 +10,11 @@ async fn other_settings_and_losses_are_shown_as_they_are() -> anyhow::Result<()>
     let aggregator = made_up::Told::start_with(&flags).await?;
     made_up::tell(&aggregator.channel, 13).await?;
     let node = made_up::name(12);
-    made_up::tell_nonsense(&aggregator.channel, 12).await?;
-    let request = v1::GetNodeRequest { name: node.clone() };
-    let told = QueryClient::new(aggregator.channel.clone())
-        .get_node(request)
-        .await?;
-    let losses = told.into_inner().losses.unwrap_or_default();
-    anyhow::ensure!(losses.rejected_records == 1, "{losses:?}");
+    let losses = v1::Losses {
+        rejected_records: 1,
+        ..v1::Losses::default()
+    };
+    made_up::tell_lost(&aggregator.channel, 12, losses).await?;
 
     let browser = Browser::start().await?;
     browser.look(1280, "light").await?;
