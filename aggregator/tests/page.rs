@@ -149,7 +149,12 @@ async fn an_error_has_the_code_and_the_field_of_grpc() {
         let violation = &error["details"][0]["fieldViolations"][0];
         assert_eq!(violation["field"], field, "{path}: {error}");
     }
-    for path in ["/api/v1/nodes/nobody.json", "/api/v1/nope.json", "/api/v2"] {
+    for path in [
+        "/api/v1/nodes/nobody.json",
+        "/api/v1/nope.json",
+        "/api/v2",
+        "/api/",
+    ] {
         let missing = world.get(path, &[]).await;
         assert_eq!(
             (missing.status, missing.json()["code"].as_i64()),

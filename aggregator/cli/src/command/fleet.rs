@@ -155,7 +155,11 @@ fn controller(settings: &v1::ControllerSettings) -> String {
             inferred.effective_grace_period,
         ];
         let [shortest, longest] = ends.map(figure::seconds);
-        format!("; {} flips point to {shortest}..{longest}", inferred.flips)
+        let flips = match inferred.flips {
+            1 => "1 flip points".to_owned(),
+            flips => format!("{flips} flips point"),
+        };
+        format!("; {flips} to {shortest}..{longest}")
     });
     let basis = figure::text(&settings.basis);
     format!(
