@@ -60,7 +60,7 @@ where
     }
 }
 
-/// Decodes messages as slices: prost reads those several times as fast as a buffer that may be in pieces, and tonic's is not.
+/// Decodes messages as slices: prost asks a buffer for its next piece byte by byte, and tonic's is one piece.
 #[derive(Debug)]
 pub struct InOnePiece<U>(PhantomData<U>);
 
