@@ -63,6 +63,31 @@ async fn the_oldest_go_as_new_ones_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn runs_of_an_agent_go_with_the_last_of_their_heartbeats_while_other_runs_go_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut config = World::durable(directory.path());
+    config.store.as_mut().expect("a store").retain_heartbeats = seconds(60);
+    let world = World::with(config);
+    let mut other = world.agent("node-2").await;
+    for _ in 0..20 {
+        let mut agent = world.agent("node-1").await;
+        agent.beats(3, seconds(10)).await;
+        drop(agent);
+        other.beats(1, seconds(10)).await;
+        world.pass(seconds(10)).await;
+    }
+    world.pass(seconds(62)).await;
+    other.beats(6, seconds(10)).await;
+    world.pass(seconds(62)).await;
+    let runs = |node: &str| {
+        let query = format!("SELECT count(*) FROM agent WHERE node = '{node}'");
+        count(directory.path(), &query)
+    };
+    assert!(runs("node-1") <= 2, "{}", runs("node-1"));
+    assert_eq!(runs("node-2"), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_no_room_they_go_before_any_gap() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut config = World::durable(directory.path());

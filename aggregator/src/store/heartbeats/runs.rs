@@ -11,18 +11,20 @@ use crate::store::database::{from_nanos, nanos};
 /// A run of an agent: its node, and what tells it from others.
 pub(in crate::store) type Run = (Arc<str>, AgentId);
 
-/// What was written of runs since the database was opened.
+/// The runs that were written of since the database was opened, one of each node: agents that start again and again cost no memory.
 #[derive(Debug)]
 pub(in crate::store) struct Runs {
-    known: HashMap<Run, Known>,
+    known: HashMap<Arc<str>, Known>,
     /// Id of the last heartbeat.
     last: i64,
-    /// Up to which heartbeat there may be some of runs that are not in `known`. Absent: those runs were forgotten.
+    /// Up to which heartbeat there may be some of runs that are neither in `known` nor say which was their last. Absent: those runs
+    /// were forgotten.
     others_up_to: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Known {
+    agent: AgentId,
     id: i64,
     /// Id of its last heartbeat.
     last: i64,
@@ -85,12 +87,16 @@ impl Runs {
             .prepare_cached(first)?
             .query_row([], |row| row.get(0))?;
         let is_gone = |last: i64| first.is_none_or(|first| last < first);
+        transaction
+            .prepare_cached("DELETE FROM agent WHERE last_heartbeat < ?1")?
+            .execute([first.unwrap_or(i64::MAX)])?;
         let mut delete = transaction.prepare_cached("DELETE FROM agent WHERE id = ?1")?;
         for (_, gone) in self.known.extract_if(|_, run| is_gone(run.last)) {
             delete.execute([gone.id])?;
         }
         if self.others_up_to.is_some_and(is_gone) {
-            let mut ids = transaction.prepare("SELECT id FROM agent")?;
+            let mut ids =
+                transaction.prepare("SELECT id FROM agent WHERE last_heartbeat IS NULL")?;
             let ids: Vec<i64> = ids
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
@@ -110,16 +116,21 @@ impl Runs {
         transaction: &Transaction<'_>,
         kept: &KeptHeartbeat,
     ) -> Result<i64, rusqlite::Error> {
-        let run = (Arc::clone(&kept.node), kept.agent.clone());
         let last = self.last;
-        if let Some(known) = self.known.get_mut(&run) {
-            known.last = last;
-            return Ok(known.id);
+        if let Some(known) = self.known.get_mut(&kept.node) {
+            if known.agent == kept.agent {
+                known.last = last;
+                return Ok(known.id);
+            }
+            transaction
+                .prepare_cached("UPDATE agent SET last_heartbeat = ?2 WHERE id = ?1")?
+                .execute([known.id, known.last])?;
         }
-        let columns = params![run.0, run.1.boot_id, nanos(run.1.start)];
+        let columns = params![kept.node, kept.agent.boot_id, nanos(kept.agent.start)];
+        // One that goes on after another one has no last heartbeat yet.
         let found = transaction
             .prepare_cached(
-                "SELECT id FROM agent WHERE node = ?1 AND boot_id = ?2 AND start_ns = ?3",
+                "UPDATE agent SET last_heartbeat = NULL WHERE node = ?1 AND boot_id = ?2 AND start_ns = ?3 RETURNING id",
             )?
             .query_row(columns, |row| row.get(0));
         let id = match found.optional()? {
@@ -128,7 +139,9 @@ impl Runs {
                 .prepare_cached("INSERT INTO agent (node, boot_id, start_ns) VALUES (?1, ?2, ?3)")?
                 .insert(columns)?,
         };
-        self.known.insert(run, Known { id, last });
+        let agent = kept.agent.clone();
+        self.known
+            .insert(Arc::clone(&kept.node), Known { agent, id, last });
         Ok(id)
     }
 }

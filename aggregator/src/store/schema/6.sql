@@ -26,6 +26,9 @@ ALTER TABLE state ADD COLUMN log_id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE state ADD COLUMN told_log_id INTEGER NOT NULL DEFAULT 0;
 UPDATE state SET log_id = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'log_5'), 0);
 
+-- Of a run that another one took the place of: its last heartbeat, so that it is known when none of it is left. NULL: it may go on.
+ALTER TABLE agent ADD COLUMN last_heartbeat INTEGER;
+
 -- What version 5 left, with its unique index: it goes as it grows too old. To copy it would take several times its room.
 DROP VIEW heartbeats;
 ALTER TABLE heartbeat RENAME TO heartbeat_5;
