@@ -57,7 +57,7 @@ pub(super) async fn is_told(browser: &Browser) -> anyhow::Result<()> {
         .await?;
     browser
         .until(&format!(
-            "return {IS_LOST} && window.asked > 0 && /none for [67]0s: figures are old/.test(document.getElementById('live').innerText)"
+            "return {IS_LOST} && window.asked > 0 && /none for (?:[6-9]|[1-9]\\d)0s: figures are old/.test(document.getElementById('live').innerText)"
         ))
         .await?;
 
