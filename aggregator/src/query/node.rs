@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     aggregator::Parts,
-    register::{Beside, COURSE_STEP, Glance, Known},
+    register::{Beside, COURSE_STEP, Glance, Known, LatestSample},
     timeline::Timeline,
     wire,
 };
@@ -150,9 +150,13 @@ pub(super) fn message(
             .collect(),
         observation: Some(observation(&node.observation, timeline)),
         losses: node.losses.map(losses),
-        facts: beside.facts.clone(),
-        kubelet_settings: beside.settings.clone().filter(|_| full),
-        latest_sample: beside.sample.clone().filter(|_| full),
+        facts: beside.facts.as_deref().cloned(),
+        kubelet_settings: beside.settings.as_deref().filter(|_| full).cloned(),
+        latest_sample: beside
+            .sample
+            .as_ref()
+            .filter(|_| full)
+            .map(LatestSample::message),
         agent: Some(beside.agent.clone()),
         causes: node.causes.iter().map(cause::total).collect(),
         habits: node.habits.iter().map(cause::habit).collect(),

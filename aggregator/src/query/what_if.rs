@@ -116,12 +116,7 @@ fn asked(
 
 /// The pods that run on a node now, from its latest sample. Absent: it does not say.
 fn running_pods(known: Known<'_>) -> Option<u32> {
-    let sample = known.beside.sample.as_ref()?;
-    let kubelet = sample.kubelet_metrics.as_ref();
-    let runtime = sample.runtime.as_ref();
-    kubelet
-        .and_then(|kubelet| kubelet.running_pods)
-        .or(runtime.and_then(|runtime| runtime.ready_pod_sandboxes))
+    known.beside.sample.as_ref()?.running_pods()
 }
 
 /// An outcome as the wire has it, with at most `named` affected nodes.

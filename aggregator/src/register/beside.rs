@@ -2,7 +2,7 @@
 
 use nodegrace_proto::v1;
 
-use super::{Course, Look};
+use super::{Course, LatestSample, Look};
 
 /// What is known of a node beside the fleet's figures, as it came.
 #[derive(Clone, Debug, Default)]
@@ -12,11 +12,11 @@ pub(crate) struct Beside {
     /// What it sees of each channel now.
     pub(crate) views: Vec<v1::ChannelView>,
     /// The latest sample. Absent: none came yet.
-    pub(crate) sample: Option<v1::Sample>,
+    pub(crate) sample: Option<LatestSample>,
     /// The Node object's facts. Absent: not known.
-    pub(crate) facts: Option<v1::NodeFacts>,
+    pub(crate) facts: Option<Box<v1::NodeFacts>>,
     /// The kubelet's settings. Absent: not known.
-    pub(crate) settings: Option<v1::KubeletSettings>,
+    pub(crate) settings: Option<Box<v1::KubeletSettings>>,
     /// What it was like over the last hours.
     pub(crate) course: Course,
     /// Its place among the standings. Absent: it has none yet.
@@ -29,11 +29,11 @@ pub(crate) struct News {
     /// What the agent sees of each channel now.
     pub(crate) views: Vec<v1::ChannelView>,
     /// The latest sample.
-    pub(crate) sample: Option<v1::Sample>,
+    pub(crate) sample: Option<LatestSample>,
     /// The Node object's facts.
-    pub(crate) facts: Option<v1::NodeFacts>,
+    pub(crate) facts: Option<Box<v1::NodeFacts>>,
     /// The kubelet's settings.
-    pub(crate) settings: Option<v1::KubeletSettings>,
+    pub(crate) settings: Option<Box<v1::KubeletSettings>>,
     /// What its samples say for the course of the node.
     pub(crate) looks: Vec<Look>,
 }

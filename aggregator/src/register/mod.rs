@@ -7,6 +7,7 @@
 mod beside;
 mod changes;
 mod course;
+mod latest_sample;
 mod read;
 mod standings;
 mod stream;
@@ -25,6 +26,7 @@ use nodegrace_core::{Fleet, SettingsError};
 pub(crate) use self::{
     beside::{Beside, News},
     course::{Course, Look, STEP as COURSE_STEP},
+    latest_sample::LatestSample,
     read::{Glance, Known},
     standings::Roster,
     stream::OpenStream,

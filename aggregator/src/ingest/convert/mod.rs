@@ -17,7 +17,7 @@ use nodegrace_proto::v1;
 
 use self::record::WireRecord;
 use super::{envelope::Envelope, invalid::Invalid, limits::MAX_COUNT};
-use crate::register::{Look, News};
+use crate::register::{LatestSample, Look, News};
 
 /// A converted batch.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
     let looks = batch.samples.iter().filter_map(Look::of).collect();
     let sample = sieve
         .records("samples", &batch.samples)
-        .map(|last| batch.samples.swap_remove(last));
+        .map(|last| LatestSample::of(&batch.samples[last]));
     if batch.replay {
         sieve.distrust_own_connections();
     }
@@ -114,8 +114,8 @@ pub(super) fn batch(envelope: Envelope, mut batch: v1::ReportBatch) -> Converted
         news: News {
             views: batch.channel_views,
             sample,
-            facts,
-            settings,
+            facts: facts.map(Box::new),
+            settings: settings.map(Box::new),
             looks,
         },
         rejections: sieve.rejections,

@@ -12,7 +12,7 @@ use nodegrace_proto::store::v1;
 
 pub(super) use self::figures::{duration, nanos, posts, since, to_posts};
 use super::row::Saved;
-use crate::register::{Beside, Known, News};
+use crate::register::{Beside, Known, LatestSample, News};
 
 /// What is wrong with a snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -26,14 +26,7 @@ pub(super) fn save(known: Known<'_>) -> Saved {
         Some(agent) => (Arc::clone(&agent.boot_id), agent.start),
         None => (Arc::from(""), std::time::Duration::ZERO),
     };
-    let Beside {
-        agent,
-        views,
-        sample,
-        facts,
-        settings,
-        ..
-    } = known.beside.clone();
+    let beside = known.beside;
     Saved {
         node: Arc::clone(&history.name),
         boot_id,
@@ -43,11 +36,11 @@ pub(super) fn save(known: Known<'_>) -> Saved {
         flips: history.flips_seen,
         snapshot: v1::NodeSnapshot {
             history: Some(history::to_disk(history)),
-            agent: Some(agent),
-            views,
-            sample,
-            facts,
-            settings,
+            agent: Some(beside.agent.clone()),
+            views: beside.views.clone(),
+            sample: beside.sample.as_ref().map(LatestSample::message),
+            facts: beside.facts.as_deref().cloned(),
+            settings: beside.settings.as_deref().cloned(),
         },
     }
 }
@@ -65,9 +58,9 @@ pub(super) fn load(
         snapshot.agent.unwrap_or_default(),
         News {
             views: snapshot.views,
-            sample: snapshot.sample,
-            facts: snapshot.facts,
-            settings: snapshot.settings,
+            sample: snapshot.sample.as_ref().map(LatestSample::of),
+            facts: snapshot.facts.map(Box::new),
+            settings: snapshot.settings.map(Box::new),
             // The course of a node is in memory only.
             looks: Vec::new(),
         },
