@@ -1,9 +1,9 @@
 //! One agent's stream, from its first batch to its end.
 //!
 //! Batches are read only once those before are on disk and their acknowledgements were taken: neither a slow disk nor an agent
-//! that does not read costs more memory than a few batches. Those that are there at once wait for the disk together.
+//! that does not read costs more memory than a few batches. Those that are there at once are kept and acknowledged together.
 
-use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, Stream, stream};
 use nodegrace_proto::v1::{Rejection, ReportAck, ReportBatch};
@@ -22,11 +22,11 @@ use super::{
 use crate::{
     aggregator::Parts,
     register::{Batch, OpenStream},
-    store::{Keeping, Kept},
+    store::{Kept, ToKeep},
 };
 
-/// Batches of a stream that wait for the disk together: an acknowledgement is little work among others that leave with it, and
-/// much by itself.
+/// Batches of a stream that are kept together: waking the stream, its acknowledgement and the write to its socket cost as much
+/// for one of them as for all.
 const TOGETHER: usize = 4;
 /// Bytes of them from which on no further one is read: those of usual batches. One that is large waits by itself.
 const TOGETHER_BYTES: usize = 4 << 10;
@@ -43,9 +43,7 @@ pub(super) struct Session {
     open: Option<OpenStream>,
     /// Every record up to this number is kept.
     acknowledged: u64,
-    /// Acknowledgements that are due.
-    acks: VecDeque<ReportAck>,
-    /// What ends the stream once they are given.
+    /// What ends the stream once the acknowledgement that was due is given.
     end: Option<End>,
     shutdown: CancellationToken,
     stopping: bool,
@@ -64,14 +62,22 @@ enum End {
     Refused(Status),
 }
 
-/// A batch that was found right and handed in.
-struct HandedIn {
-    node: Arc<str>,
-    /// The highest number it was sent with; 0: it has no records.
+/// Batches that were found right and are kept together.
+struct Handful {
+    to_keep: Vec<ToKeep>,
+    /// The highest number they were sent with; 0: they have no records.
     highest: u64,
+    /// What was refused of the last one. Nothing was of those before.
     rejections: Vec<Rejection>,
     bytes: usize,
-    keeping: Keeping,
+}
+
+impl Handful {
+    /// True when none may follow what is in it.
+    fn is_full(&self) -> bool {
+        // Where something was refused is said of the batch that is acknowledged.
+        self.to_keep.len() == TOGETHER || self.bytes > TOGETHER_BYTES || !self.rejections.is_empty()
+    }
 }
 
 impl Session {
@@ -91,7 +97,6 @@ impl Session {
             first: None,
             open: None,
             acknowledged: 0,
-            acks: VecDeque::new(),
             end: None,
             shutdown,
             stopping: false,
@@ -99,7 +104,7 @@ impl Session {
         }
     }
 
-    /// The acknowledgements, one for each batch, and the error that ends the stream if one does.
+    /// The acknowledgements, one for all that is kept together, and the error that ends the stream if one does.
     pub(super) fn acks(self) -> impl Stream<Item = Result<ReportAck, Status>> + Send {
         // Boxed: a stream has room for what it waits with and for what it waits for, and would hold the session twice.
         let session = Some(Box::new(self));
@@ -108,9 +113,6 @@ impl Session {
 
     /// The next acknowledgement, and the session when it goes on after it.
     async fn next(mut self: Box<Self>) -> Option<(Result<ReportAck, Status>, Option<Box<Self>>)> {
-        if let Some(ack) = self.acks.pop_front() {
-            return Some((Ok(ack), Some(self)));
-        }
         match self.end.take() {
             None => {}
             Some(End::Said) => return None,
@@ -140,40 +142,41 @@ impl Session {
                 return Some((Ok(self.ack(Vec::new())), Some(self)));
             }
         };
-        match batch {
+        let ack = match batch {
             // Boxed: a stream that waits for its next batch needs no room for what becomes of one.
             Ok(batch) => Box::pin(self.take(batch)).await,
-            Err(status) => self.end = Some(End::Refused(status)),
-        }
-        match (self.acks.pop_front(), self.end.take()) {
-            (Some(ack), end) => {
-                self.end = end;
-                Some((Ok(ack), Some(self)))
+            Err(status) => {
+                self.end = Some(End::Refused(status));
+                None
             }
-            (None, Some(End::Refused(status))) => Some((Err(self.refused(status)), None)),
-            (None, _) => None,
+        };
+        match ack {
+            Some(ack) => Some((Ok(ack), Some(self))),
+            None => match self.end.take() {
+                Some(End::Refused(status)) => Some((Err(self.refused(status)), None)),
+                Some(End::Said) | None => None,
+            },
         }
     }
 
-    /// Keeps what is right in `batch`, and in those behind it that are there already.
-    async fn take(&mut self, batch: ReportBatch) {
-        let mut waiting = VecDeque::with_capacity(TOGETHER);
-        let (mut next, mut bytes) = (Some(batch), 0);
+    /// Keeps what is right in `batch`, and in those behind it that are there already; gives their acknowledgement. Absent: none is
+    /// kept, and the stream ends.
+    async fn take(&mut self, batch: ReportBatch) -> Option<ReportAck> {
+        let mut handful = Handful {
+            to_keep: Vec::with_capacity(1),
+            highest: 0,
+            rejections: Vec::new(),
+            bytes: 0,
+        };
+        let mut next = Some(batch);
         while let Some(batch) = next.take() {
-            match self.hand_in(batch).await {
-                Ok(handed_in) => {
-                    bytes += handed_in.bytes;
-                    waiting.push_back(handed_in);
-                }
-                Err(status) => {
-                    self.end = Some(End::Refused(status));
-                    break;
-                }
+            if let Err(status) = self.check(batch, &mut handful).await {
+                self.end = Some(End::Refused(status));
+                break;
             }
             // The first one opens the stream, which others must find open; and whoever has to wait waits after each.
             let alone = self.open.is_none() || !self.wait.is_zero();
-            let full = waiting.len() == TOGETHER || bytes > TOGETHER_BYTES;
-            if alone || full || !self.parts.store.has_room_for_more() {
+            if alone || handful.is_full() {
                 break;
             }
             match self.batches.message().now_or_never() {
@@ -183,32 +186,26 @@ impl Session {
                 Some(Err(status)) => self.end = Some(End::Refused(malformed(status))),
             }
         }
-        for handed_in in waiting {
-            match self.kept(handed_in).await {
-                Ok(ack) => self.acks.push_back(ack),
-                Err(status) => {
-                    self.end = Some(End::Refused(status));
-                    break;
-                }
+        if handful.to_keep.is_empty() {
+            return None;
+        }
+        match self.keep(handful).await {
+            Ok(ack) => Some(ack),
+            Err(status) => {
+                self.end = Some(End::Refused(status));
+                None
             }
         }
     }
 
-    /// Waits until a batch is kept; gives its acknowledgement.
-    async fn kept(&mut self, handed_in: HandedIn) -> Result<ReportAck, Status> {
-        let HandedIn {
-            node,
-            highest,
-            rejections,
-            bytes: _,
-            keeping,
-        } = handed_in;
-        match keeping.outcome().await? {
-            Kept::NoRoom => return Err(self.no_room(&node)),
+    /// Waits until `handful` is kept; gives its acknowledgement.
+    async fn keep(&mut self, handful: Handful) -> Result<ReportAck, Status> {
+        match self.parts.store.keep(&self.parts, handful.to_keep).await? {
+            Kept::NoRoom => return Err(self.no_room()),
             Kept::Applied(opened) => self.open = self.open.take().or(opened),
         }
-        self.acknowledged = self.acknowledged.max(highest);
-        Ok(self.ack(rejections))
+        self.acknowledged = self.acknowledged.max(handful.highest);
+        Ok(self.ack(handful.rejections))
     }
 
     /// Notes that the stream ends with `status`.
@@ -218,8 +215,8 @@ impl Session {
         status
     }
 
-    /// Hands in what is right in `batch`.
-    async fn hand_in(&mut self, mut batch: ReportBatch) -> Result<HandedIn, Status> {
+    /// Puts what is right in `batch` into `handful`.
+    async fn check(&mut self, mut batch: ReportBatch, handful: &mut Handful) -> Result<(), Status> {
         // Before anything is waited for: what is held meanwhile may be large.
         let sent = convert::record_count(&batch);
         if sent > MAX_RECORDS {
@@ -238,7 +235,8 @@ impl Session {
         } = &*self.parts;
         // Before anything is written of a node that cannot be kept.
         if !register.has_room(&envelope.node) {
-            return Err(self.no_room(&envelope.node));
+            self.first.get_or_insert(envelope);
+            return Err(self.no_room());
         }
         let opens = self.first.is_none() || (self.open.is_none() && !batch.replay);
         self.first.get_or_insert_with(|| envelope.clone());
@@ -250,7 +248,7 @@ impl Session {
         let wire = store.encode(&batch);
         let (sent, instance) = (
             convert::record_count(&batch),
-            batch.agent.clone().filter(|_| opens),
+            batch.agent.as_ref().filter(|_| opens).cloned(),
         );
         let Converted {
             report,
@@ -263,20 +261,17 @@ impl Session {
             tracing::debug!(node = &*report.node, refused, "records refused");
             register.count_rejected_records(refused);
         }
-        let node = Arc::clone(&report.node);
+        handful.highest = handful.highest.max(highest);
+        handful.rejections = rejections;
+        handful.bytes += bytes;
         let batch = Batch {
             report,
             news,
             instance,
             received: timeline.now(),
         };
-        Ok(HandedIn {
-            node,
-            highest,
-            rejections,
-            bytes,
-            keeping: store.hand_in(&self.parts, batch, wire).await?,
-        })
+        handful.to_keep.push(ToKeep { batch, wire });
+        Ok(())
     }
 
     /// Has the next batch wait when they come faster than an agent has something to say.
@@ -294,8 +289,9 @@ impl Session {
         }
     }
 
-    fn no_room(&self, node: &str) -> Status {
+    fn no_room(&self) -> Status {
         if let Some(times) = self.parts.refused.nodes.count() {
+            let node = self.first.as_ref().map(|first| &*first.node);
             tracing::error!(
                 node,
                 times,

@@ -2,7 +2,7 @@
 //!
 //! A batch is kept in four steps, and what is answered follows what is on disk:
 //!
-//! 1. an agent's stream hands it to the writer's queue and reads no further;
+//! 1. an agent's stream hands it to the writer's queue, with the few that had come behind it, and reads no further;
 //! 2. the [`writer`] appends all that waits to the [`log`], usually as one row, and commits (group commit: what arrives while the disk is
 //!    busy makes the next group, so a slow disk makes larger groups and later acknowledgements, never more memory);
 //! 3. the committed batches are applied to the fleet, in the order of the log;
@@ -47,16 +47,12 @@ use crate::{
     register::{Batch, OpenStream},
 };
 
-/// Batches that may wait for the writer. One stream has a handful at most, so this bounds how many streams wait here and how many
-/// before it; either way they wait. A disk that syncs in 10 ms takes a full queue in some 50 ms.
+/// Streams that may wait for the writer, each with what it keeps together: a few batches at most. So this bounds how many streams
+/// wait here and how many before it; either way they wait. A disk that syncs in 10 ms takes a full queue in some 100 ms.
 const QUEUE: usize = 1024;
 
 /// Below so much room in the queue samples are not kept any more: the disk does not follow.
 const SHED_BELOW: usize = QUEUE / 2;
-
-/// With so much room in the queue a stream may have several batches in it; else it waits with each, so that how soon samples are
-/// shed is a matter of how many streams wait.
-const ROOM_FOR_MORE: usize = QUEUE - QUEUE / 4;
 
 /// Where batches go.
 #[derive(Debug)]
@@ -75,30 +71,28 @@ struct Disk {
     writer: Mutex<Option<Writer>>,
 }
 
-/// A batch that waits to be kept.
+/// A batch that is to be kept.
+#[derive(Debug)]
+pub(crate) struct ToKeep {
+    /// The batch as the fleet takes it.
+    pub(crate) batch: Batch,
+    /// The batch as the log has it.
+    pub(crate) wire: Vec<u8>,
+}
+
+/// Batches of one stream that wait to be kept in one commit.
 #[derive(Debug)]
 struct Waiting {
-    batch: Batch,
-    /// The batch as the log has it.
-    wire: Vec<u8>,
+    batches: Vec<ToKeep>,
     answer: oneshot::Sender<Kept>,
 }
 
-/// A batch that was handed in.
-#[derive(Debug)]
-pub(crate) enum Keeping {
-    /// It did not have to wait.
-    Done(Kept),
-    /// It waits for the disk.
-    Waits(oneshot::Receiver<Kept>),
-}
-
-/// What became of a batch.
+/// What became of batches that are kept together.
 #[derive(Debug)]
 pub(crate) enum Kept {
-    /// It is kept: on disk where there is one. The first batch of a stream about now opens it.
+    /// They are kept: on disk where there is one. The first batch of a stream about now opens it.
     Applied(Option<OpenStream>),
-    /// There are as many nodes as may be.
+    /// There are as many nodes as may be: not all of them are kept.
     NoRoom,
 }
 
@@ -159,16 +153,9 @@ impl Store {
         disk.is_some_and(|disk| disk.queue.capacity() < SHED_BELOW)
     }
 
-    /// True when a stream may have another batch wait for the disk beside one that does already. In memory none waits.
-    pub(crate) fn has_room_for_more(&self) -> bool {
-        let disk = self.disk.as_ref();
-        disk.is_some_and(|disk| disk.queue.capacity() >= ROOM_FOR_MORE)
-    }
-
     /// Batches that wait for the disk. Absent: memory only.
     pub(crate) fn waiting(&self) -> Option<usize> {
-        let queue = &self.disk.as_ref()?.queue;
-        Some(queue.max_capacity() - queue.capacity())
+        self.disk.as_ref().map(|_| self.status.waiting())
     }
 
     /// What the log keeps of `batch`; nothing where there is none.
@@ -180,39 +167,35 @@ impl Store {
         }
     }
 
-    /// Hands `batch` in to be kept. Waits while there is no room in the queue.
+    /// Keeps `batches` of one stream together. Waits as long as the disk takes.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when the aggregator stops first: it is not kept and must be sent again.
-    pub(crate) async fn hand_in(
+    /// `UNAVAILABLE` when the aggregator stops first: whether they are kept is then unknown, and they must be sent again.
+    pub(crate) async fn keep(
         &self,
         parts: &Arc<Parts>,
-        batch: Batch,
-        wire: Vec<u8>,
-    ) -> Result<Keeping, GrpcStatus> {
+        batches: Vec<ToKeep>,
+    ) -> Result<Kept, GrpcStatus> {
         let Some(disk) = &self.disk else {
-            return Ok(Keeping::Done(parts.register.take(parts, batch).0));
+            let kept = batches
+                .into_iter()
+                .map(|ToKeep { batch, .. }| parts.register.take(parts, batch).0);
+            return Ok(kept.fold(Kept::Applied(None), Kept::and));
         };
         let (answer, kept) = oneshot::channel();
-        let waiting = Waiting {
-            batch,
-            wire,
-            answer,
-        };
-        disk.queue.send(waiting).await.map_err(|_| stopped())?;
-        Ok(Keeping::Waits(kept))
+        let room = disk.queue.reserve().await.map_err(|_| stopped())?;
+        self.status.wait_more(batches.len());
+        room.send(Waiting { batches, answer });
+        kept.await.map_err(|_| stopped())
     }
 }
 
-impl Keeping {
-    /// What became of it. Waits as long as the disk takes.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE` when the aggregator stops first: whether it is kept is then unknown, and it must be sent again.
-    pub(crate) async fn outcome(self) -> Result<Kept, GrpcStatus> {
-        match self {
-            Self::Done(kept) => Ok(kept),
-            Self::Waits(kept) => kept.await.map_err(|_| stopped()),
+impl Kept {
+    /// What became of these and of another one.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Applied(opened), Self::Applied(also)) => Self::Applied(opened.or(also)),
+            (Self::NoRoom, _) | (_, Self::NoRoom) => Self::NoRoom,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -14,6 +14,7 @@ use super::durations::Durations;
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     shed_samples: AtomicU64,
+    waiting: AtomicUsize,
     failures: AtomicU64,
     commits: Durations,
     /// Why nothing can be written now. Empty: all is well.
@@ -35,6 +36,21 @@ impl Status {
     pub(crate) fn count_shed(&self, samples: usize) {
         self.shed_samples
             .fetch_add(samples as u64, Ordering::Relaxed);
+    }
+
+    /// Batches that wait for the disk.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// So many batches more wait for the disk.
+    pub(super) fn wait_more(&self, batches: usize) {
+        self.waiting.fetch_add(batches, Ordering::Relaxed);
+    }
+
+    /// So many batches go to the disk now.
+    pub(super) fn wait_less(&self, batches: usize) {
+        self.waiting.fetch_sub(batches, Ordering::Relaxed);
     }
 
     /// Times writing failed in this run.
