@@ -96,6 +96,40 @@ async fn when_the_disk_does_not_follow_samples_are_shed_and_heartbeats_are_kept(
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_comes_at_once_is_acknowledged_together_once_it_is_on_disk() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let world = World::on_disk(directory.path());
+    let mut agent = world.agent("node-1").await;
+    agent.beats(1, seconds(10)).await;
+    let before = agent.sequence;
+    for number in 0..8 {
+        let mut batch = agent.beat();
+        if number == 2 {
+            batch.heartbeats[0].channel = 0;
+        }
+        agent.post(batch).await;
+    }
+    let (refused, last) = (before + 3, agent.sequence);
+    let mut acks = Vec::new();
+    while acks
+        .last()
+        .is_none_or(|ack: &v1::ReportAck| ack.sequence_number < last)
+    {
+        acks.push(agent.ack().await.expect("an ack"));
+    }
+    assert!(acks.len() < 8, "{} acknowledgements", acks.len());
+    for ack in &acks {
+        // Of the batch that an acknowledgement names, and no other, it says what was refused.
+        let of_it = usize::from(ack.sequence_number == refused);
+        assert_eq!(ack.rejections.len(), of_it, "{ack:?}");
+    }
+    assert!(acks.iter().any(|ack| ack.sequence_number == refused));
+    let world = world.crash(directory.path()).await;
+    let kept = world.fleet().await.heartbeats;
+    assert_eq!(kept, last - 1, "all but the one that was refused");
+}
+
 /// The answer to `ListNodes` in full, as a stream: a client that does not read on does not take it.
 async fn unread_nodes(world: &World) -> Streaming<v1::ListNodesResponse> {
     let request = v1::ListNodesRequest {
