@@ -14,7 +14,7 @@ mod tests;
 mod upkeep;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     mem,
     panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -57,6 +57,10 @@ struct Entries {
     newest: u64,
     /// Records on their way into the spool, ascending.
     unwritten: VecDeque<Unwritten>,
+    /// True while somebody moves them there who looks for more before he leaves.
+    moving: bool,
+    /// What replicas acknowledged and the spool was not told yet.
+    acknowledged: BTreeMap<String, (Cursor, Moment)>,
     state: State,
 }
 
@@ -163,9 +167,16 @@ impl Journal {
         Some(Reader::after(cursor))
     }
 
-    /// This replica keeps everything up to `cursor`.
-    pub(crate) fn acknowledge(&self, replica: &str, cursor: &Cursor) {
-        self.spool().acknowledge(replica, cursor, self.now());
+    /// This replica keeps everything up to `cursor`. The spool is told by whoever uses it next, for it may have to wait for a disk.
+    pub(crate) fn acknowledge(&self, replica: &str, cursor: Cursor) {
+        let now = self.now();
+        let acknowledged = &mut self.entries().acknowledged;
+        match acknowledged.get_mut(replica) {
+            Some(before) => *before = (cursor, now),
+            None => {
+                acknowledged.insert(replica.to_owned(), (cursor, now));
+            }
+        }
     }
 
     /// Does work that may have to wait for the disk, away from the tasks that measure.
@@ -215,6 +226,28 @@ impl Journal {
         append(&mut spool, unwritten);
     }
 
+    /// Moves every record that waits into the spool, away from the tasks that measure, and wakes none of them when it is done.
+    fn flush_aside(self: &Arc<Self>) {
+        {
+            let mut entries = self.entries();
+            // Whoever does so already takes these along: a disk that stands still is waited for by one thread, not by many.
+            if entries.unwritten.is_empty() || mem::replace(&mut entries.moving, true) {
+                return;
+            }
+        }
+        let journal = Arc::clone(self);
+        spawn_blocking(move || {
+            loop {
+                journal.flush();
+                let mut entries = journal.entries();
+                if entries.unwritten.is_empty() {
+                    entries.moving = false;
+                    return;
+                }
+            }
+        });
+    }
+
     fn now(&self) -> Moment {
         Moment {
             monotonic: self.clock.now(),
@@ -228,7 +261,12 @@ impl Journal {
     }
 
     fn spool(&self) -> MutexGuard<'_, Spool> {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+        let acknowledged = mem::take(&mut self.entries().acknowledged);
+        for (replica, (cursor, at)) in acknowledged {
+            spool.acknowledge(&replica, &cursor, at);
+        }
+        spool
     }
 }
 

@@ -1,6 +1,11 @@
 //! Opening the spool: on disk where that was asked for and can be had, in memory otherwise.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    sync::Mutex,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
@@ -78,6 +83,8 @@ impl Journal {
             entries: Mutex::new(Entries {
                 newest: 0,
                 unwritten: VecDeque::new(),
+                moving: false,
+                acknowledged: BTreeMap::new(),
                 state: State::unknown(),
             }),
             on_disk,

@@ -44,12 +44,12 @@ impl Journal {
         let mut due = self.clock.now() + SYNC_INTERVAL;
         loop {
             tokio::select! {
-                () = self.clock.sleep_until(due) => {
+                () = self.clock.rest_until(due) => {
                     said = self.aside(|journal| journal.sync(said)).await;
                     due = self.clock.now() + SYNC_INTERVAL;
                 }
                 // In memory, writers did this themselves.
-                Ok(()) = changes.changed(), if self.on_disk => self.aside(Self::flush).await,
+                Ok(()) = changes.changed(), if self.on_disk => self.flush_aside(),
             }
         }
     }

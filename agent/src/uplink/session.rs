@@ -182,7 +182,7 @@ impl Session<'_> {
             let open = sender.as_ref().filter(|_| self.under_way.has_room());
             tokio::select! {
                 ack = acks.message() => match ack {
-                    Ok(Some(ack)) => self.take(&ack).await,
+                    Ok(Some(ack)) => self.take(&ack),
                     Ok(None) => return Err("the aggregator ended the stream".into()),
                     Err(status) => return Err(status.into()),
                 },
@@ -263,7 +263,7 @@ impl Session<'_> {
         let unreadable = contents.unreadable as u64;
         let refused = self.standing.refuse(self.reader.run(), unreadable);
         if let Some(end) = self.under_way.push(&contents) {
-            self.acknowledge(end).await;
+            self.acknowledge(end);
         }
         let mut batch = contents.batch;
         if batch.replay && contents.records == 0 {
@@ -283,7 +283,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn take(&mut self, ack: &ReportAck) {
+    fn take(&mut self, ack: &ReportAck) {
         if !mem::replace(&mut self.worked, true) {
             info!("the aggregator acknowledges");
             self.standing.condition.works();
@@ -302,18 +302,15 @@ impl Session<'_> {
             );
         }
         if let Some(end) = self.under_way.acknowledged(ack.sequence_number) {
-            self.acknowledge(end).await;
+            self.acknowledge(end);
         }
         self.deadline = (!self.under_way.is_empty())
             .then(|| Instant::now() + self.uplink.shared.timeouts.acknowledgement);
     }
 
-    async fn acknowledge(&self, end: Cursor) {
-        let replica = self.uplink.replica.clone();
-        let journal = &self.uplink.shared.journal;
-        journal
-            .aside(move |journal| journal.acknowledge(&replica, &end))
-            .await;
+    fn acknowledge(&self, end: Cursor) {
+        let uplink = self.uplink;
+        uplink.shared.journal.acknowledge(&uplink.replica, end);
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_run_leaves_what_nobody_acknowledged_to_the_next_one() {
     let end = second
         .contents(&mut second.connect("a").unwrap(), LIMITS)
         .end;
-    second.acknowledge("a", &end);
+    second.acknowledge("a", end);
     let live = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
     assert!(!live.replay && live.channel_views.len() == 2);
     assert_eq!(live.heartbeats[0].sequence_number, 1);
@@ -88,7 +88,7 @@ async fn a_run_that_was_closed_is_not_sent_again() {
     let first = run(directory.path(), 10, BYTES).await;
     first.learn(beat());
     let end = first.contents(&mut first.connect("a").unwrap(), LIMITS).end;
-    first.acknowledge("a", &end);
+    first.acknowledge("a", end);
     first.close().await;
     let second = run(directory.path(), 99, BYTES).await;
     let batch = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
@@ -217,6 +217,29 @@ async fn a_writer_does_not_wait_for_the_disk() {
     drop(spool);
     let batch = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
     assert_eq!(batch.heartbeats.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_and_moved_aside_meanwhile_waits_for_the_disk_and_keeps_nobody_else_waiting()
+ {
+    let directory = TempDir::new().unwrap();
+    let journal = Arc::new(run(directory.path(), 10, BYTES).await);
+    journal.learn(beat());
+    let first = journal.contents(&mut journal.connect("a").unwrap(), LIMITS);
+    let spool = journal.spool();
+    journal.acknowledge("a", first.end);
+    for _ in 0..3 {
+        journal.learn(beat());
+        journal.flush_aside();
+    }
+    assert_eq!(Arc::strong_count(&journal), 2, "one waits for all");
+    drop(spool);
+    while journal.entries().moving {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(journal.spool().ledger()[Class::Heartbeat].held, 4);
+    let rest = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
+    assert_eq!((rest.first_sequence_number, rest.heartbeats.len()), (2, 3));
 }
 
 #[tokio::test]

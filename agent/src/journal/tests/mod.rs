@@ -89,7 +89,7 @@ async fn a_stream_begins_after_what_its_replica_acknowledged() {
     journal.learn(beat());
     let first = journal.contents(&mut journal.connect("a").unwrap(), LIMITS);
     journal.learn(beat());
-    journal.acknowledge("a", &first.end);
+    journal.acknowledge("a", first.end);
     let again = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
     assert_eq!(again.heartbeats.len(), 1);
     assert_eq!(again.heartbeats[0].sequence_number, 2);
