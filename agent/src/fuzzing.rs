@@ -13,7 +13,7 @@ use crate::{
     journal::{BatchLimits, Journal, Next},
     observe::{LeaseObserver, NodeObserver, Observer},
     rhythm::Rhythm,
-    watch::{Follower, Target},
+    watch::{Follower, Heart, Target},
 };
 
 /// Follows the Lease or the Node called `node` for `time` of the clock; gives what there is to report then, without the
@@ -55,6 +55,7 @@ async fn follow_object<O: Observer>(
     let journal = Journal::in_memory(config.spool_bytes, &AgentInstance::default(), clock.clone())?;
     let journal = Arc::new(journal);
     let (client, clock) = (client, clock.clone());
+    let heart = Heart::new(&clock);
     let follower = Follower::new(
         client,
         target,
@@ -63,12 +64,17 @@ async fn follow_object<O: Observer>(
         Arc::clone(&journal),
         config.timeouts,
         watch::Sender::new(Rhythm::default()),
+        heart.pulse(),
     );
     let stop = CancellationToken::new();
-    tokio::join!(follower.follow(stop.clone()), async {
-        clock.sleep(time).await;
-        stop.cancel();
-    });
+    tokio::join!(
+        follower.follow(stop.clone()),
+        heart.beat(stop.clone()),
+        async {
+            clock.sleep(time).await;
+            stop.cancel();
+        }
+    );
     let mut reader = journal.connect("any")?;
     match journal.next(&mut reader, limits)? {
         Next::Batch(contents) => Ok(contents.batch),

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use http::{HeaderName, HeaderValue, Request};
 use kube::client::Body;
+use nodegrace_clock::Clock;
 pub(crate) use nodegrace_kube::{TokenFile, failure, lacks_credentials};
 pub use nodegrace_kube::{configuration, install_crypto};
 use tower::util::MapRequest;
@@ -19,16 +20,21 @@ const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user")
 ///
 /// # Errors
 /// When the credentials, the CA or the proxy settings of `config` cannot be used.
-pub fn connect(config: &kube::Config, timeouts: &Timeouts) -> anyhow::Result<kube::Client> {
-    nodegrace_kube::connect(config, AGENT, timeouts.connections())
+pub fn connect(
+    config: &kube::Config,
+    timeouts: &Timeouts,
+    clock: &Clock,
+) -> anyhow::Result<kube::Client> {
+    nodegrace_kube::connect(config, AGENT, timeouts.connections(), clock)
 }
 
 /// A client of a kubelet; see [`nodegrace_kube::connect_kubelet`].
 pub(crate) fn connect_kubelet(
     config: &kube::Config,
     timeouts: &Timeouts,
+    clock: &Clock,
 ) -> anyhow::Result<kube::Client> {
-    nodegrace_kube::connect_kubelet(config, AGENT, timeouts.connections())
+    nodegrace_kube::connect_kubelet(config, AGENT, timeouts.connections(), clock)
 }
 
 /// A client that asks as the node `node`. It names the user and nothing else: with a group or a uid besides, constrained

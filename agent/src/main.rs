@@ -53,18 +53,13 @@ async fn part() -> ExitCode {
 }
 
 async fn agent(args: &Args) -> ExitCode {
-    let (config, client, aggregators) = match connect(args).await {
+    let clock = Clock::real();
+    let (config, client, aggregators) = match connect(args, &clock).await {
         Ok(parts) => parts,
         Err(error) => return bad_arguments(&error),
     };
     let shutdown = CancellationToken::new();
-    let agent = Box::pin(run(
-        config,
-        client,
-        aggregators,
-        Clock::real(),
-        shutdown.clone(),
-    ));
+    let agent = Box::pin(run(config, client, aggregators, clock, shutdown.clone()));
     ended(until_signalled(agent, &shutdown).await)
 }
 
@@ -94,7 +89,10 @@ fn ended(outcome: anyhow::Result<()>) -> ExitCode {
 }
 
 /// Makes of the arguments what runs. Nothing is reached yet: whatever fails here is a bad argument.
-async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregators)> {
+async fn connect(
+    args: &Args,
+    clock: &Clock,
+) -> anyhow::Result<(Config, kube::Client, Aggregators)> {
     args.log.start()?;
     kube_client::install_crypto();
     let config = args.config()?;
@@ -105,7 +103,7 @@ async fn connect(args: &Args) -> anyhow::Result<(Config, kube::Client, Aggregato
         !config.impersonate_own_node || cluster.auth_info.impersonate.is_none(),
         "--impersonate-own-node: the kubeconfig impersonates somebody else already"
     );
-    let client = kube_client::connect(&cluster, &config.timeouts).context("API server")?;
+    let client = kube_client::connect(&cluster, &config.timeouts, clock).context("API server")?;
     info!(api_server = %cluster.cluster_url, aggregator = args.aggregator.url, node = config.node_name, "reports from here");
     Ok((config, client, aggregators))
 }

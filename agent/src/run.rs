@@ -22,7 +22,7 @@ use crate::{
     rhythm::Rhythm,
     sources::{KubeletServer, RuntimeSocket, Sampler},
     uplink::{Aggregators, Uplinks},
-    watch::{Fellows, Follower, Target},
+    watch::{Fellows, Follower, Heart, Target},
     wire,
 };
 
@@ -60,7 +60,7 @@ async fn start(
     let kubelet = config
         .kubelet
         .as_ref()
-        .map(|kubelet| kube_client::connect_kubelet(kubelet, &config.timeouts))
+        .map(|kubelet| kube_client::connect_kubelet(kubelet, &config.timeouts, &clock))
         .transpose()
         .context("kubelet")?;
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
@@ -73,6 +73,7 @@ async fn start(
     };
     let rhythm = watch::Sender::new(Rhythm::default());
     let fellows = Fellows::new();
+    let heart = Heart::new(&clock);
     let record = Record::default();
     let mut follow_node = Follower::new(
         client.clone(),
@@ -82,6 +83,7 @@ async fn start(
         Arc::clone(&journal),
         config.timeouts.clone(),
         rhythm.clone(),
+        heart.pulse(),
     )
     .beside(&fellows);
     let mut follow_lease = Follower::new(
@@ -92,6 +94,7 @@ async fn start(
         Arc::clone(&journal),
         config.timeouts.clone(),
         rhythm.clone(),
+        heart.pulse(),
     )
     .beside(&fellows);
     if own_node {
@@ -125,6 +128,7 @@ async fn start(
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
 
     let mut writers = JoinSet::new();
+    writers.spawn(heart.beat(shutdown.clone()).in_current_span());
     writers.spawn(follow_node.follow(shutdown.clone()).in_current_span());
     writers.spawn(follow_lease.follow(shutdown.clone()).in_current_span());
     writers.spawn(sampler.sample(shutdown.clone()).in_current_span());

@@ -1,6 +1,7 @@
 //! What the command line takes, and what it refuses.
 
 use clap::CommandFactory as _;
+use nodegrace_clock::Clock;
 
 use super::*;
 use crate::Timeouts;
@@ -295,7 +296,7 @@ fn a_kubelet_is_verified_by_its_own_ca_where_the_system_has_none() {
         let url = ["--node-name=a", "--kubelet-url=https://10.0.0.7:10250"];
         let config = parse(&[&url, flags].concat()).unwrap().config().unwrap();
         let kubelet = config.kubelet.unwrap();
-        crate::kube_client::connect_kubelet(&kubelet, &config.timeouts).map(drop)
+        crate::kube_client::connect_kubelet(&kubelet, &config.timeouts, &Clock::real()).map(drop)
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();

@@ -82,7 +82,7 @@ impl KubeletServer {
         let (mut metrics, mut config) = (Condition::default(), Condition::default());
         let mut next = self.clock.now();
         loop {
-            self.clock.sleep_until(next).await;
+            self.clock.rest_until(next).await;
             let start = self.clock.now();
             self.metrics.wait("/metrics", start);
             let scrape = self.in_time(scrape(client, &self.clock)).await;
@@ -107,7 +107,9 @@ impl KubeletServer {
                 self.config
                     .put(reading, self.clock.now().saturating_sub(start));
             }
-            next = self.clock.now().max(next + self.interval);
+            next = self
+                .clock
+                .on_beat(self.clock.now().max(next + self.interval));
         }
     }
 

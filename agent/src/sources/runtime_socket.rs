@@ -17,6 +17,9 @@ use crate::{condition::Condition, config::Config};
 /// Shortest time between two rounds of calls: the kubelet asks the same every second or two, an agent must not add much.
 pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_secs(10);
 
+/// A round that began so little late began in time: else each would be put off until another beat of the agent's clock.
+const WAKING: Duration = Duration::from_millis(100);
+
 /// The source that is the runtime's socket, if one is given.
 pub(crate) struct RuntimeSocket {
     socket: Option<PathBuf>,
@@ -58,7 +61,7 @@ impl RuntimeSocket {
         let asking = async {
             let mut next = self.clock.now();
             loop {
-                self.clock.sleep_until(next).await;
+                self.clock.rest_until(next).await;
                 let start = self.clock.now();
                 let runtime = client.ask(&self.slot).await;
                 match runtime.as_ref().map_err(Missing::clone).and_then(answered) {
@@ -74,7 +77,10 @@ impl RuntimeSocket {
                 }
                 let end = self.clock.now();
                 self.slot.put(runtime, end.saturating_sub(start));
-                next = next_round(next + self.interval, start, end);
+                let begun = if start < next + WAKING { next } else { start };
+                next = self
+                    .clock
+                    .on_beat(next_round(next + self.interval, begun, end));
             }
         };
         let _: Option<Infallible> = shutdown.run_until_cancelled(asking).await;

@@ -76,16 +76,18 @@ impl Sampler {
     }
 
     async fn samples(&mut self) -> Infallible {
-        let mut next = self.clock.now() + self.interval / HEAD_START;
+        let start = self.clock.now() + self.interval / HEAD_START;
+        let mut next = self.clock.on_beat(start);
         loop {
             let fine = self.vigil.due();
             tokio::select! {
                 Ok(()) = self.rhythm.changed() => self.attend(),
-                () = self.clock.sleep_until(next) => {
+                () = self.clock.rest_until(next) => {
                     let sample = self.take(next);
                     self.journal.sample(sample);
                     // A sample that came late, on a machine that was paused, is not made up for.
-                    next = self.clock.now().max(next + self.interval);
+                    let next_at = self.clock.now().max(next + self.interval);
+                    next = self.clock.on_beat(next_at);
                 }
                 () = until(&self.clock, fine) => self.take_fine(fine),
             }

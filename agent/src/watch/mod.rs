@@ -26,8 +26,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::fellows::Fellows;
+pub(crate) use self::pulse::Heart;
 pub(crate) use self::target::Target;
-use self::{line::Line, poll::Polls, refusal::Refusal};
+use self::{line::Line, poll::Polls, pulse::Pulse, refusal::Refusal};
 use crate::{
     config::Timeouts,
     journal::Journal,
@@ -51,6 +52,7 @@ pub(crate) struct Follower<O: Observer> {
     timeouts: Timeouts,
     rhythm: watch::Sender<Rhythm>,
     fellows: Fellows,
+    pulse: Pulse,
     outlook: Outlook,
     /// Version of the object last seen. `None`: there was none.
     seen: Option<String>,
@@ -97,6 +99,7 @@ struct Interruption {
 }
 
 impl<O: Observer> Follower<O> {
+    /// `pulse` is that of a [`Heart`] which beats as long as this follows.
     pub(crate) fn new(
         client: kube::Client,
         target: Target,
@@ -105,6 +108,7 @@ impl<O: Observer> Follower<O> {
         journal: Arc<Journal>,
         timeouts: Timeouts,
         rhythm: watch::Sender<Rhythm>,
+        pulse: Pulse,
     ) -> Self {
         Self {
             outlook: Outlook::new(observer.channel()),
@@ -116,6 +120,7 @@ impl<O: Observer> Follower<O> {
             timeouts,
             rhythm,
             fellows: Fellows::new(),
+            pulse,
             seen: None,
             looked: false,
             not_found: 0,

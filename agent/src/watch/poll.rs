@@ -10,7 +10,7 @@ use std::time::Duration;
 use kube::api::GetParams;
 use tokio::time::timeout;
 
-use super::{Follower, Interruption, Step, pulse::Pulse, refusal::Refusal};
+use super::{Follower, Interruption, Step, refusal::Refusal};
 use crate::{
     moment::Moment,
     observe::{Object, Observer, Span},
@@ -78,7 +78,7 @@ impl Polls {
 impl<O: Observer> Follower<O> {
     /// Polls the object until that fails.
     pub(super) async fn poll(&mut self) -> Result<Step, Interruption> {
-        let mut pulse = Pulse::new(self.clock.clone());
+        let mut pulse = self.pulse.feel();
         let mut worked = false;
         // Whatever ended the last row of polls, the storage knows what has become of the object.
         let mut cached = false;

@@ -8,7 +8,7 @@ use nodegrace_proto::v1::BlindReason;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Follower, Interruption, Step, pulse::Pulse, refusal::Refusal};
+use super::{Follower, Interruption, Step, refusal::Refusal};
 use crate::{
     moment::Moment,
     observe::{Object as _, Observer},
@@ -50,7 +50,7 @@ enum Belief {
 impl<O: Observer> Follower<O> {
     /// Watches the object from `version` until that ends.
     pub(super) async fn watch(&mut self, mut version: String) -> Result<Step, Interruption> {
-        let mut pulse = Pulse::new(self.clock.clone());
+        let mut pulse = self.pulse.feel();
         let (stream, stood) = pulse.during(self.open(&version)).await;
         let opened = self.clock.now();
         if let Some(span) = stood {

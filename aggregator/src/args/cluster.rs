@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use http::HeaderValue;
+use nodegrace_clock::Clock;
 use nodegrace_kube::Timeouts;
 
 use crate::ApiServer;
@@ -69,7 +70,7 @@ impl ClusterArgs {
                 return Ok(None);
             }
         };
-        let client = nodegrace_kube::connect(&config, AGENT, Timeouts::default())
+        let client = nodegrace_kube::connect(&config, AGENT, Timeouts::default(), &Clock::real())
             .context("--watch-cluster")?;
         Ok(Some(ApiServer::new(client)))
     }

@@ -13,7 +13,8 @@ use tokio::io::unix::AsyncFd;
 
 use super::{Clock, Kind};
 
-/// Beats at the multiples of a period of one clock: all that have the same period beat at once, and wake their process once.
+/// Beats at the multiples of a period of one clock, and wakes whoever rests by it ([`Clock::rest_until`]) until then. So it is to be
+/// waited for without a pause for as long as it is there.
 #[derive(Debug)]
 pub struct Beat {
     clock: Clock,
@@ -29,9 +30,12 @@ impl Beat {
     /// On a real clock outside of a tokio runtime that drives IO.
     pub fn every(clock: &Clock, period: Duration) -> Self {
         let timer = match &*clock.0 {
-            Kind::Real => start(clock.now(), period).ok(),
+            Kind::Real(_) => start(clock.now(), period).ok(),
             Kind::Scaled { .. } => None,
         };
+        if let Kind::Real(bell) = &*clock.0 {
+            bell.hang(period);
+        }
         Self {
             clock: clock.clone(),
             period,
@@ -41,6 +45,13 @@ impl Beat {
 
     /// Waits for the next beat. Those that passed while nobody waited are one; whoever stops waiting loses none.
     pub async fn next(&mut self) {
+        self.pass().await;
+        if let Kind::Real(bell) = &*self.clock.0 {
+            bell.ring(self.clock.now());
+        }
+    }
+
+    async fn pass(&mut self) {
         while let Some(timer) = &self.timer {
             let Ok(mut ready) = timer.readable().await else {
                 break;
@@ -60,6 +71,14 @@ impl Beat {
         self.timer = None;
         let now = self.clock.now();
         self.clock.sleep_until(following(now, self.period)).await;
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        if let Kind::Real(bell) = &*self.clock.0 {
+            bell.take_down(self.period);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod anchor;
 mod beat;
+mod bell;
 mod machine;
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use bell::Bell;
 use machine::Machine;
 
 pub use self::{
@@ -31,7 +33,7 @@ pub struct Clock(Arc<Kind>);
 
 #[derive(Debug)]
 enum Kind {
-    Real,
+    Real(Bell),
     Scaled {
         speed: f64,
         origin: Instant,
@@ -52,7 +54,7 @@ const READINGS: usize = 5;
 impl Clock {
     /// The machine's own clocks: `CLOCK_BOOTTIME` and the wall clock.
     pub fn real() -> Self {
-        Self(Arc::new(Kind::Real))
+        Self(Arc::new(Kind::Real(Bell::default())))
     }
 
     /// A clock that runs `speed` times as fast as tokio's, its wall clock starting at `wall`.
@@ -104,7 +106,7 @@ impl Clock {
     #[must_use]
     pub fn another_machine(&self) -> Self {
         match &*self.0 {
-            Kind::Real => self.clone(),
+            Kind::Real(_) => self.clone(),
             Kind::Scaled {
                 speed,
                 origin,
@@ -131,7 +133,7 @@ impl Clock {
     /// Monotonic time: since boot, suspend included (`CLOCK_BOOTTIME`), or the scaled clock's own.
     pub fn now(&self) -> Duration {
         match &*self.0 {
-            Kind::Real => read(rustix::time::ClockId::Boottime),
+            Kind::Real(_) => read(rustix::time::ClockId::Boottime),
             Kind::Scaled {
                 speed,
                 origin,
@@ -148,7 +150,7 @@ impl Clock {
     )]
     pub fn wall(&self) -> SystemTime {
         match &*self.0 {
-            Kind::Real => SystemTime::now(),
+            Kind::Real(_) => SystemTime::now(),
             Kind::Scaled {
                 wall_origin,
                 wall_step,
@@ -174,7 +176,7 @@ impl Clock {
     /// Sleeps until this clock's monotonic time is `deadline`.
     pub async fn sleep_until(&self, deadline: Duration) {
         match &*self.0 {
-            Kind::Real => self.sleep(deadline.saturating_sub(self.now())).await,
+            Kind::Real(_) => self.sleep(deadline.saturating_sub(self.now())).await,
             Kind::Scaled {
                 origin, machine, ..
             } => {
@@ -188,7 +190,7 @@ impl Clock {
     /// How long `duration` of this clock's time takes on the machine's clock.
     pub fn to_real(&self, duration: Duration) -> Duration {
         match &*self.0 {
-            Kind::Real => duration,
+            Kind::Real(_) => duration,
             Kind::Scaled { speed, .. } => duration.div_f64(*speed),
         }
     }

@@ -39,7 +39,7 @@ impl Clock {
     /// How long the machine was suspended since its boot: `CLOCK_BOOTTIME` less `CLOCK_MONOTONIC`, which stands still meanwhile.
     pub fn suspended(&self) -> Duration {
         match &*self.0 {
-            Kind::Real => {
+            Kind::Real(_) => {
                 let awake = read(rustix::time::ClockId::Monotonic);
                 // Read after the other: never more than the truth, and zero where they are one clock.
                 self.now().saturating_sub(awake)
@@ -73,7 +73,7 @@ impl Clock {
     /// Until when the machine stands still. Absent: it does not.
     pub fn stands_still_until(&self) -> Option<Duration> {
         match &*self.0 {
-            Kind::Real => None,
+            Kind::Real(_) => None,
             Kind::Scaled { machine, .. } => {
                 let until = Duration::from_nanos(machine.still_until.load(Ordering::Relaxed));
                 (until > self.now()).then_some(until)
@@ -86,7 +86,7 @@ impl Clock {
     #[must_use]
     pub fn rebooted(&self, uptime: Duration) -> Self {
         match &*self.0 {
-            Kind::Real => self.clone(),
+            Kind::Real(_) => self.clone(),
             Kind::Scaled { speed, .. } => Self(Arc::new(Kind::Scaled {
                 speed: *speed,
                 origin: Instant::now(),

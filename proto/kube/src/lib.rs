@@ -5,6 +5,7 @@
 //! is no retrying layer: a retry would hide what is measured.
 
 mod pauses;
+mod ping_timer;
 mod token_file;
 mod words;
 
@@ -26,13 +27,16 @@ use http::{
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self as client, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::TokioExecutor,
 };
 use kube::{
     client::{Body, ConfigExt as _},
     config::{KubeConfigOptions, Kubeconfig},
 };
+use nodegrace_clock::Clock;
 use tower::{BoxError, ServiceBuilder};
+
+use self::ping_timer::PingTimer;
 
 pub use self::{
     pauses::Pauses,
@@ -92,7 +96,7 @@ pub async fn configuration(
 /// A client of an API server. It connects when it is first used: an unreachable server is no error here.
 ///
 /// An `https` server is spoken to in HTTP/2 or, where it offers only that, HTTP/1.1. An `http` server must take HTTP/2 with
-/// prior knowledge. `user_agent` is how servers see the caller in their logs.
+/// prior knowledge. `user_agent` is how servers see the caller in their logs. Pings go with the beats of `clock`, where it has any.
 ///
 /// # Errors
 /// When the credentials, the CA or the proxy settings of `config` cannot be used.
@@ -100,9 +104,10 @@ pub fn connect(
     config: &kube::Config,
     user_agent: HeaderValue,
     timeouts: Timeouts,
+    clock: &Clock,
 ) -> anyhow::Result<kube::Client> {
     let plain = config.cluster_url.scheme() == Some(&Scheme::HTTP);
-    build(config, user_agent, timeouts, plain)
+    build(config, user_agent, timeouts, clock, plain)
 }
 
 /// A client of a kubelet: as [`connect`], but an `http` server, such as the kubelet's read-only port, is spoken to in
@@ -114,14 +119,16 @@ pub fn connect_kubelet(
     config: &kube::Config,
     user_agent: HeaderValue,
     timeouts: Timeouts,
+    clock: &Clock,
 ) -> anyhow::Result<kube::Client> {
-    build(config, user_agent, timeouts, false)
+    build(config, user_agent, timeouts, clock, false)
 }
 
 fn build(
     config: &kube::Config,
     user_agent: HeaderValue,
     timeouts: Timeouts,
+    clock: &Clock,
     http2_only: bool,
 ) -> anyhow::Result<kube::Client> {
     anyhow::ensure!(config.proxy_url.is_none(), "a proxy is not supported");
@@ -146,8 +153,8 @@ fn build(
     let https = https.enable_http1().enable_http2().wrap_connector(tcp);
 
     let http = Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
+        .timer(PingTimer(clock.clone()))
+        .pool_timer(PingTimer(clock.clone()))
         // A connection that only has watches open counts as idle. Forgotten after a while, as is usual, it would stay as long as
         // they do, beside another one for whatever is asked next.
         .pool_idle_timeout(None)

@@ -70,7 +70,7 @@ async fn measure(
 ) -> anyhow::Result<()> {
     let held = HEAP.allocated();
     let url = format!("http://{address}").parse()?;
-    let client = kube_client::connect(&kube::Config::new(url), &Timeouts::default())?;
+    let client = kube_client::connect(&kube::Config::new(url), &Timeouts::default(), clock)?;
     let config = Config {
         cluster: Some(Watched::new(client)),
         ..Config::default()

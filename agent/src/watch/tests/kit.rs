@@ -27,7 +27,7 @@ use crate::{
     journal::{BatchLimits, Journal},
     observe::{LeaseObserver, NodeObserver, Observer},
     rhythm::Rhythm,
-    watch::{Fellows, Follower, Target},
+    watch::{Fellows, Follower, Heart, Target},
 };
 
 /// One answer of the server.
@@ -300,6 +300,7 @@ async fn follow_served<O: Observer + Send + Sync + 'static>(
     });
     let clock = Clock::scaled(1.0, wall_start().into());
     let journal = Arc::new(Journal::for_test(&clock));
+    let heart = Heart::new(&clock);
     let follower = Follower::new(
         kube::Client::new(server, "default"),
         target,
@@ -308,9 +309,11 @@ async fn follow_served<O: Observer + Send + Sync + 'static>(
         Arc::clone(&journal),
         Timeouts::default(),
         rhythm.clone(),
+        heart.pulse(),
     );
     let follower = prepare(follower);
     let stop = CancellationToken::new();
+    tokio::spawn(heart.beat(stop.clone()));
     let following = tokio::spawn(follower.follow(stop.clone()));
     let end = clock.now() + Duration::from_secs(seconds);
     meanwhile(&clock).await;

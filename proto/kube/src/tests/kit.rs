@@ -17,6 +17,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
+use nodegrace_clock::Clock;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer, server::WebPkiClientVerifier};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -118,6 +119,7 @@ impl TlsServer {
             &config,
             HeaderValue::from_static(USER_AGENT),
             Timeouts::default(),
+            &Clock::real(),
         )
         .unwrap()
     }

@@ -6,6 +6,7 @@ use std::{path::Path, time::Duration};
 
 use futures::StreamExt as _;
 use http::{HeaderValue, Request, Version};
+use nodegrace_clock::Clock;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::TcpListener,
@@ -173,6 +174,7 @@ async fn a_plain_server_that_speaks_http1_only_is_told_what_it_lacks() {
         &config,
         HeaderValue::from_static(USER_AGENT),
         Timeouts::default(),
+        &Clock::real(),
     )
     .unwrap();
     let error = client.request_text(get("/version")).await.unwrap_err();

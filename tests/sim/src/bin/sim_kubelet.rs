@@ -112,7 +112,7 @@ async fn beat(args: &Args) -> anyhow::Result<std::convert::Infallible> {
         ..Timeouts::default()
     };
     let config = kube::Config::new(args.api_server.parse()?);
-    let api_server = kube_client::connect(&config, &timeouts)?;
+    let api_server = kube_client::connect(&config, &timeouts, &Clock::real())?;
     let runtime = args
         .cri_socket
         .as_ref()

@@ -170,7 +170,7 @@ impl AgentRole {
         config.spool_bytes = self.spool_bytes;
         config.timeouts = impatient();
         let api_server = kube::Config::new(format!("http://{}", self.api_server).parse()?);
-        let client = kube_client::connect(&api_server, &config.timeouts)?;
+        let client = kube_client::connect(&api_server, &config.timeouts, &clock)?;
         let url = format!("http://{}", self.aggregator);
         let aggregator = nodegrace_agent::channel(&url, &TlsFiles::default(), &config.timeouts)?;
         nodegrace_agent::run(config, client, aggregator, clock, stop).await

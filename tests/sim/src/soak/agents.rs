@@ -132,17 +132,14 @@ impl AgentsRole {
         config.spool_dir = Some(self.spools.join(node));
         config.spool_bytes = self.spool_bytes;
         let api_server = kube::Config::new(format!("http://{}", self.api_server).parse()?);
-        let client = kube_client::connect(&api_server, &config.timeouts)?;
+        let clock = Clock::real();
+        let client = kube_client::connect(&api_server, &config.timeouts, &clock)?;
         let url = format!("http://{}", self.aggregator);
         let aggregator = nodegrace_agent::channel(&url, &TlsFiles::default(), &config.timeouts)?;
         // A child: an agent that ends takes only itself.
         let stop = stop.child_token();
         Ok(nodegrace_agent::run(
-            config,
-            client,
-            aggregator,
-            Clock::real(),
-            stop,
+            config, client, aggregator, clock, stop,
         ))
     }
 }

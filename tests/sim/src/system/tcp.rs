@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
 use nodegrace_agent::{Timeouts, TlsFiles, kube_client};
+use nodegrace_clock::Clock;
 use nodegrace_sim_cluster::Cluster;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
@@ -37,7 +38,11 @@ impl Links {
     /// A connection of its own to the API server, with the agent's own HTTP stack.
     pub(super) fn api_server(&self) -> anyhow::Result<kube::Client> {
         let url = format!("http://{}", self.api_server).parse()?;
-        kube_client::connect(&kube::Config::new(url), &Timeouts::default())
+        kube_client::connect(
+            &kube::Config::new(url),
+            &Timeouts::default(),
+            &Clock::real(),
+        )
     }
 
     /// How to reach the HTTP server of a node's kubelet.
