@@ -30,6 +30,7 @@ pub(crate) use self::batch::{BatchLimits, Contents, Next, Reader};
 use self::{
     record::{Explanation, Record},
     state::State,
+    upkeep::Said,
 };
 use crate::{metrics::Tally, observe::Observation};
 
@@ -49,6 +50,8 @@ pub(crate) struct Journal {
     tally: Tally,
     clock: Clock,
     changed: watch::Sender<()>,
+    /// What was said of the spool so far.
+    said: Mutex<Said>,
 }
 
 #[derive(Debug)]
@@ -57,8 +60,12 @@ struct Entries {
     newest: u64,
     /// Records on their way into the spool, ascending.
     unwritten: VecDeque<Unwritten>,
-    /// True while somebody moves them there who looks for more before he leaves.
+    /// True while somebody moves them there who looks for more to do before he leaves.
     moving: bool,
+    /// True when he is to make them survive a crash of the machine as well.
+    sync: bool,
+    /// True when the disk refused what it was given last.
+    refused: bool,
     /// What replicas acknowledged and the spool was not told yet.
     acknowledged: BTreeMap<String, (Cursor, Moment)>,
     state: State,
@@ -224,28 +231,6 @@ impl Journal {
         let mut spool = self.spool();
         let unwritten = mem::take(&mut self.entries().unwritten);
         append(&mut spool, unwritten);
-    }
-
-    /// Moves every record that waits into the spool, away from the tasks that measure, and wakes none of them when it is done.
-    fn flush_aside(self: &Arc<Self>) {
-        {
-            let mut entries = self.entries();
-            // Whoever does so already takes these along: a disk that stands still is waited for by one thread, not by many.
-            if entries.unwritten.is_empty() || mem::replace(&mut entries.moving, true) {
-                return;
-            }
-        }
-        let journal = Arc::clone(self);
-        spawn_blocking(move || {
-            loop {
-                journal.flush();
-                let mut entries = journal.entries();
-                if entries.unwritten.is_empty() {
-                    entries.moving = false;
-                    return;
-                }
-            }
-        });
     }
 
     fn now(&self) -> Moment {

@@ -84,6 +84,8 @@ impl Journal {
                 newest: 0,
                 unwritten: VecDeque::new(),
                 moving: false,
+                sync: false,
+                refused: false,
                 acknowledged: BTreeMap::new(),
                 state: State::unknown(),
             }),
@@ -91,6 +93,7 @@ impl Journal {
             tally: Tally::default(),
             clock,
             changed: watch::Sender::new(()),
+            said: Mutex::default(),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, PoisonError},
+    mem,
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,11 +12,14 @@ use tokio::{task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Journal;
+use super::{Entries, Journal};
 use crate::condition::Condition;
 
-/// Time between two syncs: what a crash of the machine may take. A crash of the agent alone takes nothing that was written.
-const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two syncs, with the rest until the next beat of the agent's clock 5 s: what a crash of the machine may take. A
+/// crash of the agent alone takes nothing that was written.
+const SYNC_INTERVAL: Duration = Duration::from_millis(4500);
+/// Syncs in a row that are left out where nothing was written meanwhile. Not all of them, for records become too old.
+const LEFT_OUT: u32 = 5;
 
 /// Longest wait for the disk at the end, in real time: with the drain before it, an agent stops within 5 s.
 const LONGEST_CLOSE: Duration = Duration::from_millis(500);
@@ -36,22 +40,65 @@ impl Journal {
     }
 
     async fn rounds(self: &Arc<Self>) -> Infallible {
-        let mut said = Said {
-            gone: self.aside(Self::gone).await,
-            ..Said::default()
-        };
+        self.aside(|journal| journal.said().gone = journal.gone())
+            .await;
         let mut changes = self.changes();
         let mut due = self.clock.now() + SYNC_INTERVAL;
+        let (mut synced, mut left_out) = (0, 0);
         loop {
             tokio::select! {
                 () = self.clock.rest_until(due) => {
-                    said = self.aside(|journal| journal.sync(said)).await;
+                    let (newest, refused) = {
+                        let entries = self.entries();
+                        (entries.newest, entries.refused)
+                    };
+                    if newest == synced && !refused && left_out < LEFT_OUT {
+                        left_out += 1;
+                    } else {
+                        self.move_aside(true);
+                        (synced, left_out) = (newest, 0);
+                    }
                     due = self.clock.now() + SYNC_INTERVAL;
                 }
-                // In memory, writers did this themselves.
-                Ok(()) = changes.changed(), if self.on_disk => self.flush_aside(),
+                Ok(()) = changes.changed() => self.move_aside(false),
             }
         }
+    }
+
+    /// Moves every record that waits into the spool, away from the tasks that measure, and with `sync` makes them survive a crash of
+    /// the machine. Wakes nobody when it is done.
+    pub(super) fn move_aside(self: &Arc<Self>, sync: bool) {
+        if !self.on_disk {
+            // Writers moved them themselves.
+            if sync {
+                self.sync();
+            }
+            return;
+        }
+        {
+            let mut entries = self.entries();
+            entries.sync |= sync;
+            // Whoever is at it takes these along: a disk that stands still is waited for by one thread, not by many.
+            if entries.has_nothing_to_move() || mem::replace(&mut entries.moving, true) {
+                return;
+            }
+        }
+        let journal = Arc::clone(self);
+        spawn_blocking(move || {
+            loop {
+                let sync = mem::take(&mut journal.entries().sync);
+                if sync {
+                    journal.sync();
+                } else {
+                    journal.flush();
+                }
+                let mut entries = journal.entries();
+                if entries.has_nothing_to_move() {
+                    entries.moving = false;
+                    return;
+                }
+            }
+        });
     }
 
     /// Keeps what is left and lets go of the directory, unless the disk stands still. Nothing uses the journal any more.
@@ -78,7 +125,8 @@ impl Journal {
     }
 
     /// Makes everything written survive a crash of the machine, and says what changed.
-    pub(super) fn sync(&self, mut said: Said) -> Said {
+    pub(super) fn sync(&self) {
+        let mut said = self.said();
         self.flush();
         let condition = {
             let mut spool = self.spool();
@@ -86,6 +134,7 @@ impl Journal {
             let _ = spool.sync(self.now());
             spool.condition()
         };
+        self.entries().refused = condition.failing.is_some();
         match &condition.failing {
             Some(failure) if said.condition.fails(failure) => {
                 let waiting = condition.unwritten_bytes;
@@ -108,11 +157,20 @@ impl Journal {
             );
             said.gone = gone;
         }
-        said
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gone(&self) -> PerClass<u64> {
         let ledger = self.spool().ledger();
         PerClass::from_fn(|class| ledger[class].dropped + ledger[class].lost)
+    }
+}
+
+impl Entries {
+    fn has_nothing_to_move(&self) -> bool {
+        self.unwritten.is_empty() && !self.sync
     }
 }

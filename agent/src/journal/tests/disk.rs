@@ -190,7 +190,7 @@ async fn a_full_spool_drops_samples_before_heartbeats_and_each_replica_hears_wha
         bytes: usize::MAX,
     };
     let (log, _guard) = Log::listen();
-    journal.sync(upkeep::Said::default());
+    journal.sync();
     assert!(log.says("ERROR", "dropped before every aggregator had them"));
     let batch = journal.next_batch(&mut early, everything);
     let losses = batch.losses.unwrap();
@@ -230,7 +230,7 @@ async fn what_is_acknowledged_and_moved_aside_meanwhile_waits_for_the_disk_and_k
     journal.acknowledge("a", first.end);
     for _ in 0..3 {
         journal.learn(beat());
-        journal.flush_aside();
+        journal.move_aside(false);
     }
     assert_eq!(Arc::strong_count(&journal), 2, "one waits for all");
     drop(spool);
@@ -265,18 +265,18 @@ async fn a_disk_that_refuses_is_said_once_and_so_is_its_recovery() {
     fs::rename(&spool, &aside).unwrap();
     journal.learn(beat());
     let (log, guard) = Log::listen();
-    let said = journal.sync(upkeep::Said::default());
+    journal.sync();
     assert!(log.says("ERROR", "records wait in memory"));
     drop(guard);
 
     let (log, guard) = Log::listen();
-    let said = journal.sync(said);
+    journal.sync();
     assert!(!log.says("ERROR", "records wait in memory"));
     drop(guard);
 
     fs::rename(&aside, &spool).unwrap();
     let (log, _guard) = Log::listen();
-    journal.sync(said);
+    journal.sync();
     assert!(log.says("INFO", "the spool is written again"));
     let batch = journal.next_batch(&mut journal.connect("a").unwrap(), LIMITS);
     assert_eq!(batch.heartbeats.len(), 1);
