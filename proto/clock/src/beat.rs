@@ -13,8 +13,8 @@ use tokio::io::unix::AsyncFd;
 
 use super::{Clock, Kind};
 
-/// Beats at the multiples of a period of one clock, and wakes whoever rests by it ([`Clock::rest_until`]) until then. So it is to be
-/// waited for without a pause for as long as it is there.
+/// Beats at the multiples of a period of one clock, and wakes whoever sleeps or rests by that clock ([`Clock::rest_until`]). So a task
+/// is to wait for one beat after the other for as long as it is there: else they sleep on.
 #[derive(Debug)]
 pub struct Beat {
     clock: Clock,
@@ -70,7 +70,9 @@ impl Beat {
         }
         self.timer = None;
         let now = self.clock.now();
-        self.clock.sleep_until(following(now, self.period)).await;
+        self.clock
+            .sleep_alone_until(following(now, self.period))
+            .await;
     }
 }
 
@@ -133,7 +135,7 @@ mod tests {
     async fn beats_that_nobody_waited_for_are_one() {
         let clock = Clock::real();
         let mut beat = Beat::every(&clock, PERIOD);
-        clock.sleep(4 * PERIOD).await;
+        Clock::real().sleep(4 * PERIOD).await;
         let slept = clock.now();
         beat.next().await;
         beat.next().await;

@@ -55,6 +55,11 @@ impl Bell {
     /// Wakes everybody who rests until `now` or less.
     pub(super) fn ring(&self, now: Duration) {
         let mut state = self.lock();
+        let first = state.resting.first_key_value();
+        if first.is_none_or(|((until, _), _)| *until > now) {
+            // As at most beats.
+            return;
+        }
         let longer = state.resting.split_off(&(now, u64::MAX));
         let resting = std::mem::replace(&mut state.resting, longer);
         drop(state);
@@ -133,12 +138,21 @@ impl Clock {
             Kind::Scaled { .. } => None,
         };
         match period {
-            // The first one after any other is the last.
-            Some(period) => {
-                let others = real - period + Duration::from_nanos(1);
-                self.rest_until(self.now() + others).await;
-            }
+            Some(_) => self.rest_until_last_beat_before(self.now() + real).await,
             None => tokio::time::sleep(real).await,
+        }
+    }
+
+    /// Rests until the last beat that is no later than `deadline`. Does nothing where there is none before it.
+    pub(super) async fn rest_until_last_beat_before(&self, deadline: Duration) {
+        if let Kind::Real(bell) = &*self.0
+            && let Some(period) = bell.period()
+        {
+            // The first one after any other is the last.
+            let others = (deadline + Duration::from_nanos(1)).saturating_sub(period);
+            if self.now() < others {
+                bell.rest(others).await;
+            }
         }
     }
 
@@ -181,7 +195,7 @@ mod tests {
                 clock.now()
             }
         });
-        clock.sleep(4 * PERIOD).await;
+        Clock::real().sleep(4 * PERIOD).await;
         let slept = clock.now();
         assert!(!resting.is_finished(), "nothing has beaten for him yet");
         beat.next().await;
@@ -223,6 +237,20 @@ mod tests {
         assert!(rested > most - PERIOD, "{rested:?}");
         let last = clock.on_beat(start + most - PERIOD);
         assert!(clock.now() < last + PERIOD / 2, "{rested:?}");
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_where_something_beats_wakes_at_his_moment_and_not_at_a_beat() {
+        let clock = Clock::real();
+        let mut beat = Beat::every(&clock, PERIOD);
+        beat.next().await;
+        let until = clock.now() + 2 * PERIOD + PERIOD / 2;
+        tokio::select! {
+            () = clock.sleep_until(until) => {}
+            () = async { loop { beat.next().await } } => {}
+        }
+        let late = clock.now().checked_sub(until).expect("not before it");
+        assert!(late < PERIOD / 2, "{late:?}");
     }
 
     #[tokio::test]

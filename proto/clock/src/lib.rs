@@ -169,14 +169,32 @@ impl Clock {
         reason = "this is the one place that sleeps"
     )]
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(self.to_real(duration)).await;
-        self.while_it_stands_still().await;
+        match &*self.0 {
+            Kind::Real(_) => self.sleep_until(self.now().saturating_add(duration)).await,
+            Kind::Scaled { .. } => {
+                tokio::time::sleep(self.to_real(duration)).await;
+                self.while_it_stands_still().await;
+            }
+        }
     }
 
     /// Sleeps until this clock's monotonic time is `deadline`.
     pub async fn sleep_until(&self, deadline: Duration) {
+        // tokio's timers wake the process on the way to a moment that is far. Beats do so anyway.
+        self.rest_until_last_beat_before(deadline).await;
+        self.sleep_alone_until(deadline).await;
+    }
+
+    /// As [`Clock::sleep_until`], whether anything beats or not.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that sleeps"
+    )]
+    async fn sleep_alone_until(&self, deadline: Duration) {
         match &*self.0 {
-            Kind::Real(_) => self.sleep(deadline.saturating_sub(self.now())).await,
+            Kind::Real(_) => {
+                tokio::time::sleep(deadline.saturating_sub(self.now())).await;
+            }
             Kind::Scaled {
                 origin, machine, ..
             } => {
