@@ -88,6 +88,7 @@ impl Journal {
             let mut told = reader.told;
             let batch = entries.state.tell(&mut told);
             let unwritten = mem::take(&mut entries.unwritten);
+            entries.readers = entries.readers.saturating_sub(1);
             (unwritten, batch, entries.newest, told)
         };
         let now = Moment::now(&self.clock);

@@ -60,6 +60,8 @@ struct Entries {
     newest: u64,
     /// Records on their way into the spool, ascending.
     unwritten: VecDeque<Unwritten>,
+    /// How many readers are about to move them there themselves.
+    readers: usize,
     /// True while somebody moves them there who looks for more to do before he leaves.
     moving: bool,
     /// True when he is to make them survive a crash of the machine as well.
@@ -172,6 +174,11 @@ impl Journal {
     pub(crate) fn identify(&self, replica: &str, history: Option<HistoryId>) -> Option<Reader> {
         let cursor = self.spool().identify(replica, history)?;
         Some(Reader::after(cursor))
+    }
+
+    /// A reader is about to call [`Journal::next`], which moves what waits into the spool: nobody else has to.
+    pub(crate) fn reads(&self) {
+        self.entries().readers += 1;
     }
 
     /// This replica keeps everything up to `cursor`. The spool is told by whoever uses it next, for it may have to wait for a disk.

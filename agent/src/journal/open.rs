@@ -83,6 +83,7 @@ impl Journal {
             entries: Mutex::new(Entries {
                 newest: 0,
                 unwritten: VecDeque::new(),
+                readers: 0,
                 moving: false,
                 sync: false,
                 refused: false,

@@ -8,7 +8,10 @@ use std::{
 };
 
 use nodegrace_spool::{Class, PerClass};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::{spawn_blocking, yield_now},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -60,7 +63,11 @@ impl Journal {
                     }
                     due = self.clock.now() + SYNC_INTERVAL;
                 }
-                Ok(()) = changes.changed() => self.move_aside(false),
+                Ok(()) = changes.changed() => {
+                    // An uplink that sends it at once has its turn first, and moves it on the way.
+                    yield_now().await;
+                    self.move_aside(false);
+                }
             }
         }
     }
@@ -171,6 +178,6 @@ impl Journal {
 
 impl Entries {
     fn has_nothing_to_move(&self) -> bool {
-        self.unwritten.is_empty() && !self.sync
+        (self.unwritten.is_empty() || self.readers > 0) && !self.sync
     }
 }

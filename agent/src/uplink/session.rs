@@ -23,7 +23,8 @@ use crate::{
     wire,
 };
 
-/// How long a change waits for others to travel with it: a Lease and a status post often come together.
+/// Shortest time between a batch and the next one that is not full: what comes after silence goes at once, and what comes soon after that
+/// travels together.
 const COALESCE: Duration = Duration::from_millis(50);
 /// How long an aggregator that has everything may take to end a stream that we ended, in real time: it is a courtesy.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -83,6 +84,8 @@ struct Session<'a> {
     under_way: UnderWay,
     /// True once a batch was acknowledged.
     worked: bool,
+    /// When the last batch went, on the agent's clock, or the stream began.
+    sent: Duration,
     /// When the next batch goes, on the agent's clock.
     due: Duration,
     /// True when the last batch took everything there was.
@@ -124,6 +127,7 @@ impl Uplink {
             reader,
             under_way: UnderWay::default(),
             worked: false,
+            sent: self.shared.clock.now(),
             due: self.shared.clock.now(),
             complete: false,
             run_sent: false,
@@ -193,7 +197,7 @@ impl Session<'_> {
                 }
                 Ok(()) = changes.changed(), if self.complete && !sealing => {
                     self.complete = false;
-                    self.due = self.due.min(self.uplink.shared.clock.now() + COALESCE);
+                    self.due = self.due.min(self.sent + COALESCE);
                 }
                 () = sealed.cancelled(), if !sealing => {
                     sealing = true;
@@ -226,7 +230,10 @@ impl Session<'_> {
         let Some(sender) = open else {
             return pending().await;
         };
-        self.uplink.shared.clock.sleep_until(self.due).await;
+        let clock = &self.uplink.shared.clock;
+        if clock.now() < self.due {
+            clock.sleep_until(self.due).await;
+        }
         sender.reserve().await.ok()
     }
 
@@ -239,6 +246,7 @@ impl Session<'_> {
             return Ok(());
         }
         let (mut reader, limits) = (self.reader.clone(), self.standing.limits(shared.limits));
+        shared.journal.reads();
         let reading = shared.journal.aside(move |journal| {
             let next = journal.next(&mut reader, limits);
             (reader, next)
@@ -254,6 +262,7 @@ impl Session<'_> {
             Err(error) => return Err(format!("the spool cannot be read: {error}")),
         };
         let now = shared.clock.now();
+        self.sent = now;
         self.complete = contents.complete;
         self.due = if contents.complete {
             now + shared.report_interval

@@ -27,17 +27,21 @@ async fn a_heartbeat_is_sent_at_once_and_forgotten_when_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_together_travels_together() {
+async fn what_comes_after_silence_goes_at_once_and_what_comes_soon_after_it_travels_together() {
     let aggregator = Aggregator::start(Manner::Acknowledge);
     let agent = Agent::start(&[("a", &aggregator)]);
     agent.sleep(1.0).await;
     let before = aggregator.batches().len();
     agent.beat();
     agent.sleep(0.01).await;
+    assert_eq!(aggregator.received(), [1]);
     agent.beat();
+    agent.sleep(0.02).await;
+    agent.beat();
+    assert_eq!(aggregator.received(), [1]);
     agent.sleep(0.1).await;
-    assert_eq!(aggregator.batches().len() - before, 1);
-    assert_eq!(aggregator.received(), [1, 2]);
+    assert_eq!(aggregator.batches().len() - before, 2);
+    assert_eq!(aggregator.received(), [1, 2, 3]);
 }
 
 #[tokio::test(start_paused = true)]
