@@ -60,11 +60,10 @@ async fn follow_object<O: Observer>(
         client,
         target,
         observer,
-        clock.clone(),
+        heart.pulse(),
         Arc::clone(&journal),
         config.timeouts,
         watch::Sender::new(Rhythm::default()),
-        heart.pulse(),
     );
     let stop = CancellationToken::new();
     tokio::join!(

@@ -65,39 +65,35 @@ async fn start(
         .context("kubelet")?;
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
     let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
-    let own_node = config.impersonate_own_node;
-    let client = if own_node {
+    let client = if config.impersonate_own_node {
         kube_client::as_node(client, &config.node_name)?
     } else {
         client
     };
     let rhythm = watch::Sender::new(Rhythm::default());
-    let fellows = Fellows::new();
-    let heart = Heart::new(&clock);
+    let (fellows, heart) = (Fellows::new(), Heart::new(&clock));
     let record = Record::default();
     let mut follow_node = Follower::new(
         client.clone(),
         Target::node(&config.node_name),
         NodeObserver::beside(&record),
-        clock.clone(),
+        heart.pulse(),
         Arc::clone(&journal),
         config.timeouts.clone(),
         rhythm.clone(),
-        heart.pulse(),
     )
     .beside(&fellows);
     let mut follow_lease = Follower::new(
         client,
         Target::lease(&config.node_name),
         LeaseObserver::beside(&record),
-        clock.clone(),
+        heart.pulse(),
         Arc::clone(&journal),
         config.timeouts.clone(),
         rhythm.clone(),
-        heart.pulse(),
     )
     .beside(&fellows);
-    if own_node {
+    if config.impersonate_own_node {
         follow_node = follow_node.impersonating();
         follow_lease = follow_lease.impersonating().polling();
     }
@@ -128,7 +124,6 @@ async fn start(
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
 
     let mut writers = JoinSet::new();
-    // It says nothing, and so takes no span along.
     writers.spawn(heart.beat(shutdown.clone()));
     writers.spawn(follow_node.follow(shutdown.clone()).in_current_span());
     writers.spawn(follow_lease.follow(shutdown.clone()).in_current_span());

@@ -99,17 +99,17 @@ struct Interruption {
 }
 
 impl<O: Observer> Follower<O> {
-    /// `pulse` is that of a [`Heart`] which beats as long as this follows.
+    /// `pulse` is that of a [`Heart`] which beats as long as this follows, by the same clock.
     pub(crate) fn new(
         client: kube::Client,
         target: Target,
         observer: O,
-        clock: Clock,
+        pulse: Pulse,
         journal: Arc<Journal>,
         timeouts: Timeouts,
         rhythm: watch::Sender<Rhythm>,
-        pulse: Pulse,
     ) -> Self {
+        let clock = pulse.clock();
         Self {
             outlook: Outlook::new(observer.channel()),
             sure: clock.now(),

@@ -73,6 +73,11 @@ impl Pulse {
         }))
     }
 
+    /// The clock that it looks at.
+    pub(super) fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
     /// Looks at the clock, and tells everybody who feels the pulse if the agent stood still since the last look.
     fn look(&self) {
         let Looks { clock, last, stood } = &*self.0;

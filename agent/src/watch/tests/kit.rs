@@ -305,11 +305,10 @@ async fn follow_served<O: Observer + Send + Sync + 'static>(
         kube::Client::new(server, "default"),
         target,
         observer,
-        clock.clone(),
+        heart.pulse(),
         Arc::clone(&journal),
         Timeouts::default(),
         rhythm.clone(),
-        heart.pulse(),
     );
     let follower = prepare(follower);
     let stop = CancellationToken::new();
