@@ -87,9 +87,10 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From a request to the API server or the kubelet until its answer (for a watch: its headers). Default: 5 s.
     pub request: Duration,
-    /// Silence after which a connection to the API server or the kubelet is pinged. Default: 2 s.
+    /// Silence after which a connection to the API server or the kubelet is pinged, or up to half a second less: pings go with the agent's
+    /// beats. Default: 2 s.
     pub keepalive_interval: Duration,
-    /// Time to answer a ping. Default: 2 s: together with the interval, a dead API server is noticed within 5 s.
+    /// Time to answer a ping, as exact as that. Default: 2 s: together with the interval, a dead API server is noticed within 5 s.
     pub keepalive_timeout: Duration,
     /// Longest wait for the aggregator to acknowledge a batch before the stream is opened anew, and for a sign of life while there
     /// is nothing to acknowledge. Default: 20 s.
