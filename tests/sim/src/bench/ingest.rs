@@ -163,9 +163,8 @@ fn steady_table(nodes: u32, length: Duration, runs: &[(bool, Steady)]) -> Table 
     };
     table.note(format!(
         "One stream and one connection for each agent; a Lease renewed every 10 to 10.4 s, a status every 5 minutes, a sample of {} \
-         bytes every 10 s, changes within 50 ms in one batch, pings as the agent sends them. One node in 20 renews one Lease in 20 up to \
-         45 s late. \"Shown\" is from a heartbeat's arrival at its agent, those 50 ms included, until GetNode has it, timed for \
-         {} of them.",
+         bytes every 10 s, changes within 50 ms of a batch in the next one, pings as the agent sends them. One node in 20 renews one \
+         Lease in 20 up to 45 s late. \"Shown\" is from a heartbeat's arrival at its agent until GetNode has it, timed for {} of them.",
         run.sample_bytes,
         run.window.timed("visible"),
     ));
@@ -191,7 +190,7 @@ fn steady_table(nodes: u32, length: Duration, runs: &[(bool, Steady)]) -> Table 
         format!("{shown:.1} ms"),
         "250 ms",
         shown < 250.0,
-        "Bound by the 50 ms for which an agent gathers what comes together.",
+        "Bound by how soon each process has its turn, and by the 50 ms for which an agent gathers what comes soon after a batch.",
     );
     table
 }

@@ -22,7 +22,7 @@ pub(super) const LEASE: f64 = 10.0;
 const JITTER: f64 = 0.04;
 const STATUS: f64 = 300.0;
 const SAMPLE: f64 = 10.0;
-/// How long a change waits for others to travel with it.
+/// How soon after a batch the next one may follow: what comes sooner travels with it.
 const COALESCE: Duration = Duration::from_millis(50);
 /// Of what happened in the past: when it began.
 const PAST: Duration = Duration::from_secs(100_000);
@@ -113,12 +113,14 @@ impl Agent {
             due.sample = Duration::MAX;
         }
         let mut gap_from = self.gap_from(start);
+        let mut may_send = start;
         loop {
             let next = due.lease.min(due.status).min(due.sample);
             clock.sleep_until(next).await;
             let arrived = Moment::now(&clock);
             self.load.tally.late(arrived.monotonic.saturating_sub(next));
-            clock.sleep(COALESCE).await;
+            // Not at all after silence.
+            clock.sleep_until(may_send).await;
             let mut batch = self.envelope();
             let now = clock.now();
             let mut probe = None;
@@ -157,6 +159,7 @@ impl Agent {
             if let Some(at) = probe {
                 self.probe(at);
             }
+            may_send = clock.now() + COALESCE;
             self.send(batch).await?;
         }
     }
