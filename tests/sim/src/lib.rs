@@ -5,6 +5,7 @@ pub mod bench;
 pub mod chaos;
 pub mod demo;
 pub mod fault_matrix;
+mod malloc;
 pub mod month;
 pub mod pace;
 pub mod report;

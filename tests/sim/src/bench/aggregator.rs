@@ -16,6 +16,7 @@ use super::{
     process::{Launch, Running},
     programs::Programs,
 };
+use crate::malloc::LARGE_APART;
 
 /// The core of what is measured, and that of what loads it.
 pub(super) const MEASURED: usize = 0;
@@ -106,7 +107,7 @@ impl Server {
         http: SocketAddr,
         authority: Option<PathBuf>,
     ) -> anyhow::Result<Self> {
-        let mut process = launch.clone().on_core(MEASURED).start()?;
+        let mut process = launch.clone().with(LARGE_APART).on_core(MEASURED).start()?;
         let clock = Clock::real();
         let give_up = clock.now() + START;
         while TcpStream::connect(grpc).await.is_err() {

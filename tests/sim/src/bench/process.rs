@@ -15,8 +15,8 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-/// What the manifests of both programs set: one heap for all threads, as told in `deploy/base`.
-const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+use crate::malloc::{ONE_ARENA, Variable};
+
 /// Before whatever else the machine does, where that is allowed.
 const NICENESS: &str = "-10";
 
@@ -25,6 +25,7 @@ const NICENESS: &str = "-10";
 pub(super) struct Launch {
     program: PathBuf,
     arguments: Vec<OsString>,
+    environment: Vec<Variable>,
     /// The core it may run on. Absent: all.
     core: Option<usize>,
     /// File that takes what it logs.
@@ -49,6 +50,7 @@ impl Launch {
         Self {
             program: program.into(),
             arguments: arguments.into_iter().map(Into::into).collect(),
+            environment: vec![ONE_ARENA],
             core: None,
             log,
         }
@@ -61,6 +63,12 @@ impl Launch {
         I::Item: Into<OsString>,
     {
         Ok(Self::new(std::env::current_exe()?, arguments, log))
+    }
+
+    /// Sets a variable of its environment.
+    pub(super) fn with(mut self, variable: Variable) -> Self {
+        self.environment.push(variable);
+        self
     }
 
     /// Keeps it on one core.
@@ -80,11 +88,10 @@ impl Launch {
         if let Some(core) = self.core {
             command.args(["taskset", "--cpu-list", &core.to_string()]);
         }
-        let (name, value) = ONE_ARENA;
         let mut child = command
             .arg(&self.program)
             .args(&self.arguments)
-            .env(name, value)
+            .envs(self.environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

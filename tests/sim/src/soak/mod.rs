@@ -29,7 +29,10 @@ use self::{
     schedule::{ROUNDS, Schedule},
     side::Side,
 };
-use crate::chaos::{Program, play, play_on};
+use crate::{
+    chaos::{Program, play, play_on},
+    malloc::LARGE_APART,
+};
 
 /// Time between two measurements.
 const SAMPLE: Duration = Duration::from_secs(5);
@@ -149,6 +152,8 @@ fn aggregator(listen: SocketAddr, history: &Path, logs: &Path) -> Program {
     program
         .arguments
         .extend(["--data-dir".into(), history.into()]);
+    let (name, value) = LARGE_APART;
+    program.environment.push((name, value.into()));
     program
 }
 

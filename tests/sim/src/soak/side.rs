@@ -6,10 +6,10 @@ use anyhow::{Context as _, bail};
 use nodegrace_clock::Clock;
 
 use super::{heap, slope::Point, usage::Usage};
-use crate::chaos::{Process, Program};
-
-/// What the manifests of both programs set: one heap for all threads, as told in `deploy/base`.
-const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+use crate::{
+    chaos::{Process, Program},
+    malloc::ONE_ARENA,
+};
 
 /// How long a process stays away after SIGKILL.
 const AWAY: Duration = Duration::from_secs(3);
