@@ -5,6 +5,7 @@
 
 mod aggregator;
 mod args;
+mod aside;
 mod cluster;
 mod config;
 mod descriptors;

@@ -100,6 +100,11 @@ impl Fleet {
 
     /// Applies what happened, at `now` of the aggregator's monotonic clock.
     pub fn apply(&mut self, event: Event, now: Duration) -> Applied {
+        self.apply_and_show(event, now).0
+    }
+
+    /// As [`Fleet::apply`], with what is known of the node now: looking it up once more would cost as much as all else.
+    pub fn apply_and_show(&mut self, event: Event, now: Duration) -> (Applied, &NodeHistory) {
         let node = match self.nodes.entry(event.node().clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
@@ -108,14 +113,20 @@ impl Fleet {
             }
         };
         let node = Arc::make_mut(node);
-        match event {
-            Event::Connected { agent, .. } => node.connect(&agent),
-            Event::Disconnected { agent, .. } => node.disconnect(&agent),
-            Event::Report(report) => {
-                return node.report(report, now, self.config.controller.monitor_period);
+        let applied = match event {
+            Event::Connected { agent, .. } => {
+                node.connect(&agent);
+                Applied::default()
             }
-        }
-        Applied::default()
+            Event::Disconnected { agent, .. } => {
+                node.disconnect(&agent);
+                Applied::default()
+            }
+            Event::Report(report) => {
+                node.report(report, now, self.config.controller.monitor_period)
+            }
+        };
+        (applied, node)
     }
 
     /// Puts a node back as it was exported, in place of whatever is known of it. Moments on the aggregator's monotonic clock

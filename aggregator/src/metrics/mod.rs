@@ -31,6 +31,7 @@ pub use self::shown::MetricsNodes;
 use crate::{
     Aggregator,
     aggregator::Parts,
+    aside,
     query::{cluster_watch, coverage, states},
 };
 
@@ -94,7 +95,7 @@ impl Aggregator {
     ) -> Result<String, JoinError> {
         let parts = Arc::clone(&self.parts);
         let fleet = parts.register.fleet();
-        tokio::task::spawn_blocking(move || {
+        aside::compute(move || {
             let mut out = Exposition::new(format);
             write(&mut out, &fleet, &parts);
             more(&mut out);

@@ -4,7 +4,7 @@ use nodegrace_core::{ExpectedFlips, NodeFigures};
 use nodegrace_exposition::{Exposition, Family, Kind};
 
 use super::words;
-use crate::query::give_way;
+use crate::aside::give_way;
 
 /// Nodes written at once where each has a dozen samples: some hundred microseconds of work.
 const SLICE: usize = 256;

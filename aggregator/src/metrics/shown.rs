@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BinaryHeap, str::FromStr, time::Duration};
 
 use nodegrace_core::{Fleet, NodeFigures};
 
-use crate::query::give_way;
+use crate::aside::give_way;
 
 /// Nodes whose figures are made at once: some hundred microseconds of work.
 const SLICE: usize = 64;

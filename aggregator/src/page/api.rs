@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
 use super::{error::Failed, reply, strips};
-use crate::{aggregator::Parts, query::Service};
+use crate::{aggregator::Parts, aside, query::Service};
 
 const JSON: &str = "application/json";
 
@@ -189,8 +189,7 @@ async fn written(
     asked: HeaderMap,
     write: impl FnOnce() -> Result<String, Status> + Send + 'static,
 ) -> Answer {
-    let answer =
-        tokio::task::spawn_blocking(move || write().map(|text| reply::fresh(&asked, JSON, text)));
+    let answer = aside::compute(move || write().map(|text| reply::fresh(&asked, JSON, text)));
     let answer = answer.await.map_err(|error| {
         tracing::error!(%error, "an answer was not written");
         Status::internal("the answer was not written")

@@ -1,4 +1,4 @@
-//! Questions about the whole fleet, which take a while: answered from a clone of it, on a thread of their own.
+//! Questions about the whole fleet, which take a while: answered from a clone of it, aside.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use nodegrace_core::Fleet;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-use crate::register::Register;
+use crate::{aside, register::Register};
 
 /// Such questions at once. Each keeps one processor busy, for seconds in the largest fleets.
 const AT_ONCE: usize = 4;
@@ -33,7 +33,7 @@ impl Computer {
             Status::resource_exhausted("other questions about the whole fleet are being computed")
         })?;
         let fleet = register.fleet();
-        let answer = tokio::task::spawn_blocking(move || {
+        let answer = aside::compute(move || {
             let _permit = permit;
             question(&fleet)
         });
@@ -42,10 +42,4 @@ impl Computer {
             Status::internal("the computation failed")
         })
     }
-}
-
-/// Lets agents' streams and short questions go first, between two slices of such a computation: it may have their only processor, and
-/// unasked the system takes that away after milliseconds alone.
-pub(crate) fn give_way() {
-    std::thread::yield_now();
 }

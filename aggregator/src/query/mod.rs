@@ -28,7 +28,6 @@ use tonic::{Request, Response, Status};
 
 pub(crate) use self::{
     cluster::watch as cluster_watch,
-    compute::give_way,
     filter::Filter,
     fleet::{coverage, states},
     node::{channel, state as node_state, value as node_value},

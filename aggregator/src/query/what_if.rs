@@ -9,11 +9,8 @@ use nodegrace_core::{
 use nodegrace_proto::v1;
 use tonic::Status;
 
-use super::{
-    compute::{Computer, give_way},
-    fleet, node,
-};
-use crate::{aggregator::Parts, register::Known, wire};
+use super::{compute::Computer, fleet, node};
+use crate::{aggregator::Parts, aside::give_way, register::Known, wire};
 
 /// Most candidates of one question: more than fit on a screen.
 const MAX_CANDIDATES: usize = 100;

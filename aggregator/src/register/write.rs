@@ -2,11 +2,13 @@
 
 use std::{mem, sync::Arc, time::Duration};
 
-use nodegrace_core::{AgentId, Applied, Event, NodeHistory, NodeSnapshot, Report};
+use nodegrace_core::{AgentId, Applied, Config, Event, NodeHistory, NodeSnapshot, Report};
 use nodegrace_proto::v1;
 
 use super::{
-    Beside, Contents, News, OpenStream, Register, VISIT, course::Marks, standings::Passed,
+    Beside, Contents, News, OpenStream, Register, VISIT,
+    course::Marks,
+    standings::{Passed, Standings},
 };
 use crate::{aggregator::Parts, store::Kept};
 
@@ -88,24 +90,33 @@ impl Register {
             received,
         } = batch;
         let (node, agent) = (Arc::clone(&report.node), report.agent.clone());
-        let contents = &mut *self.write();
+        let mut contents = self.write();
         if !contents.has_room(&node, self.max_nodes) {
             return None;
         }
+        // Each of them is asked for the node once: looking it up is dear.
+        let Contents {
+            fleet,
+            beside,
+            changes,
+            standings,
+            ..
+        } = &mut *contents;
         if opens {
             let connected = Event::Connected {
                 node: Arc::clone(&node),
                 agent: agent.clone(),
             };
-            contents.fleet.apply(connected, received);
+            fleet.apply(connected, received);
         }
         let replay = report.replay;
         let marks = Marks::of(&report, mem::take(&mut news.looks));
-        let applied = contents.fleet.apply(Event::Report(report), received);
+        let config = *fleet.config();
+        let (applied, history) = fleet.apply_and_show(Event::Report(report), received);
         // What a replaced agent still sends is old.
-        let is_news = contents.reports(&node, &agent);
-        if is_news {
-            let beside = contents.beside.entry(Arc::clone(&node)).or_default();
+        let is_news = history.agent() == Some(&agent);
+        let known = if is_news {
+            let beside = beside.entry(Arc::clone(&node)).or_default();
             if let Some(instance) = instance {
                 beside.agent = instance;
             }
@@ -119,9 +130,13 @@ impl Register {
             } else {
                 beside.take(news);
             }
-        }
-        if contents.settle(&node, received) || is_news {
-            contents.changes.touch(&node);
+            Some(beside)
+        } else {
+            beside.get_mut(&node)
+        };
+        let settle = |beside| standings.settle(beside, history, &config, received);
+        if known.is_some_and(settle) || is_news {
+            changes.touch(&node);
         }
         Some(applied)
     }
@@ -178,9 +193,7 @@ impl Contents {
             return false;
         };
         let config = self.fleet.config();
-        let (place, is_told) = self.standings.take(beside.place, history, config, now);
-        beside.place = Some(place);
-        is_told
+        self.standings.settle(beside, history, config, now)
     }
 
     /// Lets time pass for the node at a place.
@@ -209,9 +222,19 @@ impl Contents {
         self.changes.forget(node);
         self.forgotten += 1;
     }
+}
 
-    /// Whether `agent` is the one whose records of `node` are kept.
-    fn reports(&self, node: &str, agent: &AgentId) -> bool {
-        self.fleet.history(node).and_then(NodeHistory::agent) == Some(agent)
+impl Standings {
+    /// Takes how a node stands after an event, at its place `beside` it; true when whoever watches is to be told for that alone.
+    fn settle(
+        &mut self,
+        beside: &mut Beside,
+        node: &NodeHistory,
+        config: &Config,
+        now: Duration,
+    ) -> bool {
+        let (place, is_told) = self.take(beside.place, node, config, now);
+        beside.place = Some(place);
+        is_told
     }
 }

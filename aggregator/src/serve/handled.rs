@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures::{FutureExt as _, StreamExt as _, future::Map, stream};
@@ -174,22 +174,27 @@ impl Call {
     /// Learns from a response what the call ends with: from its head, or from what follows its messages.
     fn follow(mut self, response: Response<Body>) -> Response<Body> {
         if let Some(code) = code(response.headers()) {
-            self.code = code;
+            self.ends_with(code);
         }
         response.map(|body| {
             if body.is_end_stream() {
                 return body;
             }
-            let frames = BodyStream::new(body);
-            let frames = stream::unfold((frames, self), |(mut frames, mut call)| async {
-                let frame = frames.next().await?;
-                if let Some(trailers) = frame.as_ref().ok().and_then(|frame| frame.trailers_ref()) {
-                    call.code = code(trailers).unwrap_or(Code::Unknown);
+            let mut frames = BodyStream::new(body);
+            Body::new(StreamBody::new(stream::poll_fn(move |context| {
+                let frame = ready!(frames.poll_next_unpin(context));
+                if let Some(Ok(frame)) = &frame
+                    && let Some(trailers) = frame.trailers_ref()
+                {
+                    self.ends_with(code(trailers).unwrap_or(Code::Unknown));
                 }
-                Some((frame, (frames, call)))
-            });
-            Body::new(StreamBody::new(frames))
+                Poll::Ready(frame)
+            })))
         })
+    }
+
+    const fn ends_with(&mut self, code: Code) {
+        self.code = code;
     }
 }
 

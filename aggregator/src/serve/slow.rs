@@ -81,9 +81,12 @@ impl Readers {
         }));
         let readers = self.clone();
         Body::new(StreamBody::new(stream::poll_fn(move |context| {
-            let frame = lock(&rest).poll(context);
+            let (frame, wants_listing) = {
+                let mut rest = lock(&rest);
+                (rest.poll(context), rest.wants_listing())
+            };
             // The list is locked before what is in it, never after.
-            if lock(&rest).wants_listing() {
+            if wants_listing {
                 readers.readers().push(Arc::downgrade(&rest));
             }
             frame
@@ -102,8 +105,8 @@ impl Rest {
             let status = Status::resource_exhausted("the answer was read too slowly");
             return Poll::Ready(Some(last_word(&status)));
         }
-        self.taken = Instant::now();
         if !self.bytes.is_empty() {
+            self.taken = Instant::now();
             let piece = piece_of(&mut self.bytes);
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -116,6 +119,7 @@ impl Rest {
             && data.len() > PIECE
         {
             let first = piece_of(data);
+            self.taken = Instant::now();
             self.bytes = mem::replace(data, first);
         }
         Poll::Ready(frame)
