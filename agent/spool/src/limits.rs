@@ -18,8 +18,9 @@ pub(crate) const LEAST_BUDGET: u64 = 4 * BLOCK;
 /// A class is cut into about this many segments: dropping the oldest one loses that share of it.
 const SEGMENTS: u64 = 16;
 
-/// Largest segment: the one being written is also held in memory, and what is dropped is dropped by the segment.
-const MOST_SEGMENT: u64 = 128 * 1024;
+/// Largest segment: the one being written is also held in memory, as long as the agent runs, and what is dropped is dropped by the
+/// segment. Half an hour of samples.
+const MOST_SEGMENT: u64 = 32 * 1024;
 
 /// The bounds of a spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

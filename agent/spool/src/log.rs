@@ -6,7 +6,7 @@ use crate::{
     class::Class,
     cursor::Position,
     ledger::Ledger,
-    limits::charge,
+    limits::{BLOCK, charge},
     moment::Moment,
     record::Instance,
     segment::{Frame, HEAD, Header},
@@ -193,8 +193,14 @@ impl Log {
         }
         if let Some(active) = self.segments.back_mut() {
             let bytes = active.resident.get_or_insert_default();
+            // A block more, and not twice as much: it stays for as long as it takes to fill, and what a smaller one leaves behind
+            // is room for that of another log.
+            let frame = HEAD + payload.len();
+            if bytes.capacity() - bytes.len() < frame {
+                bytes.reserve_exact(frame.max(BLOCK as usize));
+            }
             let frame = Frame {
-                // A segment ends at 128 KiB, far below 2^32 records.
+                // A segment ends at 32 KiB, far below 2^32 records.
                 index: active.span as u32,
                 sequence,
                 wall_millis: now.wall_millis(),
