@@ -64,6 +64,25 @@ async fn lively(world: &World) -> Vec<Agent> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_acknowledged_is_there_again_though_fewer_nodes_may_be_known_now() {
+    let directory = directory();
+    let world = World::on_disk(directory.path());
+    for number in 0..3 {
+        let mut agent = world.agent(&format!("node-{number}")).await;
+        agent.beats(2, seconds(1)).await;
+    }
+    let mut config = World::durable(directory.path());
+    config.limits.nodes = 2;
+    let world = world.crash_into(config).await;
+    for number in 0..3 {
+        assert_eq!(
+            world.node(&format!("node-{number}")).await.name,
+            format!("node-{number}")
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_restart_the_answers_are_the_same_to_the_digit() {
     let directory = directory();
     let mut world = World::on_disk(directory.path());

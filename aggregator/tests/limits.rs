@@ -28,6 +28,35 @@ async fn a_batch_of_too_many_records_ends_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_of_too_many_views_ends_the_stream() {
+    let world = World::new();
+    let mut agent = world.agent("node-1").await;
+    let mut batch = agent.beat();
+    batch.channel_views = vec![v1::ChannelView::default(); 17];
+    let status = agent.send(batch).await.expect_err("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.message(), "channel_views: must not be more than 16");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_each_channel_one_view_is_taken_stated_or_not() {
+    let world = World::new();
+    let mut agent = world.agent("node-1").await;
+    let mut batch = agent.beat();
+    let lease = v1::ChannelView {
+        channel: v1::Channel::Lease.into(),
+        ..v1::ChannelView::default()
+    };
+    batch.channel_views = vec![lease; 3];
+    let ack = agent.send(batch).await.expect("an ack");
+    let refused = ack.rejections.iter().map(|rejection| &*rejection.field);
+    assert_eq!(
+        refused.collect::<Vec<_>>(),
+        ["channel_views[1].channel", "channel_views[2].channel"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_large_ends_the_stream() {
     let world = World::new();
     let mut agent = world.agent("node-1").await;

@@ -37,13 +37,18 @@ impl Badge {
         self.node.as_ref()
     }
 
+    /// True when the next batch has to wait for another check.
+    pub(super) fn is_due(&self, parts: &Parts) -> bool {
+        parts.clock.now() >= self.due
+    }
+
     /// Checks that a batch for `node` may come now.
     ///
     /// # Errors
     /// When it is another's node, or what was shown is of no worth any more.
     pub(super) async fn covers(&mut self, node: &str, parts: &Parts) -> Result<(), Status> {
-        let now = parts.clock.now();
-        if now >= self.due {
+        if self.is_due(parts) {
+            let now = parts.clock.now();
             let found = self.shown.node(parts).await?;
             self.due = next_check(found.at, now);
             self.node = found.what;

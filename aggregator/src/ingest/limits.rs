@@ -7,6 +7,9 @@ pub(crate) const MAX_MESSAGE_SIZE: usize = 256 << 10;
 /// Most records in a batch: an agent that was cut off for hours sends its backlog in several.
 pub(super) const MAX_RECORDS: usize = 1024;
 
+/// Most views in a batch: there are two channels, and a newer agent may see some more.
+pub(super) const MAX_VIEWS: usize = 16;
+
 /// Longest text in bytes. The wire's own limit for errors in words; names, versions and uids are shorter.
 pub(super) const MAX_TEXT: usize = 256;
 

@@ -15,7 +15,7 @@ use super::{
     badge::Badge,
     convert::{self, Converted},
     envelope::Envelope,
-    limits::{MAX_MESSAGE_SIZE, MAX_RECORDS},
+    limits::{MAX_MESSAGE_SIZE, MAX_RECORDS, MAX_VIEWS},
     pace::Pace,
     stream_places::StreamPlace,
 };
@@ -170,12 +170,15 @@ impl Session {
         };
         let mut next = Some(batch);
         while let Some(batch) = next.take() {
+            let replay = batch.replay;
             if let Err(status) = self.check(batch, &mut handful).await {
                 self.end = Some(End::Refused(status));
                 break;
             }
-            // The first one opens the stream, which others must find open; and whoever has to wait waits after each.
-            let alone = self.open.is_none() || !self.wait.is_zero();
+            // The first one about now opens the stream, which others must find open; and whoever has to wait waits after each, also
+            // for what was shown to be checked again.
+            let opens = self.open.is_none() && !replay;
+            let alone = opens || !self.wait.is_zero() || self.badge.is_due(&self.parts);
             if alone || handful.is_full() {
                 break;
             }
@@ -223,6 +226,10 @@ impl Session {
             let problem = format!("a batch must not hold more than {MAX_RECORDS} records");
             return Err(Status::resource_exhausted(problem));
         }
+        if batch.channel_views.len() > MAX_VIEWS {
+            let problem = format!("channel_views: must not be more than {MAX_VIEWS}");
+            return Err(Status::resource_exhausted(problem));
+        }
         let envelope = Envelope::of(&batch, self.first.as_ref())?;
         self.badge.covers(&envelope.node, &self.parts).await?;
         let bytes = batch.encoded_len();
@@ -242,9 +249,11 @@ impl Session {
         self.first.get_or_insert_with(|| envelope.clone());
         // The log's own word on what it left out.
         batch.sent_records = None;
-        if self.acknowledged > 0 && store.is_behind() {
-            store.status().count_shed(convert::shed_samples(&mut batch));
-        }
+        let shed = if self.acknowledged > 0 && store.is_behind() {
+            convert::shed_samples(&mut batch)
+        } else {
+            0
+        };
         let wire = store.encode(&batch);
         let (sent, instance) = (
             convert::record_count(&batch),
@@ -259,7 +268,6 @@ impl Session {
         let refused = sent - report.records.len();
         if refused > 0 {
             tracing::debug!(node = &*report.node, refused, "records refused");
-            register.count_rejected_records(refused);
         }
         handful.highest = handful.highest.max(highest);
         handful.rejections = rejections;
@@ -270,7 +278,12 @@ impl Session {
             instance,
             received: timeline.now(),
         };
-        handful.to_keep.push(ToKeep { batch, wire });
+        handful.to_keep.push(ToKeep {
+            batch,
+            wire,
+            shed,
+            refused,
+        });
         Ok(())
     }
 

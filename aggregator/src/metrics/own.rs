@@ -56,7 +56,7 @@ pub(super) fn write(out: &mut Exposition, parts: &Parts) {
     out.single(
         "nodegrace_store_queue_batches",
         Kind::Gauge,
-        "Batches that wait for the disk.",
+        "Batches in the queue of the disk. Those that are being written are not, nor those of streams that wait for a place in it.",
         store.waiting().map(|batches| batches as f64),
     );
     let mut family = out.family(

@@ -37,7 +37,7 @@ impl Register {
     pub(crate) fn take(&self, parts: &Arc<Parts>, batch: Batch) -> (Kept, Applied) {
         let (node, agent) = (Arc::clone(&batch.report.node), batch.report.agent.clone());
         let (opens, received) = (batch.opens(), batch.received);
-        match self.apply(batch) {
+        match self.apply(batch, self.max_nodes) {
             None => (Kept::NoRoom, Applied::default()),
             Some(applied) => {
                 parts
@@ -49,13 +49,13 @@ impl Register {
         }
     }
 
-    /// Takes a batch of an earlier run once more: no stream of it is open any more.
+    /// Takes a batch of an earlier run once more: no stream of it is open any more. There was room for its node then.
     pub(crate) fn replay(&self, batch: Batch) -> Applied {
         let (node, agent) = (Arc::clone(&batch.report.node), batch.report.agent.clone());
         let (opens, received) = (batch.opens(), batch.received);
         // That run may have forgotten the node before it came back.
         self.write().expire_node(&node, received);
-        let applied = self.apply(batch).unwrap_or_default();
+        let applied = self.apply(batch, usize::MAX).unwrap_or_default();
         if opens {
             self.disconnect(&node, &agent, received);
         }
@@ -80,8 +80,8 @@ impl Register {
         self.read().has_room(node, self.max_nodes)
     }
 
-    /// Applies a batch; none when there are as many nodes as may be.
-    pub(super) fn apply(&self, batch: Batch) -> Option<Applied> {
+    /// Applies a batch; none when it is of another node than the `max_nodes` that there are.
+    pub(super) fn apply(&self, batch: Batch, max_nodes: usize) -> Option<Applied> {
         let opens = batch.opens();
         let Batch {
             report,
@@ -91,7 +91,7 @@ impl Register {
         } = batch;
         let (node, agent) = (Arc::clone(&report.node), report.agent.clone());
         let mut contents = self.write();
-        if !contents.has_room(&node, self.max_nodes) {
+        if !contents.has_room(&node, max_nodes) {
             return None;
         }
         // Each of them is asked for the node once: looking it up is dear.

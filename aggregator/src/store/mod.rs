@@ -78,6 +78,10 @@ pub(crate) struct ToKeep {
     pub(crate) batch: Batch,
     /// The batch as the log has it.
     pub(crate) wire: Vec<u8>,
+    /// Samples that were left out of it, to be counted once it is kept.
+    pub(crate) shed: usize,
+    /// Records of it that were refused, to be counted then as well.
+    pub(crate) refused: usize,
 }
 
 /// Batches of one stream that wait to be kept in one commit.
@@ -179,7 +183,7 @@ impl Store {
         let Some(disk) = &self.disk else {
             let kept = batches
                 .into_iter()
-                .map(|ToKeep { batch, .. }| parts.register.take(parts, batch).0);
+                .map(|to_keep| parts.register.take(parts, to_keep.counted(parts).0).0);
             return Ok(kept.fold(Kept::Applied(None), Kept::and));
         };
         let (answer, kept) = oneshot::channel();
@@ -187,6 +191,16 @@ impl Store {
         self.status.wait_more(batches.len());
         room.send(Waiting { batches, answer });
         kept.await.map_err(|_| stopped())
+    }
+}
+
+impl ToKeep {
+    /// The batch, and what the log has of it, once what is not kept of it is counted. Whoever comes again because nothing was kept is
+    /// so counted once.
+    fn counted(self, parts: &Parts) -> (Batch, Vec<u8>) {
+        parts.store.status.count_shed(self.shed);
+        parts.register.count_rejected_records(self.refused);
+        (self.batch, self.wire)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::unsaved::Unsaved;
 use super::{
-    Database, Kept, Status, ToKeep, Waiting,
+    Database, Kept, Status, Waiting,
     heartbeats::Candidates,
     log,
     restore::Restored,
@@ -93,7 +93,7 @@ impl Writer {
             let mut group = Vec::new();
             tokio::select! {
                 biased;
-                () = done.cancelled() => {}
+                () = done.cancelled() => break,
                 _ = self.queue.recv_many(&mut group, MOST_IN_GROUP) => {}
                 () = parts.clock.sleep_until(self.next_step) => {}
             }
@@ -109,14 +109,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is left in the queue, unless something before it could not be written: of a stream nothing may be kept that comes
-    /// behind what is not, for then that would be taken for forgotten.
+    /// Writes what is left in the queue and what came of it, unless something before it could not be written: of a stream nothing may
+    /// be kept that comes behind what is not, for then that would be taken for forgotten.
     async fn finish(&mut self, parts: &Arc<Parts>, done: &CancellationToken) -> anyhow::Result<()> {
         self.queue.close();
         let mut group = Vec::new();
         while !self.left_out && self.queue.recv_many(&mut group, MOST_IN_GROUP).await > 0 {
             let group = std::mem::take(&mut group);
             let _: ControlFlow<()> = self.turn(parts, group, done).await?;
+        }
+        if !self.left_out {
+            let _: ControlFlow<()> = self.turn(parts, Vec::new(), done).await?;
         }
         Ok(())
     }
@@ -180,7 +183,8 @@ impl Writer {
         } in group
         {
             self.status.wait_less(together.len());
-            let together = together.into_iter().map(|ToKeep { batch, wire }| {
+            let together = together.into_iter().map(|to_keep| {
+                let (batch, wire) = to_keep.counted(parts);
                 batches.push(logged(&batch, wire));
                 batch
             });

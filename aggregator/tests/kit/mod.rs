@@ -74,9 +74,14 @@ impl World {
 
     /// Kills the aggregator as SIGKILL would, and starts it again with what is in `directory`, at the same moment.
     pub async fn crash(self, directory: &Path) -> Self {
+        self.crash_into(Self::durable(directory)).await
+    }
+
+    /// As [`World::crash`], started again with another configuration.
+    pub async fn crash_into(self, config: Config) -> Self {
         self.server.abort();
         let _ = self.server.await;
-        Self::start(Self::durable(directory), self.clock)
+        Self::start(config, self.clock)
     }
 
     /// Stops the aggregator in peace, and starts it again with what is in `directory`.

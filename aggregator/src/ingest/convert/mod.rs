@@ -6,10 +6,10 @@ mod part;
 mod record;
 mod sample;
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use nodegrace_core::{
-    Channel, Report,
+    Report,
     cause::Figure,
     event::{ChannelView, Record},
 };
@@ -55,7 +55,7 @@ fn sent_records(batch: &v1::ReportBatch) -> Option<v1::SequenceRange> {
 /// Takes the samples out of `batch`, which still says that it was sent with them; gives how many there were.
 pub(super) fn shed_samples(batch: &mut v1::ReportBatch) -> usize {
     batch.sent_records = sent_records(batch);
-    let shed = std::mem::take(&mut batch.samples).len();
+    let shed = mem::take(&mut batch.samples).len();
     batch.first_sequence_number = numbers(batch).min().unwrap_or(0);
     shed
 }
@@ -203,22 +203,20 @@ impl Sieve {
 
     /// Converts the views of the channels and keeps those on the wire that make sense: one for each channel.
     fn views(&mut self, wire: &mut Vec<v1::ChannelView>) -> Vec<ChannelView> {
-        let mut views: Vec<ChannelView> = Vec::with_capacity(Channel::ALL.len());
-        let mut index = 0;
-        wire.retain(|view| {
-            let path = index;
-            index += 1;
-            let view = part::view(view).and_then(|view| match view {
-                Some(view) if views.iter().any(|known| known.channel == view.channel) => {
-                    Err(Invalid::new("channel", "has a view already"))
-                }
-                view => Ok(view),
+        let (mut views, mut kept) = (Vec::new(), Vec::<v1::ChannelView>::new());
+        for (index, view) in mem::take(wire).into_iter().enumerate() {
+            let again = kept.iter().any(|known| known.channel == view.channel);
+            let stated = part::view(&view).and_then(|stated| {
+                let one = (!again).then_some(stated);
+                one.ok_or_else(|| Invalid::new("channel", "has a view already"))
             });
-            let path = || format!("channel_views[{path}]");
-            let view = self.part(view.map_err(|invalid| invalid.within(path())));
-            views.extend(view.flatten());
-            view.is_some()
-        });
+            let within = |invalid: Invalid| invalid.within(format!("channel_views[{index}]"));
+            if let Some(stated) = self.part(stated.map_err(within)) {
+                views.extend(stated);
+                kept.push(view);
+            }
+        }
+        *wire = kept;
         views
     }
 

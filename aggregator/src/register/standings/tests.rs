@@ -197,7 +197,9 @@ impl World {
             received: seconds(self.at),
         };
         agent.is_open = true;
-        self.register.apply(batch).expect("there is room");
+        self.register
+            .apply(batch, usize::MAX)
+            .expect("there is room");
         self.tell(node);
     }
 
