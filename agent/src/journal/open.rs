@@ -77,7 +77,7 @@ impl Journal {
         Ok(Self::on(spool.context("spool")?, false, clock))
     }
 
-    fn on(spool: Spool, on_disk: bool, clock: Clock) -> Self {
+    pub(super) fn on(spool: Spool, on_disk: bool, clock: Clock) -> Self {
         Self {
             spool: Mutex::new(spool),
             entries: Mutex::new(Entries {

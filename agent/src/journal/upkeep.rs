@@ -3,13 +3,14 @@
 use std::{
     convert::Infallible,
     mem,
+    panic::resume_unwind,
     sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use nodegrace_spool::{Class, PerClass};
 use tokio::{
-    task::{spawn_blocking, yield_now},
+    task::{JoinError, JoinHandle, spawn_blocking, yield_now},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,14 @@ impl Journal {
         let mut changes = self.changes();
         let mut due = self.clock.now() + SYNC_INTERVAL;
         let (mut synced, mut left_out) = (0, 0);
+        let mut mover = None;
         loop {
+            // Looked at when something else is due: that it is done is nothing to wake up for.
+            if mover.as_ref().is_some_and(JoinHandle::is_finished)
+                && let Some(mover) = mover.take()
+            {
+                came_home(mover.await);
+            }
             tokio::select! {
                 () = self.clock.rest_until(due) => {
                     let (newest, refused) = {
@@ -58,7 +66,8 @@ impl Journal {
                     if newest == synced && !refused && left_out < LEFT_OUT {
                         left_out += 1;
                     } else {
-                        self.move_aside(true);
+                        // One that is still at it takes this along.
+                        mover = self.move_aside(true).or(mover);
                         (synced, left_out) = (newest, 0);
                     }
                     due = self.clock.now() + SYNC_INTERVAL;
@@ -66,32 +75,33 @@ impl Journal {
                 Ok(()) = changes.changed() => {
                     // An uplink that sends it at once has its turn first, and moves it on the way.
                     yield_now().await;
-                    self.move_aside(false);
+                    mover = self.move_aside(false).or(mover);
                 }
             }
         }
     }
 
     /// Moves every record that waits into the spool, away from the tasks that measure, and with `sync` makes them survive a crash of
-    /// the machine. Wakes nobody when it is done.
-    pub(super) fn move_aside(self: &Arc<Self>, sync: bool) {
+    /// the machine. Wakes nobody when it is done. `None`: somebody else does it, or nothing is to be done. The handle of one that
+    /// panics has to be awaited, for nothing is moved by another one then.
+    pub(super) fn move_aside(self: &Arc<Self>, sync: bool) -> Option<JoinHandle<()>> {
         if !self.on_disk {
             // Writers moved them themselves.
             if sync {
                 self.sync();
             }
-            return;
+            return None;
         }
         {
             let mut entries = self.entries();
             entries.sync |= sync;
             // Whoever is at it takes these along: a disk that stands still is waited for by one thread, not by many.
             if entries.has_nothing_to_move() || mem::replace(&mut entries.moving, true) {
-                return;
+                return None;
             }
         }
         let journal = Arc::clone(self);
-        spawn_blocking(move || {
+        Some(spawn_blocking(move || {
             loop {
                 let sync = mem::take(&mut journal.entries().sync);
                 if sync {
@@ -105,7 +115,7 @@ impl Journal {
                     return;
                 }
             }
-        });
+        }))
     }
 
     /// Keeps what is left and lets go of the directory, unless the disk stands still. Nothing uses the journal any more.
@@ -173,6 +183,13 @@ impl Journal {
     fn gone(&self) -> PerClass<u64> {
         let ledger = self.spool().ledger();
         PerClass::from_fn(|class| ledger[class].dropped + ledger[class].lost)
+    }
+}
+
+/// Whoever fails at moving records takes the agent with it: nothing would be kept any more, and nobody would know.
+fn came_home(ended: Result<(), JoinError>) {
+    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+        resume_unwind(panic);
     }
 }
 

@@ -230,7 +230,7 @@ async fn what_is_acknowledged_and_moved_aside_meanwhile_waits_for_the_disk_and_k
     journal.acknowledge("a", first.end);
     for _ in 0..3 {
         journal.learn(beat());
-        journal.move_aside(false);
+        drop(journal.move_aside(false));
     }
     assert_eq!(Arc::strong_count(&journal), 2, "one waits for all");
     drop(spool);

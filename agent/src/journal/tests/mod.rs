@@ -1,6 +1,8 @@
 //! What a journal gives to its readers, in memory and on disk.
 
 mod disk;
+mod fickle;
+mod standstills;
 
 use std::time::Duration;
 
