@@ -8,7 +8,7 @@ use prost::{DecodeError, Message as _};
 use tracing::error;
 
 use super::{
-    Journal, append,
+    Journal,
     record::{self, Record},
     state::Told,
 };
@@ -87,12 +87,12 @@ impl Journal {
             let mut entries = self.entries();
             let mut told = reader.told;
             let batch = entries.state.tell(&mut told);
-            let unwritten = mem::take(&mut entries.unwritten);
+            let unwritten = entries.unwritten.take();
             entries.readers = entries.readers.saturating_sub(1);
             (unwritten, batch, entries.newest, told)
         };
         let now = Moment::now(&self.clock);
-        append(&mut spool, unwritten);
+        unwritten.append_to(&mut spool);
         let limit = ReadLimit {
             records: limits.records,
             bytes: limits.bytes,

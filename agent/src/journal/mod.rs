@@ -3,7 +3,7 @@
 //! Watches and the sampler write; each uplink reads as a replica of its own and is woken by every change. Writers never wait
 //! for a disk: on the very nodes that matter it stands still for seconds, and a heartbeat must not seem late because of it. So
 //! records are numbered and queued under one lock, which nobody holds for long, and whoever reads or keeps house moves them to
-//! the spool under another, away from the tasks that measure ([`Journal::aside`]).
+//! the spool under another, away from the tasks that measure ([`Journal::aside`]). Only so many wait ([`Waiting`]).
 
 mod batch;
 mod open;
@@ -12,9 +12,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod waiting;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     mem,
     panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,21 +23,17 @@ use std::{
 
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::{BlindSpell, ChannelView, KubeletSettings, Sample};
-use nodegrace_spool::{Class, Cursor, HistoryId, Ledger, Moment, NameTooLong, PerClass, Spool};
+use nodegrace_spool::{Cursor, HistoryId, Ledger, Moment, NameTooLong, PerClass, Spool};
 use tokio::{sync::watch, task::spawn_blocking};
-use tracing::error;
 
 pub(crate) use self::batch::{BatchLimits, Contents, Next, Reader};
 use self::{
     record::{Explanation, Record},
     state::State,
     upkeep::Said,
+    waiting::{Unwritten, Waiting},
 };
 use crate::{metrics::Tally, observe::Observation};
-
-/// Most records that wait for a disk that stands still: almost an hour of them. After that, writers wait with them; nothing is
-/// dropped here.
-const MOST_UNWRITTEN: usize = 1024;
 
 /// The agent's journal.
 #[derive(Debug)]
@@ -58,8 +55,8 @@ pub(crate) struct Journal {
 struct Entries {
     /// Number of the newest record; 0 before the first.
     newest: u64,
-    /// Records on their way into the spool, ascending.
-    unwritten: VecDeque<Unwritten>,
+    /// Records on their way into the spool.
+    unwritten: Waiting,
     /// How many readers are about to move them there themselves.
     readers: usize,
     /// True while somebody moves them there who looks for more to do before he leaves.
@@ -71,15 +68,6 @@ struct Entries {
     /// What replicas acknowledged and the spool was not told yet.
     acknowledged: BTreeMap<String, (Cursor, Moment)>,
     state: State,
-}
-
-/// A record on its way into the spool.
-#[derive(Debug)]
-struct Unwritten {
-    sequence: u64,
-    class: Class,
-    payload: Vec<u8>,
-    at: Moment,
 }
 
 impl Journal {
@@ -223,12 +211,8 @@ impl Journal {
     }
 
     fn write_unhurried(&self, change: impl FnOnce(&mut Entries)) {
-        let unwritten = {
-            let mut entries = self.entries();
-            change(&mut entries);
-            entries.unwritten.len()
-        };
-        if !self.on_disk || unwritten > MOST_UNWRITTEN {
+        change(&mut self.entries());
+        if !self.on_disk {
             self.flush();
         }
     }
@@ -236,8 +220,8 @@ impl Journal {
     /// Moves every record that waits into the spool.
     fn flush(&self) {
         let mut spool = self.spool();
-        let unwritten = mem::take(&mut self.entries().unwritten);
-        append(&mut spool, unwritten);
+        let unwritten = self.entries().unwritten.take();
+        unwritten.append_to(&mut spool);
     }
 
     fn now(&self) -> Moment {
@@ -267,21 +251,11 @@ impl Entries {
     fn push(&mut self, record: Record, at: Moment) {
         self.newest += 1;
         let (class, payload) = record.encode(self.newest);
-        self.unwritten.push_back(Unwritten {
+        self.unwritten.push(Unwritten {
             sequence: self.newest,
             class,
             payload,
             at,
         });
-    }
-}
-
-/// Appends records to the spool, which counts the ones it cannot take.
-fn append(spool: &mut Spool, unwritten: VecDeque<Unwritten>) {
-    for record in unwritten {
-        let appended = spool.append(record.class, record.sequence, &record.payload, record.at);
-        if let Err(refusal) = appended {
-            error!(class = ?record.class, error = %refusal, "a record is dropped");
-        }
     }
 }

@@ -1,11 +1,6 @@
 //! Opening the spool: on disk where that was asked for and can be had, in memory otherwise.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    path::PathBuf,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Mutex, time::Duration};
 
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
@@ -15,7 +10,7 @@ use prost::Message as _;
 use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tracing::{error, info, warn};
 
-use super::{Entries, Journal, State};
+use super::{Entries, Journal, State, Waiting};
 use crate::{metrics::Tally, wire};
 
 /// Longest wait for the disk at the start, in real time. Heartbeats that come meanwhile are not timed.
@@ -82,7 +77,7 @@ impl Journal {
             spool: Mutex::new(spool),
             entries: Mutex::new(Entries {
                 newest: 0,
-                unwritten: VecDeque::new(),
+                unwritten: Waiting::default(),
                 readers: 0,
                 moving: false,
                 sync: false,

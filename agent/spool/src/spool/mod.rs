@@ -90,12 +90,7 @@ impl Spool {
         self.last_sequence = sequence;
         let most = self.limits.most_payload(class);
         if payload.len() > most {
-            let ledger = &mut self.logs[class].ledger;
-            ledger.appended += 1;
-            ledger.dropped += 1;
-            // Ordinals within a segment have no holes, so the next record begins another one.
-            self.logs[class].close();
-            self.state_changed = true;
+            self.forgo(class, 1);
             return Err(AppendError::TooLarge {
                 given: payload.len(),
                 most,
@@ -109,6 +104,21 @@ impl Spool {
         self.bound_memory(class, &now);
         self.commit(&now);
         Ok(())
+    }
+
+    /// Counts the next `records` of a class as appended and dropped: there were so many, and there was no room to bring them here.
+    /// A reader that comes by misses them. Nothing is written at once, and of a crash before the next [`Spool::sync`] the
+    /// account may not know them.
+    pub fn forgo(&mut self, class: Class, records: u64) {
+        if records == 0 {
+            return;
+        }
+        let log = &mut self.logs[class];
+        log.ledger.appended += records;
+        log.ledger.dropped += records;
+        // Ordinals within a segment have no holes, so the next record begins another one.
+        log.close();
+        self.state_changed = true;
     }
 
     /// The cursor of a replica: where it stopped, or the oldest record held for one that is not known. From now on nothing it

@@ -121,6 +121,32 @@ fn memory_alone_obeys_the_same_rules() {
 }
 
 #[test]
+fn what_found_no_way_to_the_spool_is_counted_as_dropped_and_missed() {
+    let mut world = World::new(limits());
+    let now = world.now;
+    for start in [1, 11] {
+        let spool = world.spool();
+        spool.append(Class::Sample, start, b"x", now).unwrap();
+        spool.forgo(Class::Sample, 3);
+        spool.forgo(Class::Heartbeat, 0);
+        spool.append(Class::Sample, start + 9, b"y", now).unwrap();
+    }
+    let account = world.spool().ledger()[Class::Sample];
+    assert_eq!((account.appended, account.dropped), (10, 6));
+    let all = ReadLimit {
+        records: 10,
+        bytes: usize::MAX,
+    };
+    let batch = world.spool().read(&Cursor::default(), all);
+    let batch = batch.unwrap().unwrap();
+    assert_eq!(batch.records.len(), 4);
+    assert_eq!(batch.end.missed()[Class::Sample], 6);
+    world.spool().sync(now).unwrap();
+    let spool = world.disk.open();
+    assert_eq!(spool.ledger()[Class::Sample], account);
+}
+
+#[test]
 fn arguments_that_make_no_sense_are_refused() {
     let now = World::new(limits()).now;
     let mut spool = Spool::in_memory(b"", limits()).unwrap();

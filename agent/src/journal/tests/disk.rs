@@ -3,6 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use nodegrace_proto::v1::{AgentInstance, NodeFacts, SourceReport};
+use nodegrace_spool::Class;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -4,6 +4,7 @@ use std::{
     io,
     path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use nodegrace_proto::v1::AgentInstance;
@@ -12,11 +13,14 @@ use prost::Message as _;
 
 use super::{super::*, BYTES, clock};
 
+/// Longest wait for it, in real time: a test that waits for the disk fails, and does not hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What the disk does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     Works,
-    /// Every operation waits until it works again.
+    /// Every operation waits until it works again, and panics where that takes too long for a test.
     StandsStill,
     /// Every operation panics.
     Panics,
@@ -63,7 +67,8 @@ impl Fickle {
         let (current, changed) = &*self.manner;
         let current = current.lock().unwrap();
         let stands = |manner: &mut Manner| *manner == Manner::StandsStill;
-        let manner = *changed.wait_while(current, stands).unwrap();
+        let waited = changed.wait_timeout_while(current, PATIENCE, stands);
+        let manner = *waited.unwrap().0;
         assert!(manner == Manner::Works, "the disk brings its user down");
         self.disk.lock().unwrap()
     }
