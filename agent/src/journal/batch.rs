@@ -110,6 +110,7 @@ impl Journal {
             }
         };
         let running = spool.instance().number;
+        self.note(&spool);
         drop(spool);
 
         let of = read.as_ref().map_or(running, |read| read.instance.number);

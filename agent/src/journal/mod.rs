@@ -18,7 +18,7 @@ use std::{
     collections::BTreeMap,
     mem,
     panic::resume_unwind,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
 use nodegrace_clock::Clock;
@@ -57,6 +57,8 @@ struct Entries {
     newest: u64,
     /// Records on their way into the spool.
     unwritten: Waiting,
+    /// What is known to have become of every record: as the spool was left by whoever used it last, and with everything since.
+    known: PerClass<Ledger>,
     /// How many readers are about to move them there themselves.
     readers: usize,
     /// True while somebody moves them there who looks for more to do before he leaves.
@@ -81,10 +83,18 @@ impl Journal {
         &self.tally
     }
 
-    /// What became of every record. May wait for a disk: see [`Journal::aside`].
+    /// What became of every record, as far as it is known without waiting for a disk: what the spool itself let go of is known
+    /// once whoever uses it is done.
     pub(crate) fn ledger(&self) -> PerClass<Ledger> {
-        self.flush();
-        self.spool().ledger()
+        if !self.on_disk {
+            self.flush();
+        }
+        match self.spool.try_lock() {
+            Ok(spool) => self.note(&spool),
+            Err(TryLockError::Poisoned(spool)) => self.note(spool.get_ref()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        self.entries().known
     }
 
     /// Writes down a blind spell that ended.
@@ -222,6 +232,14 @@ impl Journal {
         let mut spool = self.spool();
         let unwritten = self.entries().unwritten.take();
         unwritten.append_to(&mut spool);
+        self.note(&spool);
+    }
+
+    /// Notes what became of every record. Nothing is on its way from the one lock to the other while somebody has the spool to
+    /// call this.
+    fn note(&self, spool: &Spool) {
+        let mut entries = self.entries();
+        entries.known = entries.unwritten.added_to(spool.ledger());
     }
 
     fn now(&self) -> Moment {
@@ -251,11 +269,17 @@ impl Entries {
     fn push(&mut self, record: Record, at: Moment) {
         self.newest += 1;
         let (class, payload) = record.encode(self.newest);
-        self.unwritten.push(Unwritten {
+        let dropped = self.unwritten.push(Unwritten {
             sequence: self.newest,
             class,
             payload,
             at,
         });
+        self.known[class].appended += 1;
+        self.known[class].held += 1;
+        if let Some(class) = dropped {
+            self.known[class].held -= 1;
+            self.known[class].dropped += 1;
+        }
     }
 }

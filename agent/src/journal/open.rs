@@ -73,11 +73,13 @@ impl Journal {
     }
 
     pub(super) fn on(spool: Spool, on_disk: bool, clock: Clock) -> Self {
+        let known = spool.ledger();
         Self {
             spool: Mutex::new(spool),
             entries: Mutex::new(Entries {
                 newest: 0,
                 unwritten: Waiting::default(),
+                known,
                 readers: 0,
                 moving: false,
                 sync: false,

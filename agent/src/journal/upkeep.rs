@@ -149,6 +149,7 @@ impl Journal {
             let mut spool = self.spool();
             // The condition tells the same failure, and those of single appends.
             let _ = spool.sync(self.now());
+            self.note(&spool);
             spool.condition()
         };
         self.entries().refused = condition.failing.is_some();

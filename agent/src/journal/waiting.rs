@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, mem};
 
-use nodegrace_spool::{Class, Moment, PerClass, Spool};
+use nodegrace_spool::{Class, Ledger, Moment, PerClass, Spool};
 use tracing::error;
 
 /// Most records that wait for a disk that stands still: almost an hour of them. After that the oldest go, samples first and
@@ -73,5 +73,18 @@ impl Waiting {
                 error!(class = ?record.class, error = %refusal, "a record is dropped");
             }
         }
+    }
+
+    /// The spool's account with what it was not given yet.
+    pub(super) fn added_to(&self, mut account: PerClass<Ledger>) -> PerClass<Ledger> {
+        for (class, dropped) in self.dropped.iter() {
+            account[class].appended += dropped;
+            account[class].dropped += dropped;
+        }
+        for record in &self.records {
+            account[record.class].appended += 1;
+            account[record.class].held += 1;
+        }
+        account
     }
 }

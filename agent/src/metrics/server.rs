@@ -130,19 +130,19 @@ impl Scrape {
         let accept = request.headers().get(ACCEPT);
         let accept = accept.and_then(|accept| accept.to_str().ok());
         let format = Format::accepted(accept.unwrap_or_default());
-        let body = self.write(format).await;
+        let body = self.write(format);
         let response = Response::builder()
             .header(CONTENT_TYPE, format.content_type())
             .body(Full::from(body));
         response.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
-    async fn write(&self, format: Format) -> Vec<u8> {
+    fn write(&self, format: Format) -> Vec<u8> {
         let awaited = self.rhythm.borrow().awaited();
         let running_gap = awaited.map(|awaited| self.clock.now().saturating_sub(awaited.since));
         let mut records = Vec::new();
         if self.reports {
-            let ledger = self.journal.aside(Journal::ledger).await;
+            let ledger = self.journal.ledger();
             for (kind, class) in [
                 ("heartbeat", Class::Heartbeat),
                 ("sample", Class::Sample),

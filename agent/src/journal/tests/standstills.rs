@@ -59,6 +59,7 @@ async fn nobody_who_measures_waits_for_a_disk_and_whatever_that_costs_is_counted
     assert_eq!(journal.entries().unwritten.len(), 1024);
     assert!(log.says("ERROR", "the oldest records that wait for it are dropped"));
     drop(guard);
+    let known = journal.ledger();
     goes_on(&disk, &journal).await;
     let account = |appended, dropped| Ledger {
         appended,
@@ -66,6 +67,7 @@ async fn nobody_who_measures_waits_for_a_disk_and_whatever_that_costs_is_counted
         dropped,
         ..Ledger::default()
     };
+    assert_eq!(journal.ledger(), known, "nothing else became of them");
     let ledger = journal.spool().ledger();
     assert_eq!(ledger[Class::Heartbeat], account(1001, 0));
     assert_eq!(ledger[Class::Other], account(1000, 976), "the newest stay");
@@ -86,4 +88,25 @@ async fn nobody_who_measures_waits_for_a_disk_and_whatever_that_costs_is_counted
     let numbers: Vec<_> = spells.map(|spell| spell.sequence_number).collect();
     let newest: Vec<_> = (977..=1000).map(|nth| 3 * nth).collect();
     assert_eq!(numbers, newest);
+}
+
+#[tokio::test]
+async fn whoever_asks_what_became_of_the_records_does_not_wait_for_the_disk() {
+    let directory = TempDir::new().unwrap();
+    let disk = Fickle::at(directory.path());
+    let journal = disk.journal();
+    journal.learn(beat());
+    let held = |class| journal.ledger()[class].held;
+    assert_eq!(
+        held(Class::Heartbeat),
+        1,
+        "it waits for the one who moves it"
+    );
+    hang(&disk, &journal).await;
+    journal.sample(Sample::default());
+    assert_eq!((held(Class::Heartbeat), held(Class::Sample)), (2, 1));
+    goes_on(&disk, &journal).await;
+    let known = journal.ledger();
+    assert_eq!(known, journal.spool().ledger());
+    assert_eq!((held(Class::Heartbeat), held(Class::Sample)), (2, 1));
 }
