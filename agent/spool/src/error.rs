@@ -28,6 +28,14 @@ pub enum OpenError {
     /// The files cannot be listed.
     #[error("cannot list the files of the spool")]
     Unlisted(#[source] io::Error),
+    /// A file is there and cannot be read. Nothing was removed: read another time, it may be whole.
+    #[error("cannot read {name} in the spool")]
+    Unread {
+        /// Its name in the directory.
+        name: String,
+        /// Why it failed the last time it was tried.
+        source: io::Error,
+    },
     /// A class has no room to work in.
     #[error("budget of {bytes} bytes for {class} records is below {least}")]
     BudgetTooSmall {

@@ -8,10 +8,11 @@
 //!
 //! | event | what is left |
 //! |---|---|
-//! | the process ends, by whatever signal | every record whose [`Spool::append`] returned while the disk took it; acknowledgements up to 30 s older are forgotten, so that some records are sent again |
+//! | the process ends, by whatever signal | every record whose [`Spool::append`] returned while the disk took it; acknowledgements since the state was written last, which a [`Spool::sync`] does at the earliest 30 s after the one before unless something was deleted, are forgotten, so that some records are sent again |
 //! | the machine crashes | everything before the last [`Spool::sync`] that returned `Ok`; of later records, any |
 //! | a write is torn | the records before it; the torn end is cut off when the spool is opened |
 //! | a bit flips | every record but the one it is in |
+//! | a file cannot be read, though it is there | all of it: the spool is not opened until it can; of one that is open, everything but the records in it |
 //! | the disk is full | records wait in memory; then the oldest samples make room; then the oldest waiting go |
 //! | the limit is reached | the newest records of each class; the oldest go, by whole segments |
 //!

@@ -49,7 +49,8 @@ impl Journal {
             Ok(Ok(Err(
                 failure @ (OpenError::InUse { .. }
                 | OpenError::Directory { .. }
-                | OpenError::Unlisted(_)),
+                | OpenError::Unlisted(_)
+                | OpenError::Unread { .. }),
             ))) => wire::one_line(&failure),
             Ok(Ok(Err(failure))) => return Err(failure).context("spool"),
             Ok(Err(failure)) => return Err(failure).context("spool"),

@@ -1,6 +1,6 @@
 //! Opening a spool: in a directory, in memory, or on any files.
 
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::{Spool, recover::Opening};
 use crate::{
@@ -24,8 +24,8 @@ impl Spool {
     /// records.
     ///
     /// # Errors
-    /// [`OpenError`] when the directory is in use or out of reach, or an argument makes no sense. Damage is no error:
-    /// [`Spool::recovery`] tells it.
+    /// [`OpenError`] when the directory is in use or out of reach, one of its files cannot be read, or an argument makes no sense.
+    /// Damage is no error: [`Spool::recovery`] tells it.
     pub fn open(
         directory: &Path,
         holder: &str,
@@ -48,7 +48,7 @@ impl Spool {
     /// Opens the spool on any files: as [`Spool::open`], which locks a directory for it.
     ///
     /// # Errors
-    /// [`OpenError`] when the files cannot be listed or an argument makes no sense.
+    /// [`OpenError`] when the files cannot be listed or read or an argument makes no sense.
     pub fn open_on(
         files: Box<dyn Files>,
         identity: &[u8],
@@ -56,7 +56,7 @@ impl Spool {
         now: Moment,
     ) -> Result<Self, OpenError> {
         let mut spool = Self::empty(Some(files), identity, limits)?;
-        spool.recover(identity, &now).map_err(OpenError::Unlisted)?;
+        spool.recover(identity, &now)?;
         spool.commit(&now);
         spool.make_room(&now, None);
         Ok(spool)
@@ -93,7 +93,7 @@ impl Spool {
         })
     }
 
-    fn recover(&mut self, identity: &[u8], now: &Moment) -> io::Result<()> {
+    fn recover(&mut self, identity: &[u8], now: &Moment) -> Result<(), OpenError> {
         let Some(mut files) = self.files.take() else {
             return Ok(());
         };

@@ -14,7 +14,7 @@ use crate::{
 
 /// Times a segment's file may fail to be read before its records count as lost: a reader must not stand still before a bad
 /// sector for ever, nor lose a segment to a passing lack of file handles.
-const MOST_FAILED_READS: u32 = 3;
+pub(super) const MOST_FAILED_READS: u32 = 3;
 
 /// A record on its way into a batch.
 struct Numbered {

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use super::{Spool, room::Gone};
+use super::{Spool, read::MOST_FAILED_READS, room::Gone};
 use crate::{
     class::Class,
+    error::OpenError,
     files::Files,
     limits::charge,
     log::{Extent, Segment, parse_file_name},
@@ -39,12 +40,12 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Takes over every file and begins an instance of this identity.
-    pub(super) fn run(mut self, identity: &[u8]) -> io::Result<()> {
-        self.names = self.files.list()?;
+    /// Takes over every file and begins an instance of this identity. When one cannot be read, nothing is removed yet.
+    pub(super) fn run(mut self, identity: &[u8]) -> Result<(), OpenError> {
+        self.names = self.files.list().map_err(OpenError::Unlisted)?;
         self.names.sort();
         self.count_set_aside();
-        let state = self.read_state();
+        let state = self.read_state()?;
         self.spool.state_generation = state.generation;
         for (class, class_state) in state.classes.iter() {
             let log = &mut self.spool.logs[class];
@@ -56,7 +57,7 @@ impl<'a> Opening<'a> {
         // File names sort by class and ordinal.
         for (name, len) in self.names.clone() {
             if let Some((class, first)) = parse_file_name(&name) {
-                self.take_segment(class, first, &name, len);
+                self.take_segment(class, first, &name, len)?;
             }
         }
         for class in Class::ALL {
@@ -84,13 +85,13 @@ impl<'a> Opening<'a> {
     }
 
     /// The newest whole state. Both files are brought to their size, so that writing them needs no space later.
-    fn read_state(&mut self) -> State {
+    fn read_state(&mut self) -> Result<State, OpenError> {
         let mut states = Vec::new();
         let mut unreadable = false;
         for name in state::NAMES {
             let found = self.names.iter().find(|(found, _)| found == name);
             let mut len = found.map_or(0, |(_, len)| *len);
-            let bytes = self.files.read(name, len).unwrap_or_default();
+            let bytes = self.read(name, len)?;
             match state::parse(&bytes) {
                 Ok(state) => states.push(state),
                 Err(Unreadable::Newer { version }) => {
@@ -105,7 +106,26 @@ impl<'a> Opening<'a> {
         }
         self.spool.recovery.state_lost = unreadable && states.is_empty();
         let newest = states.into_iter().max_by_key(|state| state.generation);
-        newest.unwrap_or_default()
+        Ok(newest.unwrap_or_default())
+    }
+
+    /// A file's first bytes; none where there is no such file. What is there and cannot be read may be whole: taken for damaged,
+    /// it would be removed.
+    fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, OpenError> {
+        let mut failed = 0;
+        loop {
+            match self.files.read(name, limit) {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                Err(source) => {
+                    failed += 1;
+                    if failed >= MOST_FAILED_READS {
+                        let name = name.to_owned();
+                        return Err(OpenError::Unread { name, source });
+                    }
+                }
+            }
+        }
     }
 
     /// Gives a file of state its size, for good. On a full disk it has to do with the size it has.
@@ -120,16 +140,19 @@ impl<'a> Opening<'a> {
         }
     }
 
-    fn take_segment(&mut self, class: Class, first: u64, name: &str, len: u64) {
+    fn take_segment(
+        &mut self,
+        class: Class,
+        first: u64,
+        name: &str,
+        len: u64,
+    ) -> Result<(), OpenError> {
         if first < self.spool.logs[class].held_from {
             // Accounted for; a crash came before it was removed.
             self.remove(class, name, len);
-            return;
+            return Ok(());
         }
-        let bytes = self
-            .files
-            .read(name, segment::MOST_FILE)
-            .unwrap_or_default();
+        let bytes = self.read(name, segment::MOST_FILE)?;
         match segment::parse(&bytes) {
             Ok(parsed) if self.fits(class, first, &parsed) => {
                 let whole = bytes.len() as u64 - parsed.torn_bytes;
@@ -151,6 +174,7 @@ impl<'a> Opening<'a> {
                 self.remove(class, name, len);
             }
         }
+        Ok(())
     }
 
     /// Whether a segment has records, is what its name says, and follows the one before it.

@@ -1,6 +1,6 @@
 //! Flipped bits, vanished files and plain garbage: what is whole is kept, what is not is counted.
 
-use nodegrace_spool::{Class, Limits, ReadLimit};
+use nodegrace_spool::{Class, Limits, OpenError, ReadLimit, Spool};
 use proptest::prelude::*;
 
 use crate::kit::{Disk, World, limits, soon};
@@ -103,6 +103,41 @@ fn without_its_state_a_spool_sends_again_what_it_holds() {
     world.replicas.clear();
     while world.read("a", 100) > 0 {}
     assert_eq!(world.replicas["a"].got, 36);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_for_a_moment_is_no_damage() {
+    let mut world = filled();
+    for name in ["heartbeat", "sample", "state-0", "state-1"] {
+        world.disk.fail_reads(name, 2);
+        world.open();
+        assert!(!world.spool().recovery().state_lost, "{name}");
+        assert_eq!(world.spool().replicas().count(), 1, "{name}");
+        let ledger = world.spool().ledger();
+        let lost = ledger.iter().map(|(_, account)| account.lost);
+        assert_eq!(lost.sum::<u64>(), 0, "{name}");
+        world.close();
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_kept_until_it_can() {
+    for name in ["heartbeat", "sample", "state-0", "state-1"] {
+        let mut world = filled();
+        let (names, records) = (world.disk.names(), world.disk.open().ledger());
+        world.disk.fail_reads(name, u64::MAX);
+        let files = Box::new(world.disk.clone());
+        let opened = Spool::open_on(files, b"blind", limits(), soon());
+        assert!(
+            matches!(&opened, Err(OpenError::Unread { name: unread, .. }) if unread.starts_with(name)),
+            "{opened:?}"
+        );
+        assert_eq!(world.disk.names(), names);
+        world.disk.fail_reads(name, 0);
+        world.open();
+        assert_eq!(world.spool().ledger(), records, "{name}");
+        assert_eq!(world.spool().replicas().count(), 1, "{name}");
+    }
 }
 
 /// A segment whose first record has this sequence number, with checksums that fit.

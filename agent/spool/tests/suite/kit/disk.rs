@@ -36,6 +36,7 @@ impl Disk {
             writes: 0,
             crash_at: None,
             failing: 0,
+            unreadable: None,
             down: false,
             peak: 0,
             random: StdRng::seed_from_u64(1),
@@ -68,6 +69,11 @@ impl Disk {
     /// The next operations that change something fail.
     pub(crate) fn fail_next(&self, operations: u64) {
         self.platter().failing = operations;
+    }
+
+    /// So many reads of files whose names begin so fail.
+    pub(crate) fn fail_reads(&self, of: &str, times: u64) {
+        self.platter().unreadable = Some((of.to_owned(), times));
     }
 
     /// Most bytes that were on it at any time, in blocks of 4 KiB.
@@ -136,6 +142,13 @@ impl Files for Disk {
 
     fn read(&mut self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
         let mut platter = self.platter();
+        if let Some((of, times)) = &mut platter.unreadable
+            && name.starts_with(&*of)
+            && *times > 0
+        {
+            *times -= 1;
+            return Err(io::Error::other("a read failed"));
+        }
         let mut bytes = platter.file(name)?.content.clone();
         bytes.truncate(limit as usize);
         Ok(bytes)

@@ -35,6 +35,8 @@ pub(super) struct Platter {
     pub(super) writes: u64,
     pub(super) crash_at: Option<u64>,
     pub(super) failing: u64,
+    /// The next reads of files whose names begin so fail.
+    pub(super) unreadable: Option<(String, u64)>,
     pub(super) down: bool,
     pub(super) peak: u64,
     pub(super) random: StdRng,
