@@ -152,10 +152,7 @@ async fn start(
     while writers.join_next().await.is_some() {}
     sealed.cancel();
     while delivery.join_next().await.is_some() {}
-    // A disk that stands still may have it yet.
-    if let Some(journal) = Arc::into_inner(journal) {
-        journal.close().await;
-    }
+    journal.close().await;
     info!("agent stopped");
     ended
 }

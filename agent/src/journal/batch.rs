@@ -87,12 +87,13 @@ impl Journal {
             let mut entries = self.entries();
             let mut told = reader.told;
             let batch = entries.state.tell(&mut told);
-            let unwritten = entries.unwritten.take();
+            let unwritten = entries.take();
             entries.readers = entries.readers.saturating_sub(1);
             (unwritten, batch, entries.newest, told)
         };
         let now = Moment::now(&self.clock);
         unwritten.append_to(&mut spool);
+        self.note(&spool);
         let limit = ReadLimit {
             records: limits.records,
             bytes: limits.bytes,
@@ -110,7 +111,6 @@ impl Journal {
             }
         };
         let running = spool.instance().number;
-        self.note(&spool);
         drop(spool);
 
         let of = read.as_ref().map_or(running, |read| read.instance.number);

@@ -10,7 +10,7 @@ mod open;
 mod record;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod upkeep;
 mod waiting;
 
@@ -57,6 +57,8 @@ struct Entries {
     newest: u64,
     /// Records on their way into the spool.
     unwritten: Waiting,
+    /// How many records somebody took from there and is giving to the spool.
+    in_hand: usize,
     /// What is known to have become of every record: as the spool was left by whoever used it last, and with everything since.
     known: PerClass<Ledger>,
     /// How many readers are about to move them there themselves.
@@ -230,7 +232,7 @@ impl Journal {
     /// Moves every record that waits into the spool.
     fn flush(&self) {
         let mut spool = self.spool();
-        let unwritten = self.entries().unwritten.take();
+        let unwritten = self.entries().take();
         unwritten.append_to(&mut spool);
         self.note(&spool);
     }
@@ -239,6 +241,7 @@ impl Journal {
     /// call this.
     fn note(&self, spool: &Spool) {
         let mut entries = self.entries();
+        entries.in_hand = 0;
         entries.known = entries.unwritten.added_to(spool.ledger());
     }
 
@@ -265,6 +268,12 @@ impl Journal {
 }
 
 impl Entries {
+    /// Everything that waits for the spool, for the one who has that.
+    fn take(&mut self) -> Waiting {
+        self.in_hand = self.unwritten.len();
+        self.unwritten.take()
+    }
+
     /// Numbers a record and lines it up for the spool.
     fn push(&mut self, record: Record, at: Moment) {
         self.newest += 1;

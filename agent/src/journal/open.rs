@@ -81,6 +81,7 @@ impl Journal {
                 newest: 0,
                 unwritten: Waiting::default(),
                 known,
+                in_hand: 0,
                 readers: 0,
                 moving: false,
                 sync: false,

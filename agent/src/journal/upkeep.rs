@@ -118,16 +118,16 @@ impl Journal {
         }))
     }
 
-    /// Keeps what is left and lets go of the directory, unless the disk stands still. Nothing uses the journal any more.
-    pub(crate) async fn close(self) {
+    /// Keeps what is left, unless the disk stands still. The directory is let go of with the last of the journal.
+    pub(crate) async fn close(self: Arc<Self>) {
         if !self.on_disk {
             return;
         }
+        let journal = Arc::clone(&self);
         let closing = spawn_blocking(move || {
-            self.flush();
-            let now = self.now();
-            let spool = self.spool.into_inner();
-            spool.unwrap_or_else(PoisonError::into_inner).close(now)
+            journal.flush();
+            let now = journal.now();
+            journal.spool().write_down(now)
         });
         let failure = match timeout(LONGEST_CLOSE, closing).await {
             Ok(Ok(Ok(()))) => return,
@@ -137,7 +137,8 @@ impl Journal {
         };
         warn!(
             error = failure,
-            "the spool was not closed, some records may be sent again"
+            unwritten = self.entries().unwritten(),
+            "the spool was not closed, some records may be sent again, and those that are not written are gone"
         );
     }
 
@@ -195,6 +196,11 @@ fn came_home(ended: Result<(), JoinError>) {
 }
 
 impl Entries {
+    /// Records that are not in the spool yet, as far as is known.
+    fn unwritten(&self) -> usize {
+        self.unwritten.len() + self.in_hand
+    }
+
     fn has_nothing_to_move(&self) -> bool {
         (self.unwritten.is_empty() || self.readers > 0) && !self.sync
     }

@@ -29,7 +29,6 @@ pub(super) struct Unwritten {
 
 impl Waiting {
     /// Records that wait.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }

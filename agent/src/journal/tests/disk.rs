@@ -90,7 +90,7 @@ async fn a_run_that_was_closed_is_not_sent_again() {
     first.learn(beat());
     let end = first.contents(&mut first.connect("a").unwrap(), LIMITS).end;
     first.acknowledge("a", end);
-    first.close().await;
+    Arc::new(first).close().await;
     let second = run(directory.path(), 99, BYTES).await;
     let batch = second.next_batch(&mut second.connect("a").unwrap(), LIMITS);
     assert!(!batch.replay && batch.heartbeats.is_empty());

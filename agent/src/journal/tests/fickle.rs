@@ -11,14 +11,14 @@ use nodegrace_proto::v1::AgentInstance;
 use nodegrace_spool::{Directory, Files, Limits, Spool};
 use prost::Message as _;
 
-use super::{super::*, BYTES, clock};
+use super::{super::*, BYTES};
 
 /// Longest wait for it, in real time: a test that waits for the disk fails, and does not hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the disk does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     Works,
     /// Every operation waits until it works again, and panics where that takes too long for a test.
     StandsStill,
@@ -28,13 +28,13 @@ pub(super) enum Manner {
 
 /// A real directory with a manner of its own. A clone is the same one.
 #[derive(Clone, Debug)]
-pub(super) struct Fickle {
+pub(crate) struct Fickle {
     disk: Arc<Mutex<Directory>>,
     manner: Arc<(Mutex<Manner>, Condvar)>,
 }
 
 impl Fickle {
-    pub(super) fn at(directory: &Path) -> Self {
+    pub(crate) fn at(directory: &Path) -> Self {
         Self {
             disk: Arc::new(Mutex::new(Directory::lock(directory, "a test").unwrap())),
             manner: Arc::new((Mutex::new(Manner::Works), Condvar::new())),
@@ -42,8 +42,7 @@ impl Fickle {
     }
 
     /// A journal on this disk.
-    pub(super) fn journal(&self) -> Arc<Journal> {
-        let clock = clock();
+    pub(crate) fn journal(&self, clock: &Clock) -> Journal {
         let spool = Spool::open_on(
             Box::new(self.clone()),
             &AgentInstance::default().encode_to_vec(),
@@ -53,10 +52,10 @@ impl Fickle {
                 wall: clock.wall(),
             },
         );
-        Arc::new(Journal::on(spool.unwrap(), true, clock))
+        Journal::on(spool.unwrap(), true, clock.clone())
     }
 
-    pub(super) fn behave(&self, manner: Manner) {
+    pub(crate) fn behave(&self, manner: Manner) {
         let (current, changed) = &*self.manner;
         *current.lock().unwrap() = manner;
         changed.notify_all();

@@ -1,7 +1,7 @@
 //! What a journal gives to its readers, in memory and on disk.
 
 mod disk;
-mod fickle;
+pub(crate) mod fickle;
 mod standstills;
 
 use std::time::Duration;

@@ -1,12 +1,15 @@
 //! What the journal does while its disk stands still, and when whoever uses it fails.
 
+use std::time::Duration;
+
 use nodegrace_spool::Class;
 use tempfile::TempDir;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     super::*,
-    beat,
+    beat, clock,
     fickle::{Fickle, Manner},
 };
 use crate::logging::captured::Log;
@@ -15,12 +18,12 @@ use crate::logging::captured::Log;
 async fn whoever_fails_at_moving_records_takes_the_agent_with_it() {
     let directory = TempDir::new().unwrap();
     let disk = Fickle::at(directory.path());
-    let journal = disk.journal();
+    let journal = Arc::new(disk.journal(&clock()));
     let keeping = tokio::spawn(Arc::clone(&journal).keep(CancellationToken::new()));
     tokio::task::yield_now().await;
     disk.behave(Manner::Panics);
     journal.learn(beat());
-    let ended = keeping.await;
+    let ended = timeout(Duration::from_secs(60), keeping).await.unwrap();
     assert!(ended.is_err_and(|failure| failure.is_panic()));
 }
 
@@ -47,7 +50,7 @@ async fn goes_on(disk: &Fickle, journal: &Arc<Journal>) {
 async fn nobody_who_measures_waits_for_a_disk_and_whatever_that_costs_is_counted() {
     let directory = TempDir::new().unwrap();
     let disk = Fickle::at(directory.path());
-    let journal = disk.journal();
+    let journal = Arc::new(disk.journal(&clock()));
     let mut reader = journal.connect("a").unwrap();
     hang(&disk, &journal).await;
     let (log, guard) = Log::listen();
@@ -94,7 +97,7 @@ async fn nobody_who_measures_waits_for_a_disk_and_whatever_that_costs_is_counted
 async fn whoever_asks_what_became_of_the_records_does_not_wait_for_the_disk() {
     let directory = TempDir::new().unwrap();
     let disk = Fickle::at(directory.path());
-    let journal = disk.journal();
+    let journal = Arc::new(disk.journal(&clock()));
     journal.learn(beat());
     let held = |class| journal.ledger()[class].held;
     assert_eq!(
@@ -109,4 +112,18 @@ async fn whoever_asks_what_became_of_the_records_does_not_wait_for_the_disk() {
     let known = journal.ledger();
     assert_eq!(known, journal.spool().ledger());
     assert_eq!((held(Class::Heartbeat), held(Class::Sample)), (2, 1));
+}
+
+#[tokio::test]
+async fn an_end_does_not_wait_for_a_disk_and_says_what_that_may_have_cost() {
+    let directory = TempDir::new().unwrap();
+    let disk = Fickle::at(directory.path());
+    let journal = Arc::new(disk.journal(&clock()));
+    hang(&disk, &journal).await;
+    journal.learn(beat());
+    journal.sample(Sample::default());
+    let (log, _guard) = Log::listen();
+    journal.close().await;
+    assert!(log.says("WARN", "unwritten=3"));
+    disk.behave(Manner::Works);
 }

@@ -109,7 +109,7 @@ async fn what_one_replica_has_of_an_earlier_run_another_one_still_gets() {
     agent.beat();
     agent.drain().await;
     let journal = std::sync::Arc::into_inner(agent.journal).unwrap();
-    journal.close().await;
+    std::sync::Arc::new(journal).close().await;
 
     let both = [("first", &first), ("second", &second)];
     let agent = Agent::on_disk(directory.path(), &clock, &both).await;
