@@ -185,11 +185,19 @@ impl Session<'_> {
             }
             let open = sender.as_ref().filter(|_| self.under_way.has_room());
             tokio::select! {
+                // What came while the last batch waited for a disk comes first: it may have waited longer than the deadline.
+                biased;
                 ack = acks.message() => match ack {
                     Ok(Some(ack)) => self.take(&ack),
                     Ok(None) => return Err("the aggregator ended the stream".into()),
                     Err(status) => return Err(status.into()),
                 },
+                () = sealed.cancelled(), if !sealing => {
+                    sealing = true;
+                    self.complete = false;
+                    self.due = self.uplink.shared.clock.now();
+                }
+                () = at(self.deadline) => return Err("the aggregator does not acknowledge".into()),
                 permit = self.ready(open) => {
                     // Whatever was written until now travels with this batch.
                     changes.mark_unchanged();
@@ -199,12 +207,6 @@ impl Session<'_> {
                     self.complete = false;
                     self.due = self.due.min(self.sent + COALESCE);
                 }
-                () = sealed.cancelled(), if !sealing => {
-                    sealing = true;
-                    self.complete = false;
-                    self.due = self.uplink.shared.clock.now();
-                }
-                () = at(self.deadline) => return Err("the aggregator does not acknowledge".into()),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures::{Stream, StreamExt as _, stream};
@@ -14,7 +15,12 @@ use nodegrace_proto::{
         ingest_server::{Ingest, IngestServer},
     },
 };
-use tokio::{io::DuplexStream, net::TcpListener, sync::mpsc};
+use tokio::{
+    io::DuplexStream,
+    net::TcpListener,
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream};
 use tonic::{
     Request, Response, Status, Streaming,
@@ -28,6 +34,8 @@ use tower::service_fn;
 pub(crate) enum Manner {
     /// Keeps it and says so.
     Acknowledge,
+    /// Keeps it and says so a second later.
+    AcknowledgeLater,
     /// Refuses its first record and acknowledges the rest.
     Reject,
     /// Says nothing.
@@ -176,11 +184,13 @@ impl Ingest for Handler {
         self.0.shown.lock().unwrap().push(shown);
         let shared = Arc::clone(&self.0);
         let acks = request.into_inner().flat_map(move |batch| {
-            let answer = batch.map(|batch| take(&shared, batch));
-            stream::iter(match answer {
+            let later = *shared.manner.lock().unwrap() == Manner::AcknowledgeLater;
+            let at = Instant::now() + Duration::from_secs(u64::from(later));
+            let answer = match batch.map(|batch| take(&shared, batch)) {
                 Ok(answer) => answer,
                 Err(status) => Some(Err(status)),
-            })
+            };
+            stream::once(sleep_until(at)).flat_map(move |()| stream::iter(answer.clone()))
         });
         let mut answer = Response::new(acks.boxed());
         if let Some(history) = *self.0.history.lock().unwrap() {
@@ -204,7 +214,7 @@ fn take(shared: &Shared, batch: ReportBatch) -> Option<Result<ReportAck, Status>
         Manner::AtMost(most) if records > most => {
             return Some(Err(Status::resource_exhausted("too many records")));
         }
-        Manner::Acknowledge | Manner::AtMost(_) => Vec::new(),
+        Manner::Acknowledge | Manner::AcknowledgeLater | Manner::AtMost(_) => Vec::new(),
         Manner::Reject => vec![Rejection {
             sequence_number: first,
             field: "heartbeats[0].channel".into(),

@@ -17,7 +17,7 @@ use crate::{
     wire,
 };
 
-fn given(aggregators: &[(&str, &Aggregator)]) -> Aggregators {
+pub(super) fn given(aggregators: &[(&str, &Aggregator)]) -> Aggregators {
     let named = aggregators.iter();
     Aggregators::given(named.map(|(name, aggregator)| ((*name).to_owned(), aggregator.channel())))
 }

@@ -7,13 +7,21 @@ mod replicas;
 mod restarts;
 mod token;
 
-use nodegrace_proto::v1::{KubeletSettings, NodeFacts};
+use std::time::Duration;
+
+use nodegrace_clock::Clock;
+use nodegrace_proto::v1::{Heartbeat, KubeletSettings, NodeFacts};
+use tempfile::TempDir;
 
 use self::{
     aggregator::{Aggregator, Manner},
-    kit::Agent,
+    kit::{Agent, given},
 };
-use crate::{logging::captured::Log, observe::Observation};
+use crate::{
+    journal::tests::fickle::{self, Fickle},
+    logging::captured::Log,
+    observe::Observation,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_is_sent_at_once_and_forgotten_when_acknowledged() {
@@ -107,6 +115,37 @@ async fn an_aggregator_that_does_not_acknowledge_is_connected_to_anew() {
     agent.sleep(10.0).await;
     assert_eq!(aggregator.streams(), 2);
     assert_eq!(aggregator.received(), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_that_came_while_the_next_batch_waited_for_the_disk_is_in_time() {
+    // Each time it would be a matter of luck.
+    for _ in 0..8 {
+        let directory = TempDir::new().unwrap();
+        let disk = Fickle::at(directory.path());
+        let clock = Clock::scaled(1.0, std::time::UNIX_EPOCH);
+        let aggregator = Aggregator::start(Manner::Acknowledge);
+        let journal = disk.journal(&clock);
+        let agent = Agent::with(journal, clock, given(&[("a", &aggregator)]));
+        agent.sleep(1.0).await;
+        aggregator.become_one_to(Manner::AcknowledgeLater);
+        agent.beat();
+        agent.sleep(0.5).await;
+        disk.behave(fickle::Manner::StandsStill);
+        let beat = Observation::Heartbeat(Heartbeat::default());
+        agent.journal.learn(vec![beat]);
+        for _ in 0..30 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(aggregator.received(), [1], "the second one waits");
+        disk.behave(fickle::Manner::Works);
+        agent.sleep(3.0).await;
+        assert_eq!(aggregator.received(), [1, 2]);
+        assert_eq!(aggregator.streams(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
