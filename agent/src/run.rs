@@ -64,7 +64,13 @@ async fn start(
         .transpose()
         .context("kubelet")?;
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
-    let journal = Arc::new(Journal::open(directory, bytes, &agent, clock.clone()).await?);
+    let opening = Journal::open(directory, bytes, &agent, clock.clone());
+    // A disk that stands still is not waited for when nothing is to be kept on it any more.
+    let Some(journal) = shutdown.run_until_cancelled(opening).await else {
+        info!("agent stopped before its spool was open");
+        return Ok(());
+    };
+    let journal = Arc::new(journal?);
     let client = if config.impersonate_own_node {
         kube_client::as_node(client, &config.node_name)?
     } else {

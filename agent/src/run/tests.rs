@@ -1,6 +1,6 @@
 //! Whole agents over scripted servers: how one ends, and what the next one makes of what it left.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, fs, io, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use http::{Request, Response};
@@ -8,6 +8,8 @@ use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame};
 use kube::client::Body;
 use nodegrace_proto::v1::{Heartbeat, ReportBatch};
+use nodegrace_spool::Directory;
+use rustix::fs::{CWD, Mode};
 use serde_json::json;
 use tempfile::TempDir;
 use tower::service_fn;
@@ -162,6 +164,30 @@ async fn an_agent_that_reaches_nobody_ends_within_five_seconds_and_its_records_a
     let aggregator = Aggregator::start(Manner::Acknowledge);
     node.end_after(30, &aggregator).await;
     assert_eq!(heartbeats(&aggregator.batches()).len(), 6);
+}
+
+#[tokio::test]
+async fn an_agent_whose_spool_cannot_be_opened_yet_is_stopped_at_once() {
+    let node = Node::new();
+    let directory = node.spool.path().join("spool");
+    fs::create_dir(&directory).unwrap();
+    // Whoever opens a pipe for reading waits for somebody to write.
+    let pipe = directory.join("state-0");
+    rustix::fs::mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+    let shutdown = CancellationToken::new();
+    let agent = node.agent(&Aggregator::nowhere(), &shutdown);
+    let mut agent = tokio::spawn(agent);
+    let soon = tokio::time::timeout(Duration::from_millis(200), &mut agent);
+    assert!(soon.await.is_err(), "it waits for its spool");
+    shutdown.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(5), agent).await;
+    // Lets go of the one who waits, and waits for it: it reads and writes the pipe.
+    let both = fs::OpenOptions::new().read(true).write(true).open(&pipe);
+    while Directory::lock(&directory, "a test").is_err() {
+        tokio::task::yield_now().await;
+    }
+    drop(both);
+    ended.expect("at once").unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
