@@ -1,5 +1,7 @@
 //! What opening a spool found, and how it fares.
 
+use crate::class::PerClass;
+
 /// What opening the spool found. Losses of records are in the ledgers; this says how they came about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
@@ -18,6 +20,8 @@ pub struct Recovery {
     pub set_aside_files: u64,
     /// Their bytes.
     pub set_aside_bytes: u64,
+    /// Records of each class that had to go at once: they were too old by the wall clock, or the bounds are tighter now.
+    pub dropped: PerClass<u64>,
     /// True when no state is readable, because of damage or a newer version: replicas start anew, and what was deleted before counts as lost.
     pub state_lost: bool,
 }

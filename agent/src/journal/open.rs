@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Mutex, time::Duration};
 use anyhow::Context as _;
 use nodegrace_clock::Clock;
 use nodegrace_proto::v1::AgentInstance;
-use nodegrace_spool::{Class, Limits, Moment, OpenError, Recovery, Spool};
+use nodegrace_spool::{Class, Limits, Moment, OpenError, PerClass, Recovery, Spool};
 use prost::Message as _;
 use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use tracing::{error, info, warn};
@@ -115,6 +115,7 @@ fn tell(spool: &Spool) {
         unreadable_segments,
         set_aside_files,
         set_aside_bytes,
+        dropped,
         state_lost,
     } = spool.recovery();
     if *torn_segments > 0 {
@@ -132,6 +133,14 @@ fn tell(spool: &Spool) {
             state_lost,
             lost_heartbeats = ledger[Class::Heartbeat].lost,
             "the spool is damaged, what is whole is kept"
+        );
+    }
+    if *dropped != PerClass::default() {
+        error!(
+            heartbeats = dropped[Class::Heartbeat],
+            others = dropped[Class::Other],
+            samples = dropped[Class::Sample],
+            "records in the spool were too old or too many, they are dropped"
         );
     }
     if *set_aside_files > 0 {

@@ -57,8 +57,12 @@ impl Spool {
     ) -> Result<Self, OpenError> {
         let mut spool = Self::empty(Some(files), identity, limits)?;
         spool.recover(identity, &now)?;
+        let before = spool.ledger();
         spool.commit(&now);
         spool.make_room(&now, None);
+        let after = spool.ledger();
+        spool.recovery.dropped =
+            PerClass::from_fn(|class| after[class].dropped - before[class].dropped);
         Ok(spool)
     }
 

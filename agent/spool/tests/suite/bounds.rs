@@ -73,7 +73,11 @@ fn records_of_an_earlier_run_age_by_the_wall_clock() {
     world.now.wall += Duration::from_secs(80_000);
     world.open();
     assert_eq!(world.spool().ledger()[Class::Heartbeat].held, 1);
+    assert_eq!(world.spool().recovery().dropped, PerClass::default());
     world.advance(7000);
+    let opened = world.disk.copy();
+    let opened = Spool::open_on(Box::new(opened), b"", limits(), world.now);
+    assert_eq!(opened.unwrap().recovery().dropped[Class::Heartbeat], 1);
     world.sync();
     assert_eq!(world.spool().ledger()[Class::Heartbeat].dropped, 1);
 }

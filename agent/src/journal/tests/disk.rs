@@ -121,6 +121,22 @@ async fn a_torn_end_is_cut_off_and_the_rest_delivered() {
 }
 
 #[tokio::test]
+async fn what_is_dropped_when_the_spool_is_opened_is_said_once() {
+    let directory = TempDir::new().unwrap();
+    let first = run(directory.path(), 10, BYTES).await;
+    for _ in 0..500 {
+        first.sample(sample(1000));
+    }
+    first.flush();
+    drop(first);
+    for told in [true, false] {
+        let (log, _guard) = Log::listen();
+        drop(run(directory.path(), 99, 512 << 10).await);
+        assert_eq!(log.says("ERROR", "too old or too many"), told);
+    }
+}
+
+#[tokio::test]
 async fn a_spool_that_cannot_be_had_is_no_reason_not_to_measure() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("file");
