@@ -66,11 +66,10 @@ async fn start(
     let (directory, bytes) = (config.spool_dir.clone(), config.spool_bytes);
     let opening = Journal::open(directory, bytes, &agent, clock.clone());
     // A disk that stands still is not waited for when nothing is to be kept on it any more.
-    let Some(journal) = shutdown.run_until_cancelled(opening).await else {
-        info!("agent stopped before its spool was open");
+    let opened = shutdown.run_until_cancelled(opening).await.transpose()?;
+    let Some(journal) = opened.map(Arc::new) else {
         return Ok(());
     };
-    let journal = Arc::new(journal?);
     let client = if config.impersonate_own_node {
         kube_client::as_node(client, &config.node_name)?
     } else {
@@ -139,11 +138,8 @@ async fn start(
     if let Some(metrics) = metrics {
         writers.spawn(metrics.serve(shutdown.clone()).in_current_span());
     }
-    writers.spawn(
-        Arc::clone(&journal)
-            .keep(shutdown.clone())
-            .in_current_span(),
-    );
+    let keeping = Arc::clone(&journal).keep(shutdown.clone());
+    writers.spawn(keeping.in_current_span());
     // The journal is sealed once every writer has stopped: the uplinks then deliver what is left.
     let sealed = CancellationToken::new();
     let mut delivery = JoinSet::new();

@@ -100,7 +100,7 @@ impl Server {
 async fn connection(stream: TcpStream, scrape: Arc<Scrape>) {
     let answer = service_fn(move |request: Request<Incoming>| {
         let scrape = Arc::clone(&scrape);
-        async move { Ok::<_, Infallible>(scrape.answer(&request).await) }
+        async move { Ok::<_, Infallible>(scrape.answer(&request)) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -115,7 +115,7 @@ async fn connection(stream: TcpStream, scrape: Arc<Scrape>) {
 }
 
 impl Scrape {
-    pub(super) async fn answer<T>(&self, request: &Request<T>) -> Response<Full<Bytes>> {
+    pub(super) fn answer<T>(&self, request: &Request<T>) -> Response<Full<Bytes>> {
         let refuse = |status: StatusCode| {
             let mut response = Response::new(Full::default());
             *response.status_mut() = status;

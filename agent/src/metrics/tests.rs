@@ -249,18 +249,18 @@ async fn only_the_metrics_are_answered() {
         clock,
         reports: true,
     };
-    let ask = async |method: Method, path: &str| {
+    let ask = |method: Method, path: &str| {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(ACCEPT, "application/openmetrics-text");
-        scrape.answer(&request.body(()).expect("a request")).await
+        scrape.answer(&request.body(()).expect("a request"))
     };
-    let answer = ask(Method::GET, "/metrics").await;
+    let answer = ask(Method::GET, "/metrics");
     assert_eq!(answer.status(), StatusCode::OK);
     let body = answer.into_body().collect().await.expect("a body");
     let text = String::from_utf8(body.to_bytes().to_vec()).expect("text");
     assert!(text.contains("nodegrace_agent_info{node=\"worker-1\""));
     assert!(text.contains("nodegrace_agent_spool_records{kind=\"heartbeat\"} 0"));
-    assert_eq!(ask(Method::GET, "/").await.status(), StatusCode::NOT_FOUND);
-    let posted = ask(Method::POST, "/metrics").await.status();
+    assert_eq!(ask(Method::GET, "/").status(), StatusCode::NOT_FOUND);
+    let posted = ask(Method::POST, "/metrics").status();
     assert_eq!(posted, StatusCode::METHOD_NOT_ALLOWED);
 }
