@@ -72,8 +72,8 @@ pub struct Args {
     )]
     sys_root: PathBuf,
 
-    /// Time between two samples of load, pressure, disks, kubelet and runtime; at least 1s. Runtime and kubelet are never
-    /// asked more often than every 10s.
+    /// Time between two samples of load, pressure, disks, kubelet and runtime; at least 1s, and rounded up to half seconds.
+    /// Runtime and kubelet are never asked more often than every 10s.
     #[arg(long, env = "NODEGRACE_SAMPLE_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     sample_interval: Duration,
 
