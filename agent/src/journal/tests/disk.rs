@@ -127,8 +127,7 @@ async fn what_is_dropped_when_the_spool_is_opened_is_said_once() {
     for _ in 0..500 {
         first.sample(sample(1000));
     }
-    first.flush();
-    drop(first);
+    Arc::new(first).close().await;
     for told in [true, false] {
         let (log, _guard) = Log::listen();
         drop(run(directory.path(), 99, 512 << 10).await);
