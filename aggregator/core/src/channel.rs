@@ -116,10 +116,11 @@ impl ChannelHistory {
         {
             self.period.insert(period);
         }
-        if heartbeat.arrival_uncertainty.is_zero() {
-            let delay = heartbeat.arrival_time.since(heartbeat.stamp);
-            self.delivery_delay
-                .insert(delay.positive().unwrap_or_default());
+        // One that arrived before its stamp met a clock that was set back in between: how long it took is not known.
+        if heartbeat.arrival_uncertainty.is_zero()
+            && let Some(delay) = heartbeat.arrival_time.since(heartbeat.stamp).positive()
+        {
+            self.delivery_delay.insert(delay);
         }
         self.last = Some(LastHeartbeat {
             stamp: heartbeat.stamp,

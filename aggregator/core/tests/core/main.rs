@@ -4,6 +4,7 @@ mod blindness;
 mod causes;
 mod chains;
 mod cluster;
+mod delays;
 mod doubt;
 mod fleets;
 mod inference;
