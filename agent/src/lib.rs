@@ -6,6 +6,7 @@
 
 mod args;
 mod bridge;
+mod came_home;
 mod condition;
 mod config;
 mod cri;

@@ -15,11 +15,11 @@ pub(crate) const BLOCK: u64 = 4096;
 /// Least budget of a class: four segments of one block, so that dropping a segment never empties it.
 pub(crate) const LEAST_BUDGET: u64 = 4 * BLOCK;
 
-/// A class is cut into about this many segments: dropping the oldest one loses that share of it.
+/// A class is cut into about this many segments, or more of the largest: dropping the oldest one loses that share of it.
 const SEGMENTS: u64 = 16;
 
 /// Largest segment: the one being written is also held in memory, as long as the agent runs, and what is dropped is dropped by the
-/// segment. Half an hour of samples.
+/// segment. Five minutes of samples of 1 KiB, half an hour of heartbeats.
 const MOST_SEGMENT: u64 = 32 * 1024;
 
 /// The bounds of a spool.

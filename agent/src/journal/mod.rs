@@ -17,7 +17,6 @@ mod waiting;
 use std::{
     collections::BTreeMap,
     mem,
-    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
@@ -33,7 +32,7 @@ use self::{
     upkeep::Said,
     waiting::{Unwritten, Waiting},
 };
-use crate::{metrics::Tally, observe::Observation};
+use crate::{came_home::came_home, metrics::Tally, observe::Observation};
 
 /// The agent's journal.
 #[derive(Debug)]
@@ -202,13 +201,10 @@ impl Journal {
             return work(self);
         }
         let journal = Arc::clone(self);
-        match spawn_blocking(move || work(&journal)).await {
-            Ok(done) => done,
+        match came_home(spawn_blocking(move || work(&journal)).await) {
+            Some(done) => done,
             // It is cancelled only with the runtime, and this task with it.
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(_) => std::future::pending().await,
-            },
+            None => std::future::pending().await,
         }
     }
 
@@ -271,7 +267,7 @@ impl Entries {
     /// Everything that waits for the spool, for the one who has that.
     fn take(&mut self) -> Waiting {
         self.in_hand = self.unwritten.len();
-        self.unwritten.take()
+        mem::take(&mut self.unwritten)
     }
 
     /// Numbers a record and lines it up for the spool.

@@ -3,21 +3,20 @@
 use std::{
     convert::Infallible,
     mem,
-    panic::resume_unwind,
     sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use nodegrace_spool::{Class, PerClass};
 use tokio::{
-    task::{JoinError, JoinHandle, spawn_blocking, yield_now},
+    task::{JoinHandle, spawn_blocking, yield_now},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{Entries, Journal};
-use crate::condition::Condition;
+use crate::{came_home::came_home, condition::Condition};
 
 /// Time between two syncs, with the rest until the next beat of the agent's clock 5 s: what a crash of the machine may take. A
 /// crash of the agent alone takes nothing that was written.
@@ -127,7 +126,7 @@ impl Journal {
         let closing = spawn_blocking(move || {
             journal.flush();
             let now = journal.now();
-            journal.spool().write_down(now)
+            journal.spool().close(now)
         });
         let failure = match timeout(LONGEST_CLOSE, closing).await {
             Ok(Ok(Ok(()))) => return,
@@ -185,13 +184,6 @@ impl Journal {
     fn gone(&self) -> PerClass<u64> {
         let ledger = self.spool().ledger();
         PerClass::from_fn(|class| ledger[class].dropped + ledger[class].lost)
-    }
-}
-
-/// Whoever fails at moving records takes the agent with it: nothing would be kept any more, and nobody would know.
-fn came_home(ended: Result<(), JoinError>) {
-    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
-        resume_unwind(panic);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records on their way into the spool: as many as may wait for a disk that stands still, and how many more there were.
 
-use std::{collections::VecDeque, mem};
+use std::collections::VecDeque;
 
 use nodegrace_spool::{Class, Ledger, Moment, PerClass, Spool};
 use tracing::error;
@@ -53,11 +53,6 @@ impl Waiting {
         }
         self.dropped[dropped] += 1;
         Some(dropped)
-    }
-
-    /// Everything, to be given to the spool.
-    pub(super) fn take(&mut self) -> Self {
-        mem::take(self)
     }
 
     /// Gives everything to the spool, which counts what it cannot take.

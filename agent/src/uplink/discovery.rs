@@ -7,10 +7,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
 
-use super::{
-    LONGEST_PAUSE, SHORTEST_PAUSE, Shared, came_home, directory::Directory, roster::Roster,
-};
-use crate::condition::Condition;
+use super::{LONGEST_PAUSE, SHORTEST_PAUSE, Shared, directory::Directory, roster::Roster};
+use crate::{came_home::came_home, condition::Condition};
 
 /// Time between two lookups: how long a new replica waits for its first report. Cluster DNS itself caches for up to 30 s.
 const LOOK_UP_INTERVAL: Duration = Duration::from_secs(30);
@@ -90,7 +88,9 @@ impl Shared {
                 () = sealed.cancelled() => return None,
                 () = &mut due => return Some(()),
                 // One whose address is gone.
-                Some(ended) = running.join_next() => came_home(ended),
+                Some(ended) = running.join_next() => {
+                    came_home(ended);
+                }
             }
         }
     }

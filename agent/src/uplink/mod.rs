@@ -10,18 +10,14 @@ pub(crate) mod tests;
 mod tls;
 mod under_way;
 
-use std::{panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use http::HeaderValue;
 use nodegrace_clock::Clock;
 use nodegrace_kube::Pauses;
 use nodegrace_proto::v1::{AgentInstance, ingest_client::IngestClient};
-use tokio::{
-    sync::Notify,
-    task::{JoinError, JoinSet},
-    time::timeout,
-};
+use tokio::{sync::Notify, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
 use tracing::{Instrument as _, error, info_span, warn};
@@ -33,6 +29,7 @@ pub use self::{
     tls::TlsFiles,
 };
 use crate::{
+    came_home::came_home,
     condition::Condition,
     config::{Config, Timeouts},
     journal::{BatchLimits, Journal},
@@ -162,13 +159,6 @@ impl Uplinks {
         while let Some(ended) = running.join_next().await {
             came_home(ended);
         }
-    }
-}
-
-/// An uplink that failed takes the agent with it.
-fn came_home(ended: Result<(), JoinError>) {
-    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
-        resume_unwind(panic);
     }
 }
 

@@ -113,19 +113,14 @@ impl Fleet {
             }
         };
         let node = Arc::make_mut(node);
-        let applied = match event {
-            Event::Connected { agent, .. } => {
-                node.connect(&agent);
-                Applied::default()
-            }
-            Event::Disconnected { agent, .. } => {
-                node.disconnect(&agent);
-                Applied::default()
-            }
+        let mut applied = Applied::default();
+        match event {
+            Event::Connected { agent, .. } => node.connect(&agent),
+            Event::Disconnected { agent, .. } => node.disconnect(&agent),
             Event::Report(report) => {
-                node.report(report, now, self.config.controller.monitor_period)
+                applied = node.report(report, now, self.config.controller.monitor_period);
             }
-        };
+        }
         (applied, node)
     }
 

@@ -193,6 +193,7 @@ impl Call {
         })
     }
 
+    /// Called and not written out, for else a closure would hold the code alone, and the call would be counted before its end.
     const fn ends_with(&mut self, code: Code) {
         self.code = code;
     }

@@ -161,19 +161,11 @@ impl Spool {
             .map(|(name, replica)| (name, replica.cursor.position))
     }
 
-    /// Writes down everything and lets go of the directory.
+    /// Writes down everything. The directory is let go of when this is dropped.
     ///
     /// # Errors
     /// What the disk said; records and counts that could not be written end with the process.
-    pub fn close(mut self, now: Moment) -> io::Result<()> {
-        self.write_down(now)
-    }
-
-    /// Writes down everything, as [`Spool::close`], and keeps the directory.
-    ///
-    /// # Errors
-    /// As [`Spool::close`].
-    pub fn write_down(&mut self, now: Moment) -> io::Result<()> {
+    pub fn close(&mut self, now: Moment) -> io::Result<()> {
         self.sync(now)?;
         self.write_state(&now)
     }

@@ -205,10 +205,11 @@ impl Sieve {
     fn views(&mut self, wire: &mut Vec<v1::ChannelView>) -> Vec<ChannelView> {
         let (mut views, mut kept) = (Vec::new(), Vec::<v1::ChannelView>::new());
         for (index, view) in mem::take(wire).into_iter().enumerate() {
-            let again = kept.iter().any(|known| known.channel == view.channel);
             let stated = part::view(&view).and_then(|stated| {
-                let one = (!again).then_some(stated);
-                one.ok_or_else(|| Invalid::new("channel", "has a view already"))
+                if kept.iter().any(|known| known.channel == view.channel) {
+                    return Err(Invalid::new("channel", "has a view already"));
+                }
+                Ok(stated)
             });
             let within = |invalid: Invalid| invalid.within(format!("channel_views[{index}]"));
             if let Some(stated) = self.part(stated.map_err(within)) {

@@ -76,9 +76,8 @@ impl Processor {
         let nanos = self.threads.values().map(|thread| thread.nanos);
         let seen = Duration::from_nanos(nanos.sum());
         // Exact to a tick only, but with the threads that ended between two looks.
-        Ok(seen.max(
-            ticks(&fs::read_to_string(format!("/proc/{}/stat", self.id))?).unwrap_or_default(),
-        ))
+        let all = ticks(&fs::read_to_string(format!("/proc/{}/stat", self.id))?);
+        Ok(all.map_or(seen, |all| all.max(seen)))
     }
 
     /// How many times its threads had been given a processor when this last looked: how often it woke up, where nobody else wants

@@ -181,7 +181,7 @@ impl World {
 
     pub(crate) fn close(&mut self) {
         let now = self.now;
-        if let Some(spool) = self.spool.take()
+        if let Some(mut spool) = self.spool.take()
             && spool.close(now).is_ok()
             && !self.disk.is_down()
         {
